@@ -1,0 +1,33 @@
+"""Write files so that a crash, a kill or a full disk leaves the old one whole."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+
+def write_atomic(path: Path, content: bytes) -> None:
+    """Write `content` beside `path`, then rename it over `path`.
+
+    Raises:
+        OSError: the disk is full or the folder cannot be written; `path` is then as
+            it was, and the partial file is removed.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = partial_path(path)
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def write_json_atomic(path: Path, value: Any) -> None:
+    """Write `value` as indented JSON, atomically."""
+    write_atomic(path, (json.dumps(value, indent=2) + "\n").encode())
+
+
+def partial_path(path: Path) -> Path:
+    """Name the unfinished file beside `path`; hidden, and one for each process."""
+    return path.with_name(f".{path.name}.{os.getpid()}.partial")

@@ -1,0 +1,194 @@
+"""Image and Map: reading them from any file, and checking them at the public boundary.
+
+Image: uint8 (H, W, 3), sRGB, upright. Map: float32 (H, W) in [0, 1], foreground
+saliency used as a soft alpha.
+"""
+
+import io
+import warnings
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import PIL.ImageOps
+from numpy.typing import NDArray
+
+from dilo.errors import ImageError, InputError
+
+Image = NDArray[np.uint8]  # (H, W, 3)
+Map = NDArray[np.float32]  # (H, W)
+
+Source = str | Path | bytes
+
+# 64-bit decoders expand a 1 kB file to gigabytes if asked; nothing that a camera
+# makes today has more pixels than this.
+MAX_PIXELS = 250_000_000
+
+# Decoders of libraries fail in many ways on damaged input; these are all of them that
+# fuzzing Pillow's JPEG, PNG, WebP, BMP and TIFF readers gave.
+_DECODE_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    IndexError,
+    OverflowError,
+    TypeError,
+    KeyError,
+    MemoryError,
+    PIL.Image.DecompressionBombError,
+)
+
+
+def read_image(source: Source, max_pixels: int = MAX_PIXELS) -> Image:
+    """Read an image file of any kind as an upright sRGB Image.
+
+    Grey, palette, CMYK and 16-bit images are converted to 8-bit RGB, transparent
+    pixels are shown on white, EXIF orientation is applied, and of an animation the
+    first frame is taken.
+
+    Args:
+        source: a path, or the bytes of a file.
+        max_pixels: refuse images of more pixels than this before decoding them.
+
+    Raises:
+        ImageError: the file is missing, empty, truncated, too large or no image.
+    """
+    return np.asarray(_open_rgb(source, max_pixels))
+
+
+def read_map(source: Source, max_pixels: int = MAX_PIXELS) -> Map:
+    """Read a grey image file as a Map: black is 0, white is 1.
+
+    Raises:
+        ImageError: as for `read_image`.
+    """
+    return _read_grey(source, max_pixels).astype(np.float32) / np.float32(255)
+
+
+def read_mask(source: Source, max_pixels: int = MAX_PIXELS) -> NDArray[np.bool_]:
+    """Read a ground-truth mask, (H, W): foreground is brighter than 128 of 255.
+
+    Raises:
+        ImageError: as for `read_image`.
+    """
+    return _read_grey(source, max_pixels) > 128
+
+
+def encode_map(saliency: Map) -> bytes:
+    """Encode a Map as an 8-bit grey PNG."""
+    check_map(saliency)
+    grey = np.rint(saliency * np.float32(255)).astype(np.uint8)
+    buffer = io.BytesIO()
+    PIL.Image.fromarray(grey).save(buffer, "PNG", compress_level=6)
+    return buffer.getvalue()
+
+
+def encode_image(image: Image) -> bytes:
+    """Encode an Image as PNG."""
+    check_image(image)
+    buffer = io.BytesIO()
+    PIL.Image.fromarray(image).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def check_image(image: Image) -> None:
+    """Check that `image` is an Image.
+
+    Raises:
+        InputError: it is not uint8 (H, W, 3) with at least one pixel.
+    """
+    if not isinstance(image, np.ndarray):
+        raise InputError(f"an image is a numpy array, got {type(image).__name__}")
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise InputError(
+            f"an image is uint8 (H, W, 3), got {image.dtype} {image.shape}"
+        )
+    if image.size == 0:
+        raise InputError(f"an image has at least one pixel, got shape {image.shape}")
+
+
+def check_map(saliency: Map) -> None:
+    """Check that `saliency` is a Map.
+
+    Raises:
+        InputError: it is not float32 (H, W) with finite values in [0, 1].
+    """
+    if not isinstance(saliency, np.ndarray):
+        raise InputError(f"a map is a numpy array, got {type(saliency).__name__}")
+    if saliency.dtype != np.float32 or saliency.ndim != 2 or saliency.size == 0:
+        raise InputError(
+            f"a map is float32 (H, W), got {saliency.dtype} {saliency.shape}"
+        )
+    low, high = saliency.min(), saliency.max()
+    if not (low >= 0 and high <= 1):  # also catches NaN
+        raise InputError(f"a map lies in [0, 1], got values from {low} to {high}")
+
+
+def describe(source: Source) -> str:
+    """Name a source in an error message."""
+    return f"<{len(source)} bytes>" if isinstance(source, bytes) else str(source)
+
+
+def _open_rgb(source: Source, max_pixels: int) -> PIL.Image.Image:
+    image = _load(source, max_pixels)
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        return _eight_bits(image).convert("RGB")
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or (
+        "transparency" in image.info
+    ):
+        return _on_white(image.convert("RGBA"))
+    return image.convert("RGB")
+
+
+def _read_grey(source: Source, max_pixels: int) -> NDArray[np.uint8]:
+    image = _load(source, max_pixels)
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        image = _eight_bits(image)
+    return np.asarray(image.convert("L"))
+
+
+def _load(source: Source, max_pixels: int) -> PIL.Image.Image:
+    """Decode, apply the orientation, and word every failure alike."""
+    name = describe(source)
+    if len(source) == 0 if isinstance(source, bytes) else _is_empty(Path(source)):
+        raise ImageError(f"{name}: the file is empty")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of odd but usable files
+            stream = io.BytesIO(source) if isinstance(source, bytes) else source
+            with PIL.Image.open(stream) as image:
+                if image.width * image.height > max_pixels:
+                    raise ImageError(
+                        f"{name}: {image.width} x {image.height} pixels are more "
+                        f"than the limit of {max_pixels}"
+                    )
+                image.load()
+                return PIL.ImageOps.exif_transpose(image)
+    except PIL.UnidentifiedImageError as error:
+        raise ImageError(f"{name}: not an image of a kind we can read") from error
+    except _DECODE_ERRORS as error:
+        raise ImageError(f"{name}: cannot be decoded ({error})") from error
+
+
+def _is_empty(path: Path) -> bool:
+    try:
+        return path.stat().st_size == 0
+    except OSError as error:
+        raise ImageError(f"{path}: {error.strerror}") from error
+
+
+def _eight_bits(image: PIL.Image.Image) -> PIL.Image.Image:
+    """Scale 16-bit, 32-bit integer or float grey to 8 bits, keeping black and white."""
+    values = np.nan_to_num(np.asarray(image, dtype=np.float64))
+    if image.mode == "F":
+        top = 1.0 if values.max(initial=0) <= 1 else 255.0
+    else:  # Pillow opens a 16-bit PNG as "I" or "I;16"
+        top = 255.0 if values.max(initial=0) <= 255 else 65535.0
+    scaled = np.rint(values * (255.0 / top)).clip(0, 255).astype(np.uint8)
+    return PIL.Image.fromarray(scaled)
+
+
+def _on_white(image: PIL.Image.Image) -> PIL.Image.Image:
+    white = PIL.Image.new("RGBA", image.size, "white")
+    return PIL.Image.alpha_composite(white, image).convert("RGB")

@@ -1,0 +1,101 @@
+"""Progress of a long job: a bar on a terminal, now and then a plain line elsewhere."""
+
+import sys
+import time
+from types import TracebackType
+from typing import Self
+
+import rich.console
+import rich.progress
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+class Progress:
+    """Show how far a job is, its rate and the time left, on standard error.
+
+    Use as a context manager and call `advance` after each piece of work:
+
+        with Progress("masks", total=len(names), unit="images") as progress:
+            for name in names:
+                ...
+                progress.advance()
+    """
+
+    def __init__(
+        self, title: str, total: int, unit: str = "items", done: int = 0
+    ) -> None:
+        """Start a bar of `total` pieces of which `done` were finished earlier."""
+        self.title = title
+        self.total = total
+        self.unit = unit
+        self.done = self._before = done
+        self._start = self._last_line = time.monotonic()
+        self._bar = _bar(unit) if sys.stderr.isatty() else None
+        self._task: rich.progress.TaskID | None = None
+
+    def __enter__(self) -> Self:
+        if self._bar is not None:
+            self._bar.start()
+            self._task = self._bar.add_task(
+                self.title, total=self.total, completed=self.done, note="", rate=""
+            )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+        elif self.done > self._before:
+            self._line("")
+
+    @property
+    def rate(self) -> float:
+        """Pieces a second since the start, work done earlier not counted."""
+        elapsed = max(time.monotonic() - self._start, 1e-9)
+        return (self.done - self._before) / elapsed
+
+    def advance(self, count: int = 1, note: str = "") -> None:
+        """Count finished pieces; `note` stands at the end of the bar or line."""
+        self.done += count
+        if self._bar is not None and self._task is not None:
+            rate = f"{self.rate:.0f} {self.unit}/s"
+            self._bar.update(self._task, completed=self.done, note=note, rate=rate)
+        elif time.monotonic() - self._last_line >= SECONDS_BETWEEN_LINES:
+            self._line(note)
+
+    def _line(self, note: str) -> None:
+        self._last_line = time.monotonic()
+        left = (self.total - self.done) / max(self.rate, 1e-9)
+        text = (
+            f"{self.title}: {self.done}/{self.total} {self.unit}, "
+            f"{self.rate:.0f}/s, {format_seconds(left)} left"
+        )
+        sys.stderr.write(text + (f", {note}" if note else "") + "\n")
+        sys.stderr.flush()
+
+
+def format_seconds(seconds: float) -> str:
+    """Write a duration as 5 s, 3:05 min or 2:03:05 h."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60}:{whole % 60:02d} min"
+    return f"{whole // 3600}:{whole % 3600 // 60:02d}:{whole % 60:02d} h"
+
+
+def _bar(unit: str) -> rich.progress.Progress:
+    return rich.progress.Progress(
+        rich.progress.TextColumn("{task.description}"),
+        rich.progress.BarColumn(),
+        rich.progress.TextColumn("{task.completed}/{task.total} " + unit),
+        rich.progress.TextColumn("{task.fields[rate]}"),
+        rich.progress.TimeRemainingColumn(compact=True),
+        rich.progress.TextColumn("{task.fields[note]}"),
+        console=rich.console.Console(stderr=True),
+    )
