@@ -1,0 +1,224 @@
+"""Labelled images: class folders, or a CSV with `file,label[,split]`."""
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from dilo.errors import InputError
+from dilo.folder import list_images
+
+Split = Literal["train", "val"]
+SPLIT_NAMES = ("train", "val", "test")
+# The first of these that the header has holds the class; ImageNet lists say wnid.
+LABEL_COLUMNS = ("label", "wnid", "class")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelledImages:
+    """Image files and the class of each."""
+
+    root: Path
+    names: tuple[str, ...]  # relative to root, with forward slashes
+    labels: NDArray[np.int64]  # (N,), index into classes
+    classes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def paths(self) -> list[Path]:
+        """List the image files, in the order of the labels."""
+        return [self.root / name for name in self.names]
+
+    def take(self, indices: ArrayLike) -> "LabelledImages":
+        """Keep only the images at `indices`, in that order; classes stay."""
+        rows = np.asarray(indices, dtype=np.int64)
+        names = tuple(self.names[row] for row in rows)
+        return replace(self, names=names, labels=self.labels[rows])
+
+    def with_classes(self, classes: Sequence[str]) -> "LabelledImages":
+        """Number the labels by another list of classes, matched by name.
+
+        Raises:
+            InputError: an image is of a class that is not in `classes`.
+        """
+        position = {name: index for index, name in enumerate(classes)}
+        for name, label in zip(self.names, self.labels, strict=True):
+            if self.classes[label] not in position:
+                known = ", ".join(classes[:5]) + (", ..." if len(classes) > 5 else "")
+                raise InputError(
+                    f"{self.root / name}: its class {self.classes[label]!r} is not "
+                    f"among the {len(classes)} training classes ({known}); "
+                    "take the image away or add training images of that class"
+                )
+        number = np.array([position.get(name, -1) for name in self.classes])
+        return replace(self, labels=number[self.labels], classes=tuple(classes))
+
+
+@dataclass(frozen=True)
+class _Row:
+    line: int
+    file: str
+    label: str
+    split: str  # empty: the table has no such column
+
+
+def read_train_val(train: Path, val: Path) -> tuple[LabelledImages, LabelledImages]:
+    """Read both splits; the labels of `val` are numbered by the classes of `train`.
+
+    Both may be the same CSV or folder when it says which image is in which split.
+
+    Raises:
+        InputError: as for `read_labels`, or `val` has a class that `train` lacks.
+    """
+    training = read_labels(train, "train")
+    return training, read_labels(val, "val").with_classes(training.classes)
+
+
+def read_labels(source: Path, split: Split) -> LabelledImages:
+    """Read one split of a labelled data set.
+
+    Args:
+        source: a folder with one folder of images for each class (any depth below);
+            a folder with `train` and `val` folders of that kind; or a CSV with the
+            columns `file` and `label` (or `wnid`, or `class`), and perhaps `split`.
+            The files of a CSV are looked up below its folder, then below `images/`
+            in it.
+        split: which rows or folder to take where the source tells splits apart. Where
+            nothing is marked `val`, `test` stands in for it.
+
+    Raises:
+        InputError: the source is missing or of neither form, a file that it lists is
+            missing, or nothing is left of the split.
+    """
+    source = Path(source)
+    if split not in get_args(Split):
+        raise InputError(f"split must be train or val, got {split!r}")
+    if source.is_dir():
+        return _read_folders(source, split)
+    if not source.is_file():
+        raise InputError(
+            f"{source}: no such file or folder; give class folders or a CSV with "
+            "the columns file,label[,split]"
+        )
+    return _read_table(source, split)
+
+
+def _read_folders(source: Path, split: Split) -> LabelledImages:
+    root = _split_folder(source, split)
+    names = list_images(root)
+    loose = [name for name in names if "/" not in name]
+    if loose:
+        raise InputError(
+            f"{root / loose[0]}: lies beside the class folders; put every image into "
+            "the folder of its class, or list the images in a CSV with file,label"
+        )
+    return _index(root, names, [name.split("/")[0] for name in names])
+
+
+def _split_folder(source: Path, split: Split) -> Path:
+    """Go down into train/ or val/ where the folder holds splits and not classes."""
+    inside = [path.name for path in source.iterdir() if path.is_dir()]
+    folders = {name for name in inside if not name.startswith(".")}
+    if not folders or not folders <= set(SPLIT_NAMES):
+        return source
+    for name in _accepted(split):
+        if name in folders:
+            return source / name
+    raise InputError(f"{source}: has no {split} folder, only {', '.join(folders)}")
+
+
+def _accepted(split: Split) -> tuple[str, ...]:
+    return ("val", "test") if split == "val" else ("train",)
+
+
+def _read_table(source: Path, split: Split) -> LabelledImages:
+    rows = list(_rows(source))
+    if not rows:
+        raise InputError(f"{source}: lists no image below its header")
+    if rows[0].split:
+        marks = {row.split for row in rows}
+        wanted = next((name for name in _accepted(split) if name in marks), None)
+        rows = [row for row in rows if row.split == wanted]
+    if not rows:
+        raise InputError(f"{source}: no row has {split!r} in the column split")
+    root = _find_root(source, rows)
+    return _index(root, [row.file for row in rows], [row.label for row in rows])
+
+
+def _rows(source: Path) -> Iterator[_Row]:
+    """Read and check the lines of a CSV, whatever split they are in."""
+    try:
+        with source.open(newline="", encoding="utf-8-sig") as stream:
+            reader = csv.DictReader(stream, strict=True)
+            columns = _columns(source, reader.fieldnames or ())
+            seen: dict[str, int] = {}
+            for values in reader:
+                row = _row(source, reader.line_num, values, columns)
+                if row.file in seen:
+                    raise InputError(
+                        f"{source}, line {row.line}: {row.file} stands in line "
+                        f"{seen[row.file]} already; list every image once"
+                    )
+                seen[row.file] = row.line
+                yield row
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise InputError(f"{source}: not a CSV in UTF-8 ({error})") from error
+
+
+def _columns(source: Path, header: Sequence[str]) -> tuple[str, str, str | None]:
+    """Name the columns of file, label and split (None if there is none)."""
+    label = next((name for name in LABEL_COLUMNS if name in header), None)
+    if "file" not in header or label is None:
+        got = ",".join(header)
+        raise InputError(
+            f"{source}, line 1: the header must be file,label[,split], got {got!r} "
+            f"(a column {' or '.join(LABEL_COLUMNS[1:])} may stand for label)"
+        )
+    return "file", label, "split" if "split" in header else None
+
+
+def _row(
+    source: Path,
+    line: int,
+    values: dict[str, str],
+    columns: tuple[str, str, str | None],
+) -> _Row:
+    texts = [(values[name] or "").strip() if name else "" for name in columns]
+    file, label, split = texts
+    for name, text in zip(columns, texts, strict=True):
+        if name and not text:
+            raise InputError(f"{source}, line {line}: the column {name} is empty")
+    if columns[2] and split not in SPLIT_NAMES:
+        choices = ", ".join(SPLIT_NAMES)
+        raise InputError(
+            f"{source}, line {line}: split must be one of {choices}, got {split!r}"
+        )
+    return _Row(line, file, label, split)
+
+
+def _find_root(source: Path, rows: Sequence[_Row]) -> Path:
+    """Find the folder that the files are relative to, and check that each is there."""
+    folders = (source.parent, source.parent / "images")
+    root = next((path for path in folders if (path / rows[0].file).is_file()), None)
+    for row in rows:
+        if root is None or not (root / row.file).is_file():
+            where = " or ".join(map(str, folders)) if root is None else str(root)
+            raise InputError(
+                f"{source}, line {row.line}: there is no {row.file} below {where}; "
+                "files are relative to the folder of the CSV or to images/ beside it"
+            )
+    return root or folders[0]
+
+
+def _index(root: Path, names: Sequence[str], labels: Sequence[str]) -> LabelledImages:
+    classes = sorted(set(labels))
+    position = {name: index for index, name in enumerate(classes)}
+    numbers = np.array([position[label] for label in labels], dtype=np.int64)
+    return LabelledImages(
+        root=root, names=tuple(names), labels=numbers, classes=tuple(classes)
+    )
