@@ -1,0 +1,279 @@
+"""Superpixels by k-means in colour and position (SLIC), as RBD and GS use them.
+
+Source: Achanta et al., "SLIC superpixels compared to state-of-the-art superpixel
+methods", PAMI 2012.
+"""
+
+import math
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from dilo.errors import InputError
+
+Labels = NDArray[np.int32]  # (H, W), 0..n-1
+
+_SMALLEST_SIDE = 3  # pixels
+
+
+def superpixel_side(height: int, width: int, count: int) -> int:
+    """Side in pixels of one of `count` square superpixels, at least 3."""
+    return max(_SMALLEST_SIDE, int(math.sqrt(height * width / count) + 0.5))
+
+
+def slic(
+    lab: NDArray[np.floating],
+    side: int,
+    compactness: float = 20.0,
+    iterations: int = 10,
+) -> Labels:
+    """Divide an image into connected superpixels of about `side` x `side` pixels.
+
+    Args:
+        lab: float32 or float64 (H, 3, W), as `color.pixel_lab` gives it.
+        side: wanted side of a superpixel, in pixels.
+        compactness: Lab units that one side of distance weighs (m in the paper).
+        iterations: rounds of assigning pixels and moving the centres.
+
+    Returns:
+        int32 (H, W) labels 0..n-1, each 4-connected.
+
+    Raises:
+        InputError: `lab` is not (H, 3, W) of floats, or `side` is below 1.
+    """
+    if lab.ndim != 3 or lab.shape[1] != 3 or lab.dtype.kind != "f" or lab.size == 0:
+        raise InputError(f"lab is float (H, 3, W), got {lab.dtype} {lab.shape}")
+    if side < 1:
+        raise InputError(f"the side of a superpixel is at least 1 pixel, got {side}")
+    lab = np.ascontiguousarray(lab)
+    labels = np.zeros((lab.shape[0], lab.shape[2]), np.int32)
+    centers = _seeds(lab, side)
+    weight = (compactness / side) ** 2
+    _iterate(lab, centers, labels, side, weight, iterations)
+    return connect(labels, side * side // 4)
+
+
+def connect(labels: Labels, smallest: int) -> Labels:
+    """Split labels into 4-connected parts and merge the small ones into a neighbour.
+
+    Parts are numbered in raster order of their first pixel. A part of at most
+    `smallest` pixels joins an earlier part that its first pixel touches.
+    """
+    return _connect(np.ascontiguousarray(labels, np.int32), smallest)
+
+
+def _seeds(lab: NDArray[np.floating], side: int) -> NDArray[np.float64]:
+    """Centres (N, 5) of L, a, b, x, y on a regular grid, in raster order."""
+    height, _, width = lab.shape
+    columns, rows = max(1, width // side), max(1, height // side)
+    x = width / columns * (np.arange(columns) + 0.5) + 0.5
+    y = height / rows * (np.arange(rows) + 0.5) + 0.5
+    x, y = np.minimum(x, width - 1), np.minimum(y, height - 1)
+    grid_y, grid_x = np.meshgrid(y, x, indexing="ij")
+    colors = lab[grid_y.astype(int), :, grid_x.astype(int)]
+    return np.concatenate(
+        [colors.reshape(-1, 3), grid_x.reshape(-1, 1), grid_y.reshape(-1, 1)], axis=1
+    ).astype(np.float64)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _iterate(lab, centers, labels, side, weight, iterations):  # type: ignore[no-untyped-def]
+    """Run k-means in place on `centers` and `labels`.
+
+    Rows are finished one after the other: all that a row needs stays in the fastest
+    cache, and running totals let a run of equal labels be summed from its two ends.
+    """
+    height, _, width = lab.shape
+    totals = _running_totals(lab)
+    work = np.empty((5, width), lab.dtype)  # L, a, b, column, distance to the nearest
+    for x in range(width):
+        work[3, x] = x
+    reach = np.empty((len(centers), 4), np.int64)
+    span = np.empty((height, 2), np.int64)
+    sums = np.empty((len(centers), 6))
+    for _ in range(iterations):
+        _windows(centers, side, width, reach, span)
+        sums[:] = 0
+        for y in range(height):
+            for x in range(width):
+                for c in range(3):
+                    work[c, x] = lab[y, c, x]
+                work[4, x] = np.inf
+            row = (y, span[y, 0], span[y, 1])
+            _assign(row, weight, work, labels, centers, reach)
+            _add_runs(totals, labels, y, sums)
+        for k in range(len(centers)):
+            if sums[k, 5] > 0:
+                for c in range(5):
+                    centers[k, c] = sums[k, c] / sums[k, 5]
+
+
+@njit(cache=True, nogil=True)
+def _running_totals(lab):  # type: ignore[no-untyped-def]
+    """Totals (H, W + 1, 3) of L, a, b left of each column."""
+    height, _, width = lab.shape
+    totals = np.zeros((height, width + 1, 3))
+    for y in range(height):
+        for c in range(3):
+            total = 0.0
+            for x in range(width):
+                total += lab[y, c, x]
+                totals[y, x + 1, c] = total
+    return totals
+
+
+@njit(cache=True, nogil=True)
+def _windows(centers, side, width, reach, span):  # type: ignore[no-untyped-def]
+    """Find rows and columns [from, to) in reach of each centre; centres of each row."""
+    height = len(span)
+    span[:, 0], span[:, 1] = len(centers), 0
+    for k in range(len(centers)):
+        x, y = centers[k, 3], centers[k, 4]
+        reach[k, 0], reach[k, 1] = int(max(0, y - side)), int(min(height, y + side))
+        reach[k, 2], reach[k, 3] = int(max(0, x - side)), int(min(width, x + side))
+        for row in range(reach[k, 0], reach[k, 1]):
+            span[row, 0] = min(span[row, 0], k)
+            span[row, 1] = k + 1
+
+
+@njit(cache=True, nogil=True)
+def _assign(row, weight, work, labels, centers, reach):  # type: ignore[no-untyped-def]
+    """Give the pixels of row y to the nearest centre; out of reach they keep theirs."""
+    y, first, last = row
+    width = np.uint64(work.shape[1])
+    pixels, owner = work.reshape(-1), labels.reshape(-1)
+    kind = pixels.dtype.type
+    start = np.uint64(y) * width
+    for k in range(first, last):
+        if reach[k, 0] <= y < reach[k, 1]:
+            light, a, b = kind(centers[k, 0]), kind(centers[k, 1]), kind(centers[k, 2])
+            column, scale = kind(centers[k, 3]), kind(weight)
+            dy = y - centers[k, 4]
+            dy2 = kind(dy * dy)
+            k32 = np.int32(k)
+            for x in range(np.uint64(reach[k, 2]), np.uint64(reach[k, 3])):
+                dl = pixels[x] - light
+                da = pixels[width + x] - a
+                db = pixels[width + width + x] - b
+                dx = pixels[width + width + width + x] - column
+                distance = dl * dl + da * da + db * db + (dx * dx + dy2) * scale
+                at = width + width + width + width + x
+                best, old = pixels[at], owner[start + x]  # loads without a branch
+                closer = distance < best
+                pixels[at] = distance if closer else best
+                owner[start + x] = k32 if closer else old
+
+
+@njit(cache=True, nogil=True)
+def _add_runs(totals, labels, y, sums):  # type: ignore[no-untyped-def]
+    """Add the runs of row y to `sums` (N, 6): L, a, b, x, y, pixels."""
+    width = labels.shape[1]
+    x = 0
+    while x < width:
+        start, k = x, labels[y, x]
+        while x < width and labels[y, x] == k:
+            x += 1
+        count = x - start
+        for c in range(3):
+            sums[k, c] += totals[y, x, c] - totals[y, start, c]
+        sums[k, 3] += 0.5 * count * (start + x - 1)
+        sums[k, 4] += count * y
+        sums[k, 5] += count
+
+
+@njit(cache=True, nogil=True)
+def _connect(labels, smallest):  # type: ignore[no-untyped-def]
+    height, width = labels.shape
+    starts, first_run = _runs(labels)
+    parts = _parts(labels, starts, first_run)
+    size = np.zeros(len(starts), np.int64)
+    for y in range(height):
+        for run in range(first_run[y], first_run[y + 1]):
+            end = starts[run + 1] if run + 1 < first_run[y + 1] else width
+            size[parts[run]] += end - starts[run]
+    final = np.empty(len(starts), np.int32)  # of each part, at its first run
+    adjacent = count = 0
+    merged = np.empty((height, width), np.int32)
+    for y in range(height):
+        for run in range(first_run[y], first_run[y + 1]):
+            end = starts[run + 1] if run + 1 < first_run[y + 1] else width
+            if parts[run] == run:
+                earlier = _earlier_part(run, y, end, parts, starts, first_run)
+                adjacent = final[earlier] if earlier >= 0 else adjacent
+                small = size[run] <= smallest
+                final[run] = adjacent if small else count
+                count += not small
+            value = final[parts[run]]
+            for x in range(starts[run], end):
+                merged[y, x] = value
+    return merged
+
+
+@njit(cache=True, nogil=True)
+def _runs(labels):  # type: ignore[no-untyped-def]
+    """First column of every run of equal labels, and the first run of every row."""
+    height, width = labels.shape
+    starts = np.empty(height * width, np.int32)
+    first_run = np.empty(height + 1, np.int64)
+    count = 0
+    for y in range(height):
+        first_run[y] = count
+        starts[count] = 0
+        count += 1
+        for x in range(1, width):
+            starts[count] = x
+            count += labels[y, x] != labels[y, x - 1]
+    first_run[height] = count
+    return starts[:count].copy(), first_run
+
+
+@njit(cache=True, nogil=True)
+def _parts(labels, starts, first_run):  # type: ignore[no-untyped-def]
+    """Name each run's 4-connected part after the part's first run, in raster order."""
+    parent = np.arange(len(starts))
+    for y in range(1, len(first_run) - 1):
+        up, down = first_run[y - 1], first_run[y]
+        while up < first_run[y] and down < first_run[y + 1]:
+            x = max(starts[up], starts[down])
+            if labels[y - 1, x] == labels[y, x]:
+                _join(parent, up, down)
+            up_end = starts[up + 1] if up + 1 < first_run[y] else labels.shape[1]
+            end = starts[down + 1] if down + 1 < first_run[y + 1] else labels.shape[1]
+            up += up_end <= end
+            down += end <= up_end
+    for run in range(len(parent)):
+        parent[run] = parent[parent[run]]  # the parent is earlier, so it is final
+    return parent
+
+
+@njit(cache=True, nogil=True)
+def _join(parent, a, b):  # type: ignore[no-untyped-def]
+    """Unite two trees under the earlier root."""
+    while parent[a] != a:
+        parent[a] = parent[parent[a]]
+        a = parent[a]
+    while parent[b] != b:
+        parent[b] = parent[parent[b]]
+        b = parent[b]
+    parent[max(a, b)] = min(a, b)
+
+
+@njit(cache=True, nogil=True)
+def _earlier_part(run, y, end, parts, starts, first_run):  # type: ignore[no-untyped-def]
+    """Part before this run's that touches its first pixel, or -1.
+
+    Of several the last in the order left, up, right, down counts.
+    """
+    x = starts[run]
+    found = parts[run - 1] if x > 0 else -1
+    if y > 0:
+        above = starts[first_run[y - 1] : first_run[y]]
+        found = parts[first_run[y - 1] + np.searchsorted(above, x, "right") - 1]
+    if end == x + 1 and run + 1 < first_run[y + 1] and parts[run + 1] < run:
+        found = parts[run + 1]
+    if y + 2 < len(first_run):
+        below = starts[first_run[y + 1] : first_run[y + 2]]
+        part = parts[first_run[y + 1] + np.searchsorted(below, x, "right") - 1]
+        found = part if part < run else found
+    return found

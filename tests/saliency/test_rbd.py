@@ -1,0 +1,184 @@
+"""RBD: agreement with the authors' maps, and what must hold for any image."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dilo.errors import InputError
+from dilo.image import check_map, read_image, read_map, read_mask
+from dilo.saliency.frame import find_frame
+from dilo.saliency.graph import region_graph
+from dilo.saliency.rbd import border_band, otsu, rbd, rbd_of_regions, rbd_steps
+
+STEPS = {
+    "clipVal": "clip",
+    "geoSigma": "geodesic_sigma",
+    "neiSigma": "smoothness_sigma",
+    "bdCon": "boundary_connectivity",
+    "bgProb": "background",
+    "wCtr": "contrast",
+    "opt": "saliency",
+    "meanLabCol": "color",
+}
+SIZES = [(1, 1), (1, 7), (3, 2000), (2000, 3), (48, 48), (40, 60)]
+
+
+def object_on_ground(height=120, width=160, seed=0):
+    """A reddish square on noisy green ground, and where the square is."""
+    image = np.empty((height, width, 3), np.uint8)
+    image[:] = [40, 90, 60]
+    truth = np.zeros((height, width), bool)
+    truth[height // 3 : 2 * height // 3, width // 3 : 2 * width // 3] = True
+    image[truth] = [220, 60, 40]
+    noise = np.random.default_rng(seed).integers(-10, 11, image.shape)
+    return (image + noise).clip(0, 255).astype(np.uint8), truth
+
+
+@pytest.mark.parametrize(("height", "width"), [(48, 48), (120, 160), (30, 400)])
+def test_object_is_found(height, width):
+    image, truth = object_on_ground(height, width)
+    saliency = rbd(image)
+    check_map(saliency)
+    assert saliency.shape == (height, width)
+    assert saliency[truth].mean() > 0.9
+    assert saliency[~truth].mean() < 0.05
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("spread", [0, 2], ids=["flat", "faint noise"])
+def test_nothing_is_found_where_nothing_is(size, spread):
+    rng = np.random.default_rng(0)
+    image = rng.integers(100, 101 + spread, (*size, 3), dtype=np.uint8)
+    saliency = rbd(image)
+    assert saliency.shape == size
+    assert saliency.dtype == np.float32
+    assert not saliency.any()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_strong_noise_gives_a_map(size):
+    image = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    check_map(rbd(image))
+
+
+def test_mirrored_image_gives_mirrored_map_of_regions():
+    image, _ = object_on_ground()
+    labels = (np.arange(120)[:, None] // 12 * 16 + np.arange(160) // 10).astype(
+        np.int32
+    )
+    straight = rbd_of_regions(image, labels, 8)
+    mirrored = rbd_of_regions(image[:, ::-1], labels[:, ::-1], 8)
+    np.testing.assert_allclose(mirrored[:, ::-1], straight, atol=2e-2)
+
+
+def test_band_is_8_pixels_at_the_standard_density():
+    assert border_band(24) == border_band(25) == 8
+    assert border_band(3) == 1
+
+
+def test_bad_arguments_are_refused():
+    with pytest.raises(InputError, match="uint8"):
+        rbd(np.zeros((4, 4, 3)))
+    with pytest.raises(InputError, match="at least 1, got 0"):
+        rbd(np.zeros((4, 4, 3), np.uint8), superpixels=0)
+
+
+def test_otsu_separates_two_levels_and_is_zero_for_one():
+    assert 0.2 < otsu(np.array([0.2, 0.2, 0.7, 0.8])) < 0.7
+    assert otsu(np.full(9, 0.4)) == 0
+
+
+@pytest.fixture(scope="module")
+def data():
+    if "DILO_DATA" not in os.environ:
+        pytest.skip("DILO_DATA is not set")
+    return Path(os.environ["DILO_DATA"])
+
+
+@pytest.fixture(scope="module")
+def golden(data):
+    """Ten images with the maps and steps of the authors' program, by name."""
+    arrays = np.load(data.parent / "reference" / "golden10.npz")
+    images: dict[str, dict[str, np.ndarray]] = {}
+    for key in arrays.files:
+        name, field = key.split("/")
+        images.setdefault(name, {})[field] = arrays[key]
+    return images
+
+
+@pytest.mark.realdata
+def test_frame_is_that_of_the_authors_program(golden):
+    for name, image in golden.items():
+        rows, columns = find_frame(image["image"])
+        found = [rows.start + 1, rows.stop, columns.start + 1, columns.stop]
+        assert found == image["frame"][2:].tolist(), name
+
+
+@pytest.mark.realdata
+def test_steps_and_map_equal_the_authors_on_their_superpixels(golden):
+    for name, image in golden.items():
+        inside = find_frame(image["image"])
+        crop, labels = image["image"][inside], image["rbd_labels"].astype(np.int32)
+        steps = rbd_steps(region_graph(crop, labels, 8))
+        for field, ours in STEPS.items():
+            value = np.reshape(getattr(steps, ours), image[field].shape)
+            np.testing.assert_allclose(value, image[field], atol=1e-6, err_msg=name)
+        grey = np.zeros(image["image"].shape[:2])
+        grey[inside] = np.floor(rbd_of_regions(crop, labels, 8) * 255 + 0.5)
+        assert np.abs(grey - image["RBD"]).max() <= 1, name
+
+
+def standard_rbd(image):
+    """RBD at the authors' density, one superpixel per 600 pixels."""
+    rows, columns = find_frame(image)
+    pixels = (rows.stop - rows.start) * (columns.stop - columns.start)
+    return rbd(image, superpixels=max(1, round(pixels / 600)), remove_frame=True)
+
+
+def correlation(a, b):
+    return np.corrcoef(a.ravel(), b.ravel())[0, 1]
+
+
+@pytest.mark.realdata
+def test_own_superpixels_hardly_change_the_map(golden):
+    found = [correlation(standard_rbd(i["image"]), i["RBD"]) for i in golden.values()]
+    assert np.median(found) >= 0.9999
+    assert np.percentile(found, 5) >= 0.99
+
+
+@pytest.mark.realdata
+@pytest.mark.slow
+def test_200_photographs_follow_the_authors_maps_and_scores(data):
+    maps = data.parent / "reference" / "ecssd200" / "rbd"
+    similar, ours, theirs = [], [], []
+    for path in sorted((data / "ecssd200" / "images").iterdir()):
+        saliency = standard_rbd(read_image(path))
+        reference = read_map(maps / f"{path.stem}.png")
+        truth = read_mask(data / "ecssd200" / "masks" / f"{path.stem}.png")
+        similar.append(correlation(saliency, reference))
+        ours.append(curves(saliency, truth))
+        theirs.append(curves(reference, truth))
+    assert np.median(similar) >= 0.99
+    assert np.percentile(similar, 5) >= 0.93
+    (f, mae), (f_reference, mae_reference) = scores(ours), scores(theirs)
+    assert abs(f - f_reference) <= 0.02
+    assert abs(mae - mae_reference) <= 0.006
+
+
+def curves(saliency, truth):
+    """Precision and recall at thresholds 0..255, and mean absolute error."""
+    grey = np.rint(saliency * 255).astype(int)
+    hits = np.bincount(grey[truth], minlength=256)[::-1].cumsum()[::-1]
+    all_found = np.bincount(grey.ravel(), minlength=256)[::-1].cumsum()[::-1]
+    precision = hits / np.maximum(all_found, 1)
+    return precision, hits / truth.sum(), np.abs(grey / 255 - truth).mean()
+
+
+def scores(images):
+    """MaxF of the averaged precision and recall, and mean absolute error."""
+    precision, recall, mae = (
+        np.mean(part, axis=0) for part in zip(*images, strict=True)
+    )
+    return (1.3 * precision * recall / (0.3 * precision + recall)).max(), mae
