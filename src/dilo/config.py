@@ -82,7 +82,9 @@ def grid(
     """Yield (name, config) for every combination of the values of each field."""
     for values in itertools.product(*axes.values()):
         changes = dict(zip(axes, values, strict=True))
-        name = ",".join(f"{key.split('.')[-1]}={value}" for key, value in changes.items())
+        name = ",".join(
+            f"{key.split('.')[-1]}={value}" for key, value in changes.items()
+        )
         yield name, replace(config, **changes)
 
 
@@ -100,26 +102,41 @@ def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
 def _convert(hint: Any, value: Any, name: str) -> Any:
     """Check a JSON value against a field's type, building nested configs."""
+    if typing.get_origin(hint) is not None or isinstance(hint, types.UnionType):
+        return _convert_generic(hint, value, name)
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         if isinstance(value, Mapping):
             return from_dict(hint, value)
-    elif typing.get_origin(hint) in (typing.Union, types.UnionType):
-        return _convert_union(hint, value, name)
-    elif typing.get_origin(hint) is typing.Literal:
-        if value in typing.get_args(hint):
-            return value
-        choices = ", ".join(map(str, typing.get_args(hint)))
-        raise InputError(f"{name} must be one of {choices}, got {value!r}")
-    elif typing.get_origin(hint) is tuple:
-        item = typing.get_args(hint)[0]
-        if isinstance(value, (list, tuple)):
-            return tuple(_convert(item, entry, name) for entry in value)
+    elif hint is Any:
+        return value
     elif hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     elif isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
         return value
-    kind = getattr(hint, "__name__", str(hint))
-    raise InputError(f"{name} must be of type {kind}, got {value!r}")
+    raise _wrong_type(hint, value, name)
+
+
+def _convert_generic(hint: Any, value: Any, name: str) -> Any:
+    """Convert to a type with parameters: a union, Literal, tuple, list or dict."""
+    kind, items = typing.get_origin(hint), typing.get_args(hint)
+    if kind in (typing.Union, types.UnionType):
+        return _convert_union(hint, value, name)
+    if kind is typing.Literal:
+        # By type too, for 1 == True == 1.0
+        if any(value == item and type(value) is type(item) for item in items):
+            return value
+        choices = ", ".join(map(str, items))
+        raise InputError(f"{name} must be one of {choices}, got {value!r}")
+    if kind is dict and isinstance(value, Mapping):
+        return {key: _convert(items[1], entry, name) for key, entry in value.items()}
+    if kind in (tuple, list) and isinstance(value, (list, tuple)):
+        if kind is list or items[1:] == (...,):
+            items = (items[0],) * len(value)
+        if len(items) != len(value):
+            raise InputError(f"{name} needs {len(items)} values, got {value!r}")
+        pairs = zip(items, value, strict=True)
+        return kind(_convert(item, entry, name) for item, entry in pairs)
+    raise _wrong_type(hint, value, name)
 
 
 def _convert_union(hint: Any, value: Any, name: str) -> Any:
@@ -132,4 +149,9 @@ def _convert_union(hint: Any, value: Any, name: str) -> Any:
             return _convert(option, value, name)
         except InputError:
             continue
-    raise InputError(f"{name} cannot be {value!r}; it is {hint}")
+    raise _wrong_type(hint, value, name)
+
+
+def _wrong_type(hint: Any, value: Any, name: str) -> InputError:
+    kind = hint.__name__ if isinstance(hint, type) else str(hint)
+    return InputError(f"{name} must be of type {kind}, got {value!r}")

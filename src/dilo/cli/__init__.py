@@ -1,0 +1,24 @@
+"""The command line: `dilo COMMAND ...`.
+
+To add a command, write one function in the module of its group (`masks.py`, or a new
+module beside it) and one line in `COMMANDS` of `dispatch.py`:
+
+    def knn(run: str, train: Path, val: Path, /, neighbors: int = 200) -> None:
+        '''Classify images by their nearest neighbours among the training images. ...'''
+        from dilo.evaluate import knn_accuracy
+
+        say(knn_accuracy(run, train, val, neighbors).summary())
+
+* It parses (tyro reads the signature), calls one library function, and prints.
+* What stands before the `/` is positional, the rest are flags: `--neighbors 200`.
+* The docstring is the help: a first line, a paragraph, a block `Examples:`, and `Args:`
+  with a line for each argument.
+* What is heavy is imported inside, so that a wrong flag is answered at once. Only the
+  module of the command that is called is imported at all.
+* It catches nothing: `main` turns DiloError and OSError into one line and status 2.
+* Paths are plain `Path`; what may be a run or the name of a model is `str`.
+"""
+
+from dilo.cli.dispatch import main
+
+__all__ = ["main"]

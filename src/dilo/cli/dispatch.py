@@ -1,0 +1,121 @@
+"""Find the command, run it, and turn a user's error into one line."""
+
+import importlib
+import inspect
+import io
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Annotated, NamedTuple
+
+import dilo
+from dilo.errors import DiloError
+
+
+class Command(NamedTuple):
+    """A command: where its function is, and its line in `dilo --help`."""
+
+    target: str  # module:function, imported when the command is called
+    summary: str
+
+
+COMMANDS: dict[str, Command] = {
+    "masks": Command(
+        "dilo.cli.masks:masks", "estimate the foreground map of every image of a folder"
+    ),
+    "score": Command(
+        "dilo.cli.masks:score",
+        "compare maps with ground-truth masks: F, MAE, S-measure",
+    ),
+}
+
+EXIT_ERROR = 2
+EXIT_INTERRUPTED = 130  # what shells give for a program ended by Ctrl-C
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run `dilo` with the arguments of the command line and return the exit status."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a file's name may be no valid text
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        return _dispatch(words)
+    except KeyboardInterrupt:
+        _complain("stopped; give the same command again to continue")
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:  # the reader of our output has gone, as in `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_ERROR
+    except DiloError as error:
+        _complain(f"error: {error}")
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        _complain(f"error: {where}{error.strerror or error}")
+    return EXIT_ERROR
+
+
+def _dispatch(words: list[str]) -> int:
+    if not words or words[0] in ("-h", "--help", "help"):
+        sys.stdout.write(_overview())
+        return 0 if words else EXIT_ERROR
+    if words[0] == "--version":
+        sys.stdout.write(f"dilo {dilo.__version__}\n")
+        return 0
+    name, rest = _split(words)
+    if name is None:
+        choices = ", ".join(COMMANDS)
+        _complain(f"error: no command {words[0]!r}; there are: {choices}")
+        return EXIT_ERROR
+    import tyro  # here, for it takes longer to import than the overview to print
+
+    function = _load(COMMANDS[name].target)
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind is parameter.POSITIONAL_ONLY:
+            named = tyro.conf.arg(metavar=parameter.name.upper())  # instead of PATH
+            function.__annotations__[parameter.name] = Annotated[
+                parameter.annotation, named
+            ]
+    tyro.cli(
+        function,
+        description=_description(function),
+        prog=f"dilo {name}",
+        args=rest,
+        config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagConversionOff),
+    )
+    return 0
+
+
+def _split(words: list[str]) -> tuple[str | None, list[str]]:
+    """Split off the command, which may be of two words, as in `basnet train`."""
+    for length in (2, 1):
+        name = " ".join(words[:length])
+        if name in COMMANDS and len(words) >= length:
+            return name, words[length:]
+    return None, words
+
+
+def _load(target: str) -> Callable[..., None]:
+    module, _, function = target.partition(":")
+    return getattr(importlib.import_module(module), function)
+
+
+def _description(function: Callable[..., None]) -> str:
+    """Take the docstring up to the arguments, which tyro explains one by one."""
+    return (inspect.getdoc(function) or "").partition("\n\nArgs:")[0]
+
+
+def _overview() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [
+        f"  {name:{width}}  {command.summary}" for name, command in COMMANDS.items()
+    ]
+    return (
+        f"usage: dilo COMMAND ...\n\n{dilo.__doc__}\n\ncommands:\n"
+        + "\n".join(lines)
+        + "\n\n`dilo COMMAND --help` explains a command, with examples.\n"
+    )
+
+
+def _complain(message: str) -> None:
+    sys.stderr.write(f"dilo: {message}\n")

@@ -1,0 +1,27 @@
+"""What commands share: printing, tables."""
+
+from collections.abc import Sequence
+
+import rich.box
+import rich.console
+import rich.table
+
+console = rich.console.Console(highlight=False)  # standard output, found when printing
+
+
+def say(text: str) -> None:
+    """Print plain text, unwrapped, so that names can be copied and searched for."""
+    console.print(text, markup=False, soft_wrap=True)
+
+
+def show_scores(title: str, rows: Sequence[tuple[str, float, str]]) -> None:
+    """Print a table of (name, value, explanation)."""
+    table = rich.table.Table(
+        title=title, title_justify="left", title_style="bold", box=rich.box.SIMPLE_HEAD
+    )
+    table.add_column("score")
+    table.add_column("value", justify="right")
+    table.add_column("", style="dim")
+    for name, value, explanation in rows:
+        table.add_row(name, f"{value:.4f}", explanation)
+    console.print(table)

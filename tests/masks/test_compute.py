@@ -1,0 +1,274 @@
+import errno
+import json
+import os
+import signal
+import time
+
+import numpy as np
+import PIL.Image
+import pytest
+
+import dilo.masks.workers
+from dilo.errors import InputError, StoreError
+from dilo.masks import MaskStore, compute_masks
+
+
+def brightness(image):
+    return image.max(axis=2).astype(np.float32) / np.float32(255)
+
+
+def write_image(path, value=255, shape=(4, 6)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    PIL.Image.fromarray(np.full((*shape, 3), value, np.uint8)).save(path)
+
+
+@pytest.fixture
+def images(tmp_path):
+    """Twenty images; the brightness of image k is 10 k + 20."""
+    for k in range(20):
+        write_image(tmp_path / "images" / f"{k % 3}" / f"{k:02d}.png", 10 * k + 20)
+    return tmp_path / "images"
+
+
+@pytest.fixture
+def store(tmp_path):
+    return MaskStore.create(tmp_path / "masks", "brightness")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_every_image_gets_its_map(images, store, workers):
+    report = compute_masks(images, store, brightness, workers)
+    assert (report.images, report.computed, report.kept) == (20, 20, 0)
+    assert report.failures == {}
+    assert report.empty == 11  # those darker than half
+    store = MaskStore.open(store.folder)
+    assert len(store) == 20
+    for k in range(20):
+        saliency = store[f"{k % 3}/{k:02d}.png"]
+        assert saliency.shape == (4, 6)
+        np.testing.assert_allclose(saliency, (10 * k + 20) / 255, atol=1e-6)
+    assert store.is_empty("0/00.png")
+    assert not list(store.folder.rglob("*.partial"))
+
+
+def test_results_do_not_depend_on_the_worker_count(images, tmp_path):
+    for workers in (1, 2, 3):
+        store = MaskStore.create(tmp_path / f"{workers}", "brightness")
+        compute_masks(images, store, brightness, workers)
+    trees = [
+        {
+            path.relative_to(tmp_path / f"{workers}"): path.read_bytes()
+            for path in (tmp_path / f"{workers}").rglob("*.*")
+        }
+        for workers in (1, 2, 3)
+    ]
+    assert trees[0] == trees[1] == trees[2]
+
+
+def test_run_again_computes_only_what_is_missing(images, store):
+    compute_masks(images, store, brightness, 1)
+    store.path("0/00.png").unlink()
+    write_image(images / "new.png")
+    seen = []
+    store = MaskStore.create(store.folder, "brightness")
+    report = compute_masks(
+        images, store, lambda image: seen.append(1) or brightness(image), 1
+    )
+    assert (report.computed, report.kept, len(seen)) == (2, 19, 2)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_bad_images_are_named_and_counted(images, store, workers):
+    (images / "empty.jpg").touch()
+    (images / "text.jpg").write_text("no image")
+    write_image(images / "odd.png", shape=(3, 3))
+
+    def method(image):
+        if image.shape[0] == 3:
+            raise ZeroDivisionError("no superpixel")
+        return brightness(image)
+
+    report = compute_masks(images, store, method, workers)
+    assert report.failures == {
+        "empty.jpg": "the file is empty",
+        "odd.png": "no superpixel",
+        "text.jpg": "not an image of a kind we can read",
+    }
+    assert report.computed == 20
+    for text in ("20 of 23 images", "3 failed", "empty.jpg: the file is", "run again"):
+        assert text in report.summary()
+    (images / "empty.jpg").unlink()
+    write_image(images / "text.jpg")
+    report = compute_masks(images, store, method, workers)
+    assert list(report.failures) == ["odd.png"]
+    assert (report.computed, report.kept) == (1, 20)
+
+
+@pytest.mark.parametrize(
+    ("result", "reason"),
+    [
+        (np.zeros((1, 2), np.float32), r"map of shape \(1, 2\) for an image of shape"),
+        (np.zeros((4, 6)), "a map is float32"),
+        (np.full((4, 6), np.nan, np.float32), r"a map lies in \[0, 1\]"),
+    ],
+)
+def test_a_method_that_gives_no_map_is_told(images, store, result, reason):
+    with pytest.raises(StoreError, match=rf"none of 20 images gave a map.*{reason}"):
+        compute_masks(images, store, lambda image: result, 1)
+    assert len(MaskStore.open(store.folder).failures) == 20
+
+
+def test_two_images_with_one_map_file_are_not_mixed_up(images, store):
+    write_image(images / "0/00.jpg", 200)
+    report = compute_masks(images, store, brightness, 2)
+    assert report.failures == {"0/00.png": "its map would overwrite that of 0/00.jpg"}
+    np.testing.assert_allclose(store["0/00.jpg"], 200 / 255, atol=0.02)
+    write_image(images / "0/00.bmp", 100)  # sorts first, but came later
+    report = compute_masks(images, store, brightness, 2)
+    assert sorted(report.failures) == ["0/00.bmp", "0/00.png"]
+    assert report.computed == 0
+
+
+def test_a_map_has_the_size_of_the_upright_image(tmp_path, store):
+    exif = PIL.Image.Exif()
+    exif[0x0112] = 6  # turned by a quarter
+    (tmp_path / "images").mkdir()
+    PIL.Image.new("RGB", (8, 5)).save(tmp_path / "images/a.jpg", exif=exif)
+    compute_masks(tmp_path / "images", store, brightness, 1)
+    assert store["a.jpg"].shape == (8, 5)
+
+
+def test_an_image_that_kills_its_worker_is_a_named_failure(images, store):
+    def method(image):
+        if image[0, 0, 0] == 50:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return brightness(image)
+
+    report = compute_masks(images, store, method, 2)
+    assert list(report.failures) == ["0/03.png"]
+    assert "killed" in report.failures["0/03.png"]
+    assert report.computed == 19
+    assert len(MaskStore.open(store.folder)) == 19
+
+
+def test_a_worker_killed_from_outside_loses_nothing(images, store, tmp_path):
+    def method(image):
+        if image[0, 0, 0] == 50 and not (tmp_path / "once").exists():
+            (tmp_path / "once").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return brightness(image)
+
+    report = compute_masks(images, store, method, 2)
+    assert (report.computed, report.failures) == (20, {})
+
+
+def test_an_interrupt_keeps_what_is_done(images, store):
+    seen = []
+
+    def method(image):
+        seen.append(1)
+        if len(seen) == 8:
+            raise KeyboardInterrupt
+        return brightness(image)
+
+    with pytest.raises(KeyboardInterrupt):
+        compute_masks(images, store, method, 1)
+    assert len(MaskStore.open(store.folder)) == 7
+    assert compute_masks(images, store, brightness, 1).kept == 7
+
+
+def test_maps_of_a_killed_job_are_taken_without_computing(images, store):
+    compute_masks(images, store, brightness, 1)
+    path = store.folder / "masks.json"
+    content = json.loads(path.read_text()) | {"maps": [], "empty": []}
+    path.write_text(json.dumps(content))
+    store.path("1/01.png").write_bytes(b"")  # power was lost before it reached the disk
+    seen = []
+    again = MaskStore.create(store.folder, "brightness")
+    report = compute_masks(
+        images, again, lambda image: seen.append(1) or brightness(image), 1
+    )
+    assert len(seen) == 1
+    assert report.empty == 11
+    assert len(again) == 20
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_full_disk_is_one_clear_error(images, store, monkeypatch, workers):
+    write = MaskStore.write
+
+    def full(self, name, saliency):
+        if name == "1/07.png":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), name)
+        write(self, name, saliency)
+
+    monkeypatch.setattr(MaskStore, "write", full)
+    with pytest.raises(StoreError, match=r"No space left on device; .* run again"):
+        compute_masks(images, store, brightness, workers)
+    monkeypatch.undo()
+    MaskStore.open(store.folder)
+    again = MaskStore.create(store.folder, "brightness")
+    compute_masks(images, again, brightness, workers)
+    assert len(MaskStore.open(store.folder)) == 20
+
+
+def test_an_error_of_the_method_that_is_a_bug_is_not_hidden(images, store):
+    def method(image):
+        return image.no_such_attribute
+
+    for workers in (1, 2):
+        with pytest.raises(AttributeError, match="no_such_attribute"):
+            compute_masks(images, store, method, workers)
+
+
+def test_the_store_must_not_lie_among_the_images(images):
+    for folder in (images, images / "masks"):
+        store = MaskStore(folder, MaskStore.create(images.parent / "m", "x")._manifest)
+        with pytest.raises(InputError, match="lies within the folder of images"):
+            compute_masks(images, store, brightness, 1)
+
+
+def test_bad_input_writes_nothing(tmp_path, images, store):
+    with pytest.raises(InputError, match="workers must be at least 1, got 0"):
+        compute_masks(images, store, brightness, 0)
+    with pytest.raises(InputError, match="not a folder"):
+        compute_masks(tmp_path / "none", store, brightness, 1)
+    assert not store.folder.exists()
+
+
+def test_workers_end_with_their_parent(images, store, tmp_path):
+    """A SIGKILL of the job leaves no process behind."""
+    parent = os.fork()
+    if parent == 0:
+
+        def method(image):
+            if image.shape == (4, 6, 3):  # not the warm-up
+                (tmp_path / f"pid-{os.getpid()}").touch()
+                time.sleep(60)
+            return brightness(image)
+
+        compute_masks(images, store, method, 2)
+        os._exit(0)
+    deadline = time.monotonic() + 20
+    while len(list(tmp_path.glob("pid-*"))) < 2 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.kill(parent, signal.SIGKILL)
+    os.waitpid(parent, 0)
+    pids = [int(path.name.removeprefix("pid-")) for path in tmp_path.glob("pid-*")]
+    assert len(pids) == 2
+    while any(map(is_alive, pids)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not any(map(is_alive, pids))
+
+
+def is_alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    with open(f"/proc/{pid}/stat") as stat:
+        return stat.read().split(") ")[-1][0] != "Z"
+
+
+def test_default_workers_is_what_this_process_may_use():
+    assert 1 <= dilo.masks.workers.default_workers() <= os.cpu_count()
