@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from dilo.data.synthetic import landscapes, surfaces
-from dilo.data.synthetic.noise import Field
+from dilo.data.synthetic.noise import Field, noise
 from dilo.errors import InputError
 from dilo.image import Image
 
@@ -40,6 +40,9 @@ BACKGROUNDS: tuple[str, ...] = tuple(PAINTERS)
 
 # Objects are in focus, what is behind them often is not; as a share of the size.
 MAX_BLUR = 0.018
+# Share of its brightness that a patch gains or loses at most. This, the litter and the
+# fading of objects make classical saliency about as hard as it is on photographs.
+SHADE = 0.5
 
 
 def paint_background(kind: str, size: int, rng: np.random.Generator) -> Image:
@@ -59,7 +62,15 @@ def paint_background(kind: str, size: int, rng: np.random.Generator) -> Image:
         raise InputError(f"size must be at least 8 pixels, got {size}")
     blur = rng.uniform(0, MAX_BLUR) * size
     exposure = rng.uniform(0.85, 1.1)
-    picture = PAINTERS[kind](rng, size) * np.float32(255 * exposure)
+    picture = _dapple(rng, PAINTERS[kind](rng, size)) * np.float32(255 * exposure)
     if blur > 0.3:
         picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), blur), np.float32)
     return np.rint(picture).clip(0, 255).astype(np.uint8)
+
+
+def _dapple(rng: np.random.Generator, picture: Field) -> Field:
+    """Let patches of light and shade fall on it."""
+    cells = int(rng.integers(2, 5))
+    patches = noise(rng, len(picture), (cells, cells), 3) * 2.5
+    strength = np.float32(rng.uniform(0, SHADE))
+    return picture * (1 + strength * np.clip(patches, -1, 1))[..., None]

@@ -7,6 +7,7 @@ Each painter takes a random generator and a size S and returns a float32 picture
 import numpy as np
 
 from dilo.data.synthetic.colours import colour, mix, ramp
+from dilo.data.synthetic.litter import litter
 from dilo.data.synthetic.noise import Field, grid, noise, profile, step
 
 
@@ -31,7 +32,8 @@ def sea(rng: np.random.Generator, size: int) -> Field:
     water: Field = ramp([far, near], depth) + (0.25 * swell)[..., None]
     foam = step(swell - rng.uniform(0.33, 0.5), 0.12) * 0.6
     water = mix(water, np.ones(3, np.float32), foam)
-    return mix(_clear_sky(rng, size), water, step(y - horizon, 1 / size))
+    picture = mix(_clear_sky(rng, size), water, step(y - horizon, 1 / size))
+    return litter(rng, picture, 0.6)
 
 
 def sunset(rng: np.random.Generator, size: int) -> Field:
@@ -46,7 +48,8 @@ def sunset(rng: np.random.Generator, size: int) -> Field:
     distance = np.hypot(x - rng.uniform(0.1, 0.9), y - horizon + rng.uniform(0, 0.15))
     picture = mix(picture, low, np.exp(-((distance / 0.25) ** 2)) * 0.7)
     land = ramp([colour(rng, (20, 0.5, 0.28), 20), high * 0.3], (y - horizon) * 3)
-    return mix(picture, land, _ridge(rng, size, horizon, 0.06))
+    picture = mix(picture, land, _ridge(rng, size, horizon, 0.06))
+    return picture
 
 
 def mountains(rng: np.random.Generator, size: int) -> Field:
@@ -83,7 +86,8 @@ def snow(rng: np.random.Generator, size: int) -> Field:
     shadow = colour(rng, (215, 0.22, 0.8))
     white = np.full(3, 0.97, np.float32)
     ground = mix(shadow, white, np.clip(0.6 + 0.9 * drift, 0, 1))
-    return mix(picture, ground, _ridge(rng, size, horizon, 0.05))
+    picture = mix(picture, ground, _ridge(rng, size, horizon, 0.05))
+    return litter(rng, picture, 0.55)
 
 
 def field(rng: np.random.Generator, size: int) -> Field:
@@ -103,7 +107,8 @@ def field(rng: np.random.Generator, size: int) -> Field:
     picture = mix(
         _clear_sky(rng, size), crop * 0.5, _ridge(rng, size, horizon, 0.05, 9)
     )
-    return mix(picture, land, step(y - horizon - 0.03, 1 / size))
+    picture = mix(picture, land, step(y - horizon - 0.03, 1 / size))
+    return litter(rng, picture, 0.55)
 
 
 def dunes(rng: np.random.Generator, size: int) -> Field:
@@ -117,7 +122,7 @@ def dunes(rng: np.random.Generator, size: int) -> Field:
         relief = noise(rng, size, (3, 3), 2) + 0.3 * noise(rng, size, (16, 4), 2)
         slope = mix(dark, light, np.clip(0.6 + 0.7 * relief - 0.1 * number, 0, 1))
         picture = mix(picture, slope, _ridge(rng, size, base, 0.16, 2, 2))
-    return picture
+    return litter(rng, picture, 0.5)
 
 
 def fog(rng: np.random.Generator, size: int) -> Field:
@@ -132,7 +137,7 @@ def fog(rng: np.random.Generator, size: int) -> Field:
         trees = _ridge(rng, size, base, 0.12 + 0.04 * number, 10)
         fade = 0.2 + 0.25 * number - 0.9 * np.clip(y - base, 0, 0.2)
         picture = mix(picture, wood, trees * fade)
-    return picture
+    return litter(rng, picture, 0.8)
 
 
 def forest(rng: np.random.Generator, size: int) -> Field:
@@ -152,7 +157,8 @@ def forest(rng: np.random.Generator, size: int) -> Field:
         picture = mix(picture, trunk, shown * rng.uniform(0.5, 1))
     soil = colour(rng, (40, 0.45, 0.35), 25)
     ground = soil * (1 + 0.4 * noise(rng, size, (12, 6), 3))[..., None]
-    return mix(picture, ground, _ridge(rng, size, floor, 0.04, 5))
+    picture = mix(picture, ground, _ridge(rng, size, floor, 0.04, 5))
+    return litter(rng, picture, 0.8)
 
 
 def road(rng: np.random.Generator, size: int) -> Field:
@@ -174,7 +180,8 @@ def road(rng: np.random.Generator, size: int) -> Field:
     line = np.clip((0.04 - np.abs(across)) / soft + 0.5, 0, 1) * dashes
     ground = mix(ground, np.full(3, 0.92, np.float32), line)
     picture = mix(_clear_sky(rng, size), land * 0.75, _ridge(rng, size, horizon, 0.08))
-    return mix(picture, ground, step(y - horizon, 1 / size))
+    picture = mix(picture, ground, step(y - horizon, 1 / size))
+    return litter(rng, picture, 0.6)
 
 
 def night(rng: np.random.Generator, size: int) -> Field:
@@ -215,7 +222,8 @@ def meadow(rng: np.random.Generator, size: int) -> Field:
     picture = mix(
         _clear_sky(rng, size), near * 0.7, _ridge(rng, size, horizon - 0.02, 0.06)
     )
-    return mix(picture, land, _ridge(rng, size, horizon, 0.03, 2))
+    picture = mix(picture, land, _ridge(rng, size, horizon, 0.03, 2))
+    return litter(rng, picture, 0.5)
 
 
 def _clear_sky(rng: np.random.Generator, size: int) -> Field:

@@ -18,7 +18,11 @@ SUBPIXEL_BITS = 6  # cv2 takes corners in 1/64 of a sample
 # what is left covers 20 to 35 % on average.
 AREA = (0.16, 0.46)
 LARGEST = 1.02  # of the picture's width: a few objects reach over its edge
-OVERHANG = 0.06  # of the object's extent may lie outside
+OVERHANG = 0.3  # of the object's extent may lie outside, but seldom does
+# Objects outdoors are seldom as bright as toys.
+MAX_FADING = 0.6  # towards grey
+MAX_HAZE = 0.4  # towards the colour of haze
+HAZE = np.full(3, 0.55, np.float32)
 
 
 class Sprite(NamedTuple):
@@ -66,6 +70,9 @@ def render(
             colour, part.paint(plane), np.where(coverage > 0, cover, cover > 0)
         )
         coverage = np.maximum(coverage, cover)
+    grey = colour.mean(axis=2, keepdims=True)
+    colour = mix(colour, grey, rng.uniform(0, MAX_FADING))
+    colour = mix(colour, HAZE, rng.uniform(0, MAX_HAZE))
     light = _light(coverage, rng)
     return Sprite(np.clip(colour * light[..., None], 0, 1) * 255, coverage)
 
@@ -84,8 +91,9 @@ def place(
     extent = points.max(axis=0) - points.min(axis=0)
     scale = np.sqrt(rng.uniform(*AREA) / _area(parts)) * size
     scale = min(scale, LARGEST * size / extent.max())
-    low = -points.min(axis=0) * scale - OVERHANG * extent * scale
-    high = size - points.max(axis=0) * scale + OVERHANG * extent * scale
+    outside = rng.uniform(0, OVERHANG) * extent * scale
+    low = -points.min(axis=0) * scale - outside
+    high = size - points.max(axis=0) * scale + outside
     shift = rng.uniform(np.minimum(low, high), np.maximum(low, high))
     return Placement(matrix * scale, shift)
 

@@ -7,6 +7,7 @@ Each painter takes a random generator and a size S and returns a float32 picture
 import numpy as np
 
 from dilo.data.synthetic.colours import colour, mix, ramp
+from dilo.data.synthetic.litter import litter
 from dilo.data.synthetic.noise import Field, grid, noise, step, voronoi
 
 
@@ -16,7 +17,8 @@ def grass(rng: np.random.Generator, size: int) -> Field:
     blades = noise(rng, size, (7, 22), 2, 0.9)
     dark = colour(rng, (105, 0.6, 0.3), 15)
     light = colour(rng, (88, 0.6, 0.62), 15)
-    return ramp([dark, light], 0.5 + 0.45 * patches + 0.35 * blades)
+    picture = ramp([dark, light], 0.5 + 0.45 * patches + 0.35 * blades)
+    return litter(rng, picture)
 
 
 def sand(rng: np.random.Generator, size: int) -> Field:
@@ -27,7 +29,8 @@ def sand(rng: np.random.Generator, size: int) -> Field:
     grain = noise(rng, size, (32, 32), 2, 0.8)
     dark = colour(rng, (34, 0.4, 0.62))
     light = colour(rng, (40, 0.28, 0.9))
-    return ramp([dark, light], 0.55 + 0.25 * ripple + 0.2 * grain + 0.25 * bend)
+    picture = ramp([dark, light], 0.55 + 0.25 * ripple + 0.2 * grain + 0.25 * bend)
+    return litter(rng, picture)
 
 
 def brick(rng: np.random.Generator, size: int) -> Field:
@@ -86,7 +89,8 @@ def gravel(rng: np.random.Generator, size: int) -> Field:
     dark = colour(rng, (30, 0.12, 0.38), 30)
     light = colour(rng, (35, 0.12, 0.78), 30)
     stones = ramp([dark, light], 0.2 + 0.6 * tone)
-    return mix(dark * 0.5, stones, np.clip(0.3 + 3.5 * wall, 0, 1))
+    picture = mix(dark * 0.5, stones, np.clip(0.3 + 3.5 * wall, 0, 1))
+    return litter(rng, picture)
 
 
 def leaves(rng: np.random.Generator, size: int) -> Field:
@@ -98,7 +102,8 @@ def leaves(rng: np.random.Generator, size: int) -> Field:
     others = [colour(rng, (hue, 0.6, 0.55), 12) for hue in (12, 45, 30)]
     blades = ramp([first * 0.8, *others], tone)
     blades = blades * (1 + 0.25 * noise(rng, size, (14, 14), 2))[..., None]
-    return mix(first * 0.35, blades, np.clip(0.35 + 3.5 * wall, 0, 1))
+    picture = mix(first * 0.35, blades, np.clip(0.35 + 3.5 * wall, 0, 1))
+    return litter(rng, picture)
 
 
 def stone(rng: np.random.Generator, size: int) -> Field:
@@ -147,7 +152,8 @@ def reef(rng: np.random.Generator, size: int) -> Field:
         0.5 + 0.7 * noise(rng, size, (8, 8), 3),
     )
     bottom = y - rng.uniform(0.68, 0.9) + 0.2 * noise(rng, size, (5, 5), 3)
-    return mix(picture, coral, step(bottom, 0.03))
+    picture = mix(picture, coral, step(bottom, 0.03))
+    return litter(rng, picture, 0.8)
 
 
 def earth(rng: np.random.Generator, size: int) -> Field:
@@ -157,7 +163,8 @@ def earth(rng: np.random.Generator, size: int) -> Field:
     wall, tone = voronoi(rng, x + 0.25 * bend, y + 0.25 * bend)
     clay = colour(rng, (24, 0.42, 0.6), 14)
     plates = clay * (0.92 + 0.16 * tone + 0.2 * bend)[..., None]
-    return mix(clay * 0.4, plates, step(wall - 0.045, 0.09))
+    picture = mix(clay * 0.4, plates, step(wall - 0.045, 0.09))
+    return litter(rng, picture)
 
 
 def moss(rng: np.random.Generator, size: int) -> Field:
@@ -166,7 +173,8 @@ def moss(rng: np.random.Generator, size: int) -> Field:
     dark = colour(rng, (70, 0.5, 0.22), 30)
     middle = colour(rng, (85, 0.65, 0.42), 15)
     light = colour(rng, (72, 0.6, 0.68), 15)
-    return ramp([dark, middle, light], 0.5 + 0.8 * clumps)
+    picture = ramp([dark, middle, light], 0.5 + 0.8 * clumps)
+    return litter(rng, picture)
 
 
 def _turned(
