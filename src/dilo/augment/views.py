@@ -1,0 +1,177 @@
+"""Views: a drawn crop of an image, pasted or not, jittered and flipped, as InstDisc does.
+
+Drawing the parameters is apart from applying them, and a view's parameters come from
+its own random stream, so that what an image becomes depends on (seed, epoch, index)
+alone.
+"""
+
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import cv2
+import numpy as np
+
+from dilo.augment.copy_paste import (
+    BACKGROUNDS,
+    BLENDINGS,
+    CopyPasteConfig,
+    composite,
+    map_to_alpha,
+)
+from dilo.augment.jitter import apply_jitter, draw_jitter, to_grey
+from dilo.errors import InputError
+from dilo.image import Image, Map
+
+Pixels = TypeVar("Pixels", Image, Map)
+
+# Test images are reduced to 256 and cropped to 224: the same ratio at every size.
+TEST_RESIZE = 256 / 224
+
+
+@dataclass(frozen=True, kw_only=True)
+class ViewConfig:
+    """InstDisc's augmentation, the defaults being those of its ImageNet recipe."""
+
+    min_area: float = 0.2  # of the image, that a crop shows at least
+    max_aspect: float = 4 / 3
+    grey_probability: float = 0.2
+    jitter: tuple[float, ...] = (0.4, 0.4, 0.4, 0.4)  # brightness contrast sat. hue
+    jitter_probability: float = 1.0
+    flip_probability: float = 0.5
+    copy_paste: CopyPasteConfig = field(default_factory=CopyPasteConfig)
+
+    def __post_init__(self) -> None:
+        """Check every field.
+
+        Raises:
+            InputError: a value lies outside its range.
+        """
+        for name in ("min_area", "grey_probability", "flip_probability"):
+            value = getattr(self, name)
+            if not 0 <= value <= 1:
+                raise InputError(f"{name} must be in [0, 1], got {value}")
+        if len(self.jitter) != 4 or min(self.jitter) < 0 or self.jitter[3] > 0.5:
+            raise InputError(
+                "jitter is four strengths (brightness, contrast, saturation >= 0, "
+                f"hue in [0, 0.5]), got {self.jitter}"
+            )
+        if self.max_aspect < 1:
+            raise InputError(f"max_aspect must be at least 1, got {self.max_aspect}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Box:
+    """A rectangle of pixels."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+def view_rng(seed: int, epoch: int, index: int) -> np.random.Generator:
+    """Give sample `index` of `epoch` its own stream, whatever the worker count."""
+    return np.random.default_rng((seed, epoch, index))
+
+
+def draw_crop(
+    rng: np.random.Generator, height: int, width: int, config: ViewConfig
+) -> Box:
+    """Draw a box of random area and aspect, uniform in area and in log aspect.
+
+    Ten boxes are tried; if none fits, which happens to very long images, the largest
+    central box of an allowed aspect is taken.
+    """
+    log_aspect = np.log(config.max_aspect)
+    for _ in range(10):
+        area = height * width * rng.uniform(config.min_area, 1.0)
+        aspect = np.exp(rng.uniform(-log_aspect, log_aspect))
+        box_width = round(float(np.sqrt(area * aspect)))
+        box_height = round(float(np.sqrt(area / aspect)))
+        if 0 < box_width <= width and 0 < box_height <= height:
+            top = int(rng.integers(height - box_height + 1))
+            left = int(rng.integers(width - box_width + 1))
+            return Box(top=top, left=left, height=box_height, width=box_width)
+    box_width = max(1, min(width, round(height * config.max_aspect)))
+    box_height = max(1, min(height, round(width * config.max_aspect)))
+    return Box(
+        top=(height - box_height) // 2,
+        left=(width - box_width) // 2,
+        height=box_height,
+        width=box_width,
+    )
+
+
+def train_view(
+    image: Image,
+    saliency: Map | None,
+    crop_size: int,
+    config: ViewConfig,
+    rng: np.random.Generator,
+) -> Image:
+    """Make one training view: uint8 (crop_size, crop_size, 3).
+
+    Image and map are cropped by the same box and composited at the crop's size, which
+    is what compositing first would give, at a fraction of the cost.
+
+    Args:
+        image: uint8 (H, W, 3).
+        saliency: float32 (H, W), or None where the image must stay as it is.
+        crop_size: side of the view in pixels.
+        config: the augmentation.
+        rng: the view's own stream.
+    """
+    box = draw_crop(rng, *image.shape[:2], config)
+    # Drawn whether or not there is a map: with and without masks, the same image gets
+    # the same crop, jitter and flip, so that runs differ in the pasting alone.
+    pasted = rng.random() < config.copy_paste.probability
+    paste_seed = rng.integers(2**63)
+    view = crop_resize(image, box, crop_size)
+    if saliency is not None and pasted:
+        paste_rng = np.random.default_rng(paste_seed)
+        view = _paste(view, saliency, box, config.copy_paste, paste_rng)
+    return _colour_and_flip(view, config, rng)
+
+
+def centre_view(image: Image, crop_size: int) -> Image:
+    """Make the test view, the central crop of the reduced image: uint8 (S, S, 3)."""
+    height, width = image.shape[:2]
+    side = max(1, round(min(height, width) / TEST_RESIZE))
+    box = Box(
+        top=(height - side) // 2, left=(width - side) // 2, height=side, width=side
+    )
+    return crop_resize(image, box, crop_size)
+
+
+def crop_resize(pixels: Pixels, box: Box, side: int) -> Pixels:
+    """Cut a box and scale it to a square: averaging areas down, bilinear up."""
+    cut = pixels[box.top : box.top + box.height, box.left : box.left + box.width]
+    shrinks = box.height >= side and box.width >= side
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return cv2.resize(cut, (side, side), interpolation=method)
+
+
+def _paste(
+    view: Image,
+    saliency: Map,
+    box: Box,
+    config: CopyPasteConfig,
+    rng: np.random.Generator,
+) -> Image:
+    background = BACKGROUNDS[config.background](rng, *view.shape[:2])
+    alpha = map_to_alpha(saliency, config)
+    # The blur is relative to the image and so comes before the crop.
+    alpha = BLENDINGS[config.blending](rng, alpha)
+    return composite(view, crop_resize(alpha, box, view.shape[0]), background)
+
+
+def _colour_and_flip(
+    view: Image, config: ViewConfig, rng: np.random.Generator
+) -> Image:
+    if rng.random() < config.grey_probability:
+        view = to_grey(view)
+    if rng.random() < config.jitter_probability:
+        view = apply_jitter(view, draw_jitter(rng, config.jitter))
+    if rng.random() < config.flip_probability:
+        view = view[:, ::-1]
+    return np.ascontiguousarray(view)

@@ -1,0 +1,158 @@
+"""The images of a pretraining by index, with their maps, from disk or from memory."""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dilo.errors import DiloError, ImageError, InputError
+from dilo.image import Image, Map, read_image
+from dilo.progress import Progress
+
+Pixels = TypeVar("Pixels", Image, Map)
+FindMap = Callable[[str], Map | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Example:
+    """An image with what is known of its foreground."""
+
+    image: Image
+    saliency: Map | None  # None: there is no map, or nothing in it
+
+
+class Examples(Protocol):
+    """What pretraining needs of a set of images."""
+
+    names: Sequence[str]
+
+    def __getitem__(self, index: int) -> Example:
+        """Give one example; raise ImageError or StoreError if it cannot be read."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class FolderSet:
+    """Images read from disk each time they are asked for."""
+
+    root: Path
+    names: Sequence[str]
+    find_map: FindMap | None = None  # gives the map of a name, None if it has none
+    short_side: int | None = None  # reduce images and maps to this, in pixels
+
+    def __getitem__(self, index: int) -> Example:
+        """Read one image and its map.
+
+        Raises:
+            ImageError: the image cannot be read, or its map has another shape.
+        """
+        name = self.names[index]
+        image = read_image(self.root / name)
+        saliency = self.find_map(name) if self.find_map else None
+        if saliency is not None:
+            check_aspect(name, image, saliency)
+        image = reduce_short_side(image, self.short_side)
+        if saliency is not None:
+            saliency = resize_map(saliency, *image.shape[:2])
+        return Example(image=image, saliency=saliency)
+
+
+class MemorySet:
+    """Images decoded once and kept; maps as 8 bits, to fit four times as many."""
+
+    def __init__(self, names: Sequence[str], examples: Sequence[Example]) -> None:
+        """Keep `examples`, of which each belongs to the name at its place."""
+        self.names = names
+        self._images = [example.image for example in examples]
+        self._maps = [_to_bytes(example.saliency) for example in examples]
+
+    def __getitem__(self, index: int) -> Example:
+        """Give one example from memory."""
+        grey = self._maps[index]
+        saliency = None if grey is None else grey * np.float32(1 / 255)
+        return Example(image=self._images[index], saliency=saliency)
+
+
+def load_into_memory(source: Examples) -> tuple[MemorySet, dict[str, str]]:
+    """Decode every example once, on all cores.
+
+    Returns:
+        The set of those that could be read, and name -> reason of the others.
+
+    Raises:
+        InputError: none could be read.
+    """
+
+    def read(index: int) -> Example | str:
+        try:
+            return source[index]
+        except DiloError as error:
+            return str(error)
+
+    names: list[str] = []
+    examples: list[Example] = []
+    failures: dict[str, str] = {}
+    count = len(source.names)
+    with (
+        ThreadPoolExecutor(os.cpu_count()) as pool,
+        Progress("reading images", count, "images") as progress,
+    ):
+        for name, result in zip(
+            source.names, pool.map(read, range(count)), strict=True
+        ):
+            if isinstance(result, Example):
+                names.append(name)
+                examples.append(result)
+            else:
+                failures[name] = result
+            progress.advance()
+    if not examples:
+        raise InputError(f"none of {count} images can be read: {failures}")
+    return MemorySet(names, examples), failures
+
+
+def reduce_short_side(pixels: Pixels, short_side: int | None) -> Pixels:
+    """Reduce to a short side, keeping the aspect; never enlarge."""
+    height, width = pixels.shape[:2]
+    if short_side is None or min(height, width) <= short_side:
+        return pixels
+    scale = short_side / min(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+
+
+def resize_map(saliency: Map, height: int, width: int) -> Map:
+    """Bring a map to a size: averaging areas down, bilinear up, never nearest."""
+    if saliency.shape == (height, width):
+        return saliency
+    shrinks = saliency.shape[0] >= height and saliency.shape[1] >= width
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return cv2.resize(saliency, (width, height), interpolation=method)
+
+
+def check_aspect(name: str, image: Image, saliency: Map) -> None:
+    """Check that a map can lie over its image, at whatever size.
+
+    Raises:
+        ImageError: their aspects differ by more than rounding explains.
+    """
+    (height, width), (rows, columns) = image.shape[:2], saliency.shape
+    # A map stored at a smaller size has its sides rounded to whole pixels.
+    slack = 1.0 / min(rows, columns) + 0.01
+    if abs(np.log(height * columns / (width * rows))) > slack:
+        raise ImageError(
+            f"{name}: its map is {columns} x {rows}, another shape than the image's "
+            f"{width} x {height}; was it computed before the image was changed?"
+        )
+
+
+def _to_bytes(saliency: Map | None) -> NDArray[np.uint8] | None:
+    if saliency is None:
+        return None
+    return np.rint(saliency * np.float32(255)).astype(np.uint8)

@@ -1,0 +1,64 @@
+"""Instance discrimination with a memory bank (paper, section 5.1)."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from dilo.augment.normalise import normalise
+from dilo.pretrain.config import PretrainConfig
+from dilo.pretrain.losses import softmax_nce
+from dilo.pretrain.memory import MemoryBank
+from dilo.training.processes import gather
+
+
+class InstDisc(nn.Module):
+    """Tell every image from the others by its embedding.
+
+    Source: Wu et al., CVPR 2018, with the softmax over sampled negatives that the paper
+        uses in place of NCE.
+    """
+
+    def __init__(self, backbone: nn.Module, count: int, config: PretrainConfig) -> None:
+        """Put a linear head on `backbone`, and a bank for `count` images beside it."""
+        super().__init__()
+        self.backbone = backbone
+        self.head = nn.Linear(backbone.dim, config.embedding_dim)
+        self.bank = MemoryBank(
+            count, config.embedding_dim, config.bank_momentum, config.seed
+        )
+        self.temperature = config.temperature
+        self.negatives = min(config.negatives, count - 1)
+        self.chance = math.log(self.negatives + 1)
+        self.step = 0
+
+    def forward(self, views: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
+        """Give (loss, embeddings); call `update(embeddings, index)` after the step.
+
+        Args:
+            views: uint8 (B, H, W, 3).
+            index: int64 (B,), which images they show.
+        """
+        features = self.head(self.backbone(normalise(views)))
+        # Similarities decide between thousands of rows, for which bf16 is too coarse.
+        with torch.autocast(views.device.type, enabled=False):
+            features = F.normalize(features.float(), dim=1)  # (B, D)
+            negatives, excluded = self.bank.draw(index, self.negatives, self.step)
+            loss = softmax_nce(
+                features, self.bank.rows[index], negatives, self.temperature, excluded
+            )
+        return loss, features.detach()
+
+    def update(self, features: Tensor, index: Tensor) -> None:
+        """Move the images' rows of the bank."""
+        self.bank.update(*gather(features, index))
+        self.step += 1
+
+    def get_extra_state(self) -> int:
+        """Save the step, which the draws of negatives depend on."""
+        return self.step
+
+    def set_extra_state(self, state: int) -> None:
+        """Restore the step."""
+        self.step = state

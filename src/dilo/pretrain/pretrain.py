@@ -1,0 +1,172 @@
+"""Pretraining from a folder of images: the main job (paper, section 5)."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from lightning.fabric import Fabric
+from lightning.fabric.strategies import DDPStrategy
+from torch import nn
+
+from dilo.config import to_dict
+from dilo.data.image_set import Examples, FolderSet, load_into_memory
+from dilo.data.sampler import BatchSampler, steps_per_epoch
+from dilo.errors import InputError
+from dilo.folder import list_images
+from dilo.image import Map
+from dilo.masks import MaskStore
+from dilo.models import backbone
+from dilo.models.weights import save_backbone
+from dilo.pretrain.config import FREE_FIELDS, PretrainConfig
+from dilo.pretrain.objectives import OBJECTIVES
+from dilo.pretrain.views import ViewLoader, Views
+from dilo.runs import Run
+from dilo.training.loop import Plan, train
+from dilo.training.precision import resolve_precision
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainReport:
+    """What a pretraining did."""
+
+    run: Run
+    images: int
+    mapped: int  # images that have a foreground to paste
+    failures: Mapping[str, str]  # unreadable images, and why
+
+
+def pretrain(config: PretrainConfig, out: Path) -> PretrainReport:
+    """Pretrain a backbone, or go on with a pretraining that was stopped.
+
+    Args:
+        config: everything that the result depends on.
+        out: the run folder, made if missing. Its backbone.safetensors is the result.
+
+    Raises:
+        InputError: the config, the images or the masks cannot be used.
+        StoreError: there is no mask store where the config says.
+        RunError: the folder holds another run, or the training broke down.
+    """
+    build = _find_objective(config.objective)
+    maps = None if config.masks is None else Maps(MaskStore.open(config.masks))
+    examples, failures = _read(config, maps)
+    run = Run.create(out, to_dict(config), free=FREE_FIELDS)
+    fabric = _launch(config)
+    # The only use of torch's global stream: the first weights.
+    torch.manual_seed(config.seed)
+    network = backbone(config.arch, config.small_stem)
+    objective = build(network, len(examples.names), config)
+    loader = _loader(config, examples, fabric)
+    plan = _plan(config, len(examples.names), fabric.world_size)
+    objective.to(memory_format=torch.channels_last)
+    train(fabric, objective, loader, plan, run)
+    if fabric.is_global_zero:
+        save_backbone(
+            run.backbone, network, config.arch, config.small_stem, config.crop_size
+        )
+    return PretrainReport(
+        run=run,
+        images=len(examples.names),
+        mapped=0 if maps is None else sum(name in maps for name in examples.names),
+        failures={**failures, **loader.failures},
+    )
+
+
+class Maps:
+    """The maps that may be pasted: those of a store that hold a foreground."""
+
+    def __init__(self, store: MaskStore) -> None:
+        """Read from `store`."""
+        self.store = store
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.store and not self.store.is_empty(name)
+
+    def __call__(self, name: str) -> Map | None:
+        """Give the map of an image, or None where there is nothing to paste."""
+        return self.store[name] if name in self else None
+
+
+def _find_objective(name: str) -> Callable[[nn.Module, int, PretrainConfig], nn.Module]:
+    if name not in OBJECTIVES:
+        raise InputError(
+            f"objective must be one of {', '.join(OBJECTIVES)}, got {name!r}"
+        )
+    return OBJECTIVES[name]
+
+
+def _read(
+    config: PretrainConfig, maps: Maps | None
+) -> tuple[Examples, Mapping[str, str]]:
+    """Find the images, and decode them all if they are to be kept in memory."""
+    folder = Path(config.images)
+    images = FolderSet(
+        root=folder,
+        names=list_images(folder),
+        find_map=maps,
+        short_side=config.cache_size,
+    )
+    examples: Examples = images
+    failures: Mapping[str, str] = {}
+    if config.cache_size is not None:
+        examples, failures = load_into_memory(images)
+    if len(examples.names) < 2:
+        raise InputError(f"{folder}: a single image cannot be told from others")
+    return examples, failures
+
+
+def _launch(config: PretrainConfig) -> Fabric:
+    """Start Fabric with the processes that torchrun or SLURM made, else with one."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    processes = int(os.environ.get("WORLD_SIZE", os.environ.get("SLURM_NTASKS", "1")))
+    # The memory bank is a buffer that all processes update alike; sending it around
+    # at every step would cost more than the network.
+    many = DDPStrategy(broadcast_buffers=False)
+    fabric = Fabric(
+        accelerator="auto",
+        devices=int(os.environ.get("LOCAL_WORLD_SIZE", "1")),
+        num_nodes=processes // int(os.environ.get("LOCAL_WORLD_SIZE", "1")),
+        strategy=many if processes > 1 else "auto",
+        precision=resolve_precision(config.precision, device),
+    )
+    fabric.launch()
+    return fabric
+
+
+def _loader(config: PretrainConfig, examples: Examples, fabric: Fabric) -> ViewLoader:
+    views = Views(
+        examples=examples,
+        crop_size=config.crop_size,
+        config=config.view,
+        seed=config.seed,
+    )
+    count = len(examples.names)
+    steps = steps_per_epoch(count, config.batch_size, fabric.world_size)
+
+    def sampler(first_step: int) -> BatchSampler:
+        return BatchSampler(
+            count=count,
+            batch_size=config.batch_size,
+            epochs=config.epochs,
+            seed=config.seed,
+            first_epoch=first_step // steps,
+            first_step=first_step % steps,
+            process=fabric.global_rank,
+            processes=fabric.world_size,
+        )
+
+    return ViewLoader(views, sampler, config.workers)
+
+
+def _plan(config: PretrainConfig, count: int, processes: int) -> Plan:
+    return Plan(
+        epochs=config.epochs,
+        steps_per_epoch=steps_per_epoch(count, config.batch_size, processes),
+        images_per_epoch=count,
+        optimizer=config.optimizer(),
+        log_every=config.log_every,
+        checkpoint_epochs=config.checkpoint_epochs,
+        checkpoint_minutes=config.checkpoint_minutes,
+    )

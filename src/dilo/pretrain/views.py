@@ -1,0 +1,101 @@
+"""Batches of training views, made in this process or by workers."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from dilo.augment import ViewConfig, train_view, view_rng
+from dilo.data.image_set import Examples
+from dilo.data.sampler import BatchSampler, Sample
+from dilo.errors import DiloError, RunError
+from dilo.image import Image
+from dilo.training.loop import Batch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """An image that could not be read, and why."""
+
+    name: str
+    reason: str
+
+
+View = tuple[Image, int] | Failure  # pixels and index
+
+
+@dataclass(frozen=True, kw_only=True)
+class Views(Dataset[View]):
+    """View number (epoch, index) of a set of images."""
+
+    examples: Examples
+    crop_size: int
+    config: ViewConfig
+    seed: int
+
+    def __getitem__(self, sample: Sample) -> View:
+        """Make one view; a file that has become unreadable does not end the job."""
+        epoch, index = sample
+        try:
+            example = self.examples[index]
+        except DiloError as error:
+            return Failure(name=self.examples.names[index], reason=str(error))
+        rng = view_rng(self.seed, epoch, index)
+        view = train_view(
+            example.image, example.saliency, self.crop_size, self.config, rng
+        )
+        return view, index
+
+
+class ViewLoader:
+    """The batches from a step to the end; remembers the files that failed."""
+
+    def __init__(
+        self, views: Views, sampler: Callable[[int], BatchSampler], workers: int
+    ) -> None:
+        """Read `views` as `sampler(first_step)` says, in `workers` processes."""
+        self.views = views
+        self.sampler = sampler
+        self.workers = workers
+        self.failures: dict[str, str] = {}
+
+    def __call__(self, first_step: int) -> Iterator[Batch]:
+        """Yield the batches from `first_step` on.
+
+        Raises:
+            RunError: not a single image of a batch can be read.
+        """
+        loader = DataLoader(
+            self.views,
+            batch_sampler=self.sampler(first_step),
+            num_workers=self.workers,
+            collate_fn=list,
+            worker_init_fn=_use_one_thread,
+        )
+        for items in loader:
+            failed = [item for item in items if isinstance(item, Failure)]
+            self.failures |= {failure.name: failure.reason for failure in failed}
+            yield _collate(items)
+
+
+def _collate(items: Sequence[View]) -> Batch:
+    """Stack views; the first readable one stands in for those that are not.
+
+    So every process keeps the same number of images, as gathering needs it.
+    """
+    readable = [item for item in items if not isinstance(item, Failure)]
+    if not readable:
+        reasons = "; ".join(item.reason for item in items if isinstance(item, Failure))
+        raise RunError(f"not one image of a batch can be read: {reasons}")
+    readable += readable[:1] * (len(items) - len(readable))
+    views = torch.from_numpy(np.stack([view for view, _ in readable]))
+    return Batch(views=views, index=torch.tensor([index for _, index in readable]))
+
+
+def _use_one_thread(worker: int) -> None:
+    """Keep OpenCV from starting a thread pool in every worker."""
+    cv2.setNumThreads(0)
+    torch.set_num_threads(1)

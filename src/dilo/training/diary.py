@@ -1,0 +1,114 @@
+"""What a training says of itself: progress, metrics.jsonl and TensorBoard."""
+
+import math
+import time
+from types import TracebackType
+from typing import Any, Self
+
+from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
+
+from dilo.errors import RunError
+from dilo.progress import Progress
+from dilo.runs import Run
+
+
+class Diary:
+    """Gather the losses of some steps, then write one line about them.
+
+    Losses stay on their device until a line is due: reading each would make the
+    processor wait for the GPU at every step.
+    """
+
+    def __init__(self, run: Run, chance: float, total: int, every: int) -> None:
+        """Keep the diary of `run`, `total` images long, with a line `every` steps."""
+        self.run = run
+        self.chance = chance
+        self.every = every
+        self.step = 0
+        self._loss: Tensor | float = 0.0
+        self._images = 0
+        self._steps = 0
+        self._seconds = 0.0  # of finished lines
+        self._since = time.monotonic()
+        self._total = total
+        self._done = 0
+        self._note = ""
+
+    def __enter__(self) -> Self:
+        self._progress = Progress(
+            self.run.folder.name, self._total, "images", self._done
+        )
+        self._progress.__enter__()
+        self._writer = SummaryWriter(self.run.folder / "tensorboard")
+        self._since = time.monotonic()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._writer.close()
+        self._progress.__exit__(kind, error, trace)
+
+    def note(self, loss: Tensor, images: int, rate: float, epoch: float) -> None:
+        """Take down one step; write a line if one is due."""
+        self._loss = self._loss + loss.detach()
+        self._steps += 1
+        self._images += images
+        self._done += images
+        self.step += 1
+        if self.step % self.every == 0:
+            self.flush(rate, epoch)
+        self._progress.advance(images, self._note)
+
+    def flush(self, rate: float, epoch: float) -> None:
+        """Write a line about the steps since the last one.
+
+        Raises:
+            RunError: the loss is no longer a finite number.
+        """
+        if self._steps == 0:
+            return
+        loss = float(self._loss) / self._steps
+        if not math.isfinite(loss):
+            raise RunError(
+                f"{self.run.folder}: the loss became {loss} at step {self.step}, "
+                f"learning rate {rate:.3g}; start again with a smaller lr"
+            )
+        elapsed = time.monotonic() - self._since
+        self._seconds += elapsed
+        metrics = {
+            "loss": loss,
+            "chance": self.chance,
+            "lr": rate,
+            "images_per_second": self._images / max(elapsed, 1e-9),
+        }
+        self.run.log(
+            step=self.step, epoch=epoch, seconds=round(self._seconds, 3), **metrics
+        )
+        for name, value in metrics.items():
+            self._writer.add_scalar(name, value, self.step)
+        self._note = f"epoch {epoch:.1f}, loss {loss:.3f} (chance {self.chance:.3f})"
+        self._loss, self._steps, self._images = 0.0, 0, 0
+        self._since = time.monotonic()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Give what the next sitting needs to write the same lines."""
+        return {
+            "step": self.step,
+            "done": self._done,
+            "loss": float(self._loss),
+            "steps": self._steps,
+            "images": self._images,
+            "seconds": self._seconds,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a saved state; lines written after it are forgotten."""
+        self.step, self._done = state["step"], state["done"]
+        self._loss, self._steps = state["loss"], state["steps"]
+        self._images, self._seconds = state["images"], state["seconds"]
+        self.run.rewind(self.step)
