@@ -1,0 +1,171 @@
+"""Features once: decode, take the test view, run the backbone; read-outs share them."""
+
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from dilo.augment import centre_view
+from dilo.augment.normalise import normalise
+from dilo.data.labels import LabelledImages
+from dilo.errors import ImageError, InputError
+from dilo.image import Image, read_image
+from dilo.models.weights import LoadedBackbone
+from dilo.progress import Progress
+
+BATCH_SIZE = 256
+# Decoding scales to about this many threads, then the interpreter's lock is the limit.
+MAX_WORKERS = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Features:
+    """Features of the images that could be read, on the backbone's device."""
+
+    values: Tensor  # float32 (N, D)
+    kept: NDArray[np.int64]  # (N,), where the images stood in what was asked for
+    failures: tuple[str, ...]  # one line for each image that could not be read
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelledFeatures:
+    """Features and labels of one split, without the images that could not be read."""
+
+    values: Tensor  # float32 (N, D)
+    labels: Tensor  # int64 (N,), on the features' device
+    classes: tuple[str, ...]
+    failures: tuple[str, ...] = ()
+
+
+def extract(
+    loaded: LoadedBackbone,
+    images: Sequence[Path] | Sequence[Image],
+    *,
+    workers: int | None = None,
+    title: str = "features",
+) -> Features:
+    """Compute the features of every image, in evaluation mode and full precision.
+
+    Args:
+        loaded: the backbone and the size of its views; its device does the work.
+        images: files, or Images. Any sequence will do: its items are taken in the
+            threads that decode, so one that makes its items on demand may raise
+            ImageError for an item that cannot be read.
+        workers: decoding threads; by default one for each core, at most 8.
+        title: what the progress bar says.
+
+    Raises:
+        InputError: there are no images, or none of them can be read.
+    """
+    kept: list[int] = []
+    failures: list[str] = []
+    chunks: list[Tensor] = []
+    device = _device(loaded.module)
+    with (
+        Progress(title, total=len(images), unit="images") as progress,
+        evaluating(loaded.module),
+    ):
+        for start, batch in _views(images, loaded.crop_size, workers):
+            failures += [view for view in batch if isinstance(view, str)]
+            good = [i for i, view in enumerate(batch) if not isinstance(view, str)]
+            if good:
+                views = torch.from_numpy(np.stack([batch[i] for i in good]))
+                chunks.append(embed(loaded.module, views.to(device)))
+            kept += [start + i for i in good]
+            progress.advance(len(batch))
+    if not kept:
+        reason = failures[0] if failures else "the list of images is empty"
+        raise InputError(f"no image could be read: {reason}")
+    return Features(
+        values=torch.cat(chunks),
+        kept=np.array(kept, dtype=np.int64),
+        failures=tuple(failures),
+    )
+
+
+def extract_labelled(
+    loaded: LoadedBackbone,
+    images: LabelledImages,
+    *,
+    workers: int | None = None,
+    title: str = "features",
+) -> LabelledFeatures:
+    """Compute the features of a split; labels of unreadable images go with them.
+
+    Raises:
+        InputError: no image can be read.
+    """
+    features = extract(loaded, images.paths(), workers=workers, title=title)
+    labels = torch.from_numpy(images.labels[features.kept])
+    return LabelledFeatures(
+        values=features.values,
+        labels=labels.to(features.values.device),
+        classes=images.classes,
+        failures=features.failures,
+    )
+
+
+@torch.inference_mode()
+def embed(module: nn.Module, views: Tensor) -> Tensor:
+    """Run the backbone on test views: uint8 (N, S, S, 3) -> float32 (N, D).
+
+    The module is used in the mode that it is in; see `evaluating`.
+    """
+    # Read-outs compare features that differ little: no reduced precision here, even
+    # where the caller trains under autocast.
+    with torch.autocast(views.device.type, enabled=False):
+        return module(normalise(views)).float()
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Put a module into evaluation mode, and back as it was at the end."""
+    was_training = module.training
+    module.eval()
+    try:
+        yield
+    finally:
+        module.train(was_training)
+
+
+def _device(module: nn.Module) -> torch.device:
+    parameter = next(module.parameters(), None)
+    return torch.device("cpu") if parameter is None else parameter.device
+
+
+def _views(
+    images: Sequence[Path] | Sequence[Image], crop_size: int, workers: int | None
+) -> Iterator[tuple[int, list[Image | str]]]:
+    """Yield (start, views) of each batch while the next one is being decoded."""
+    threads = workers or min(os.cpu_count() or 1, MAX_WORKERS)
+    pending: deque[tuple[int, list[Future[Image | str]]]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        for start in range(0, len(images), BATCH_SIZE):
+            indices = range(start, min(start + BATCH_SIZE, len(images)))
+            futures = [pool.submit(_view, images, i, crop_size) for i in indices]
+            pending.append((start, futures))
+            if len(pending) > 1:
+                first, ready = pending.popleft()
+                yield first, [future.result() for future in ready]
+        for first, ready in pending:
+            yield first, [future.result() for future in ready]
+
+
+def _view(
+    images: Sequence[Path] | Sequence[Image], index: int, crop_size: int
+) -> Image | str:
+    """Make a test view, or say why there is none."""
+    try:
+        source = images[index]
+        image = read_image(source) if isinstance(source, Path) else source
+    except ImageError as error:
+        return str(error)
+    return centre_view(image, crop_size)
