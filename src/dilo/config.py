@@ -142,9 +142,10 @@ def _convert_generic(hint: Any, value: Any, name: str) -> Any:
 def _convert_union(hint: Any, value: Any, name: str) -> Any:
     if value is None and type(None) in typing.get_args(hint):
         return None
-    for option in typing.get_args(hint):
-        if option is type(None):
-            continue
+    options = [option for option in typing.get_args(hint) if option is not type(None)]
+    if len(options) == 1:  # its own error says best what is wrong
+        return _convert(options[0], value, name)
+    for option in options:
         try:
             return _convert(option, value, name)
         except InputError:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -30,4 +31,6 @@ def write_json_atomic(path: Path, value: Any) -> None:
 
 def partial_path(path: Path) -> Path:
     """Name the unfinished file beside `path`; hidden, and one for each process."""
-    return path.with_name(f".{path.name}.{os.getpid()}.partial")
+    # A name may be as long as the file system allows: the rest of it as a checksum.
+    short = f"{path.name[:40]}-{zlib.crc32(os.fsencode(path.name)):08x}"
+    return path.with_name(f".{short}.{os.getpid()}.partial")

@@ -36,7 +36,5 @@ def list_images(root: Path) -> list[str]:
 
 def is_image_name(name: str) -> bool:
     """Tell an image file by its name."""
-    return (
-        not name.startswith(".")
-        and PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES
-    )
+    path = PurePosixPath(name)
+    return not path.name.startswith(".") and path.suffix.lower() in IMAGE_SUFFIXES

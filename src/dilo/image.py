@@ -80,7 +80,8 @@ def encode_map(saliency: Map) -> bytes:
     check_map(saliency)
     grey = np.rint(saliency * np.float32(255)).astype(np.uint8)
     buffer = io.BytesIO()
-    PIL.Image.fromarray(grey).save(buffer, "PNG", compress_level=6)
+    # Level 3 takes half the time of the usual 6 for a file a seventh larger.
+    PIL.Image.fromarray(grey).save(buffer, "PNG", compress_level=3)
     return buffer.getvalue()
 
 
@@ -183,7 +184,9 @@ def _eight_bits(image: PIL.Image.Image) -> PIL.Image.Image:
     values = np.nan_to_num(np.asarray(image, dtype=np.float64))
     if image.mode == "F":
         top = 1.0 if values.max(initial=0) <= 1 else 255.0
-    else:  # Pillow opens a 16-bit PNG as "I" or "I;16"
+    elif image.mode.startswith("I;16"):
+        top = 65535.0
+    else:  # "I": 32 bits that hold what the program that wrote them worked with
         top = 255.0 if values.max(initial=0) <= 255 else 65535.0
     scaled = np.rint(values * (255.0 / top)).clip(0, 255).astype(np.uint8)
     return PIL.Image.fromarray(scaled)

@@ -1,0 +1,57 @@
+import errno
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from dilo.files import partial_path, write_atomic, write_json_atomic
+
+
+def test_content_arrives_and_nothing_else_stays(tmp_path):
+    path = tmp_path / "a/b/c.bin"
+    write_atomic(path, b"old")
+    write_atomic(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "full"), KeyboardInterrupt()])
+@pytest.mark.parametrize("step", ["write_bytes", "replace"])
+def test_a_failure_leaves_the_old_file_whole(tmp_path, monkeypatch, error, step):
+    path = tmp_path / "a.json"
+    write_json_atomic(path, {"old": 1})
+
+    def fail(self, *arguments):
+        if step == "write_bytes":
+            self.touch()
+        raise error
+
+    monkeypatch.setattr(Path, step, fail)
+    with pytest.raises(type(error)):
+        write_json_atomic(path, {"new": 2})
+    assert json.loads(path.read_text()) == {"old": 1}
+    assert os.listdir(tmp_path) == ["a.json"]
+
+
+def test_values_that_are_no_json_leave_the_old_file_whole(tmp_path):
+    write_json_atomic(tmp_path / "a.json", [1])
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        write_json_atomic(tmp_path / "a.json", object())
+    assert json.loads((tmp_path / "a.json").read_text()) == [1]
+
+
+def test_a_name_as_long_as_the_system_allows_can_be_written(tmp_path):
+    for letter in ("x", "é"):
+        size = 251 // len(letter.encode())
+        path = tmp_path / (letter * size + ".png")
+        write_atomic(path, b"content")
+        assert path.read_bytes() == b"content"
+
+
+def test_unfinished_files_are_hidden_and_of_one_process(tmp_path):
+    partial = partial_path(tmp_path / "a.png")
+    assert partial.parent == tmp_path
+    assert partial.name.startswith(".")
+    assert str(os.getpid()) in partial.name
+    assert partial != partial_path(tmp_path / "b.png")
