@@ -9,7 +9,7 @@ from PIL import Image as PillowImage
 from dilo.data.synthetic import (
     BACKGROUNDS,
     CLASSES,
-    KINDS,
+    OBJECTS,
     SPLIT_STARTS,
     SceneConfig,
     make_scene,
@@ -32,7 +32,7 @@ def test_there_are_enough_classes_and_backgrounds_under_unique_names():
 
 
 def test_each_background_belongs_to_one_class_and_each_class_owns_two():
-    owned = [kind for thing in KINDS.values() for kind in thing.backgrounds]
+    owned = [kind for thing in OBJECTS.values() for kind in thing.backgrounds]
     assert sorted(owned) == sorted(BACKGROUNDS)
 
 
@@ -127,7 +127,7 @@ def test_full_correlation_always_gives_a_kind_of_the_class():
     config = replace(ALL, correlation=1.0, size=16)
     for index in range(60):
         scene = make_scene(config, index)
-        own = KINDS[CLASSES[scene.label]].backgrounds
+        own = OBJECTS[CLASSES[scene.label]].backgrounds
         assert BACKGROUNDS[scene.background] in own
 
 
@@ -138,7 +138,7 @@ def test_without_correlation_the_kind_says_nothing_about_the_class():
     assert len(kinds) == len(BACKGROUNDS)
     assert max(kinds.values()) < 70  # 40 expected
     own = [
-        BACKGROUNDS[scene.background] in KINDS[CLASSES[scene.label]].backgrounds
+        BACKGROUNDS[scene.background] in OBJECTS[CLASSES[scene.label]].backgrounds
         for scene in scenes
     ]
     assert np.mean(own) == pytest.approx(2 / len(BACKGROUNDS), abs=0.03)
@@ -214,7 +214,9 @@ def test_a_folder_of_other_labels_or_more_scenes_is_refused(tmp_path):
     config = SceneConfig(size=16)
     write_scenes(tmp_path / "more", config, 3)
     with pytest.raises(ValueError, match="1 more scenes of split 'train'"):
-        write_scenes(tmp_path / "more", config, 2)
+        write_scenes(tmp_path / "more", replace(config, seed=1), 2)
+    with PillowImage.open(tmp_path / "more/images/train-000000.png") as image:
+        assert np.array_equal(np.asarray(image), make_scene(config, 0).image)
     (tmp_path / "labels.csv").write_text("file,label\na.jpg,cat\n")
     with pytest.raises(ValueError, match="columns are not file, label, split"):
         write_scenes(tmp_path, config, 2)

@@ -5,14 +5,14 @@ The built-in data of the demo, the tests and the examples. Every scene depends o
 """
 
 from dilo.data.synthetic.backgrounds import BACKGROUNDS, paint_background
-from dilo.data.synthetic.objects import CLASSES, KINDS
+from dilo.data.synthetic.objects import CLASSES, OBJECTS
 from dilo.data.synthetic.scene import Scene, SceneConfig, make_scene, scene_label
 from dilo.data.synthetic.write import SPLIT_STARTS, write_scenes
 
 __all__ = [
     "BACKGROUNDS",
     "CLASSES",
-    "KINDS",
+    "OBJECTS",
     "SPLIT_STARTS",
     "Scene",
     "SceneConfig",

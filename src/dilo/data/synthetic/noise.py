@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 Field = NDArray[np.floating[Any]]
 
 
-@functools.lru_cache(maxsize=32)
+@functools.lru_cache(maxsize=256)
 def grid(size: int) -> tuple[Field, Field]:
     """Give the x and y of each pixel centre, each (S, S) in [0, 1]; do not write."""
     centres = (np.arange(size, dtype=np.float32) + np.float32(0.5)) / np.float32(size)

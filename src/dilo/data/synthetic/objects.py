@@ -9,7 +9,7 @@ from dilo.data.synthetic import animals, things
 from dilo.data.synthetic.patterns import Part
 
 
-class Kind(NamedTuple):
+class ObjectClass(NamedTuple):
     """What a scene needs to know of a class."""
 
     draw: Callable[[np.random.Generator], list[Part]]
@@ -17,18 +17,18 @@ class Kind(NamedTuple):
     backgrounds: tuple[str, str]  # the kinds that belong to the class
 
 
-KINDS: dict[str, Kind] = {
-    "ladybird": Kind(animals.ladybird, 180, ("grass", "leaves")),
-    "bee": Kind(animals.bee, 180, ("meadow", "field")),
-    "fish": Kind(animals.fish, 40, ("water", "reef")),
-    "butterfly": Kind(animals.butterfly, 90, ("forest", "moss")),
-    "turtle": Kind(animals.turtle, 180, ("sea", "sand")),
-    "starfish": Kind(animals.starfish, 180, ("dunes", "gravel")),
-    "flower": Kind(things.flower, 180, ("rain", "mountains")),
-    "balloon": Kind(things.balloon, 25, ("sky", "sunset")),
-    "owl": Kind(animals.owl, 25, ("night", "snow")),
-    "pineapple": Kind(things.pineapple, 90, ("earth", "road")),
-    "snail": Kind(animals.snail, 35, ("stone", "fog")),
-    "mug": Kind(things.mug, 25, ("wood", "brick")),
+OBJECTS: dict[str, ObjectClass] = {
+    "ladybird": ObjectClass(animals.ladybird, 180, ("grass", "leaves")),
+    "bee": ObjectClass(animals.bee, 180, ("meadow", "field")),
+    "fish": ObjectClass(animals.fish, 40, ("water", "reef")),
+    "butterfly": ObjectClass(animals.butterfly, 90, ("forest", "moss")),
+    "turtle": ObjectClass(animals.turtle, 180, ("sea", "sand")),
+    "starfish": ObjectClass(animals.starfish, 180, ("dunes", "gravel")),
+    "flower": ObjectClass(things.flower, 180, ("rain", "mountains")),
+    "balloon": ObjectClass(things.balloon, 25, ("sky", "sunset")),
+    "owl": ObjectClass(animals.owl, 25, ("night", "snow")),
+    "pineapple": ObjectClass(things.pineapple, 90, ("earth", "road")),
+    "snail": ObjectClass(animals.snail, 35, ("stone", "fog")),
+    "mug": ObjectClass(things.mug, 25, ("wood", "brick")),
 }
-CLASSES: tuple[str, ...] = tuple(KINDS)
+CLASSES: tuple[str, ...] = tuple(OBJECTS)

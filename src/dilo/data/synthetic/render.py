@@ -61,11 +61,14 @@ def render(
 ) -> Sprite:
     """Draw the parts of one object somewhere in a picture of `size` pixels."""
     placement = place(parts, size, max_turn, rng)
-    plane = placement.plane(size)
-    colour: Field = np.zeros((size, size, 3), np.float32)
-    coverage: Field = np.zeros((size, size), np.float32)
+    window, placement = _window(parts, placement, size)
+    side = window[0].stop - window[0].start
+    plane = placement.plane(side)
+    colour: Field = np.zeros((side, side, 3), np.float32)
+    coverage: Field = np.zeros((side, side), np.float32)
     for part in parts:
-        cover = _coverage(placement.to_pixels(part.outline), size)
+        cover = _coverage(placement.to_pixels(part.outline), side)
+        # on the rim nothing lies behind yet that could show through
         colour = mix(
             colour, part.paint(plane), np.where(coverage > 0, cover, cover > 0)
         )
@@ -74,7 +77,12 @@ def render(
     colour = mix(colour, grey, rng.uniform(0, MAX_FADING))
     colour = mix(colour, HAZE, rng.uniform(0, MAX_HAZE))
     light = _light(coverage, rng)
-    return Sprite(np.clip(colour * light[..., None], 0, 1) * 255, coverage)
+    sprite = Sprite(
+        np.zeros((size, size, 3), np.float32), np.zeros((size, size), np.float32)
+    )
+    sprite.colour[window] = np.clip(colour * light[..., None], 0, 1) * 255
+    sprite.coverage[window] = coverage
+    return sprite
 
 
 def place(
@@ -96,6 +104,22 @@ def place(
     high = size - points.max(axis=0) * scale + outside
     shift = rng.uniform(np.minimum(low, high), np.maximum(low, high))
     return Placement(matrix * scale, shift)
+
+
+def _window(
+    parts: list[Part], placement: Placement, size: int
+) -> tuple[tuple[slice, slice], Placement]:
+    """A square of pixels that holds the object, and the placement within it.
+
+    To paint only there takes half the time.
+    """
+    points = np.concatenate([placement.to_pixels(part.outline) for part in parts])
+    low = np.floor(points.min(axis=0)).clip(0, size - 1)
+    high = np.ceil(points.max(axis=0)).clip(1, size)
+    side = int((high - low).max())
+    left, top = np.minimum(low, size - side).astype(int)
+    window = slice(top, top + side), slice(left, left + side)
+    return window, Placement(placement.matrix, placement.shift - (left, top))
 
 
 def _area(parts: list[Part]) -> float:
@@ -128,7 +152,9 @@ def _light(coverage: Field, rng: np.random.Generator) -> Field:
     slope = (x - 0.5) * np.float32(np.cos(angle)) + (y - 0.5) * np.float32(
         np.sin(angle)
     )
-    blurred = cv2.GaussianBlur(coverage, (0, 0), 0.05 * size)
+    blurred = cv2.GaussianBlur(
+        coverage, (0, 0), 0.07 * size, borderType=cv2.BORDER_CONSTANT
+    )
     depth = np.clip(np.asarray(blurred, np.float32) * 1.6 - 0.6, 0, 1)
     rim = np.float32(rng.uniform(0.1, 0.35))
     strength = np.float32(rng.uniform(0.1, 0.6))

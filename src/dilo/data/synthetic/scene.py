@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from dilo.data.synthetic.backgrounds import BACKGROUNDS, paint_background
 from dilo.data.synthetic.colours import mix
-from dilo.data.synthetic.objects import CLASSES, KINDS
+from dilo.data.synthetic.objects import CLASSES, OBJECTS
 from dilo.data.synthetic.render import render
 from dilo.errors import InputError
 from dilo.image import Image
@@ -73,7 +73,7 @@ def make_scene(config: SceneConfig, index: int, background: str | None = None) -
     stream = _stream(config, index, _BACKGROUND)
     backdrop = paint_background(kind, config.size, stream)
     stream = _stream(config, index, _OBJECT)
-    thing = KINDS[CLASSES[label]]
+    thing = OBJECTS[CLASSES[label]]
     sprite = render(thing.draw(stream), config.size, thing.max_turn, stream)
     picture = mix(backdrop.astype(np.float32), sprite.colour, sprite.coverage)
     image = np.rint(picture).clip(0, 255).astype(np.uint8)
@@ -92,7 +92,7 @@ def _background_kind(config: SceneConfig, index: int, label: int) -> str:
     """Draw the kind; more correlation turns some scenes to own kinds, none back."""
     stream = _stream(config, index, _CHOICE)
     chance = stream.random()
-    own = KINDS[CLASSES[label]].backgrounds
+    own = OBJECTS[CLASSES[label]].backgrounds
     own_kind = own[int(stream.integers(len(own)))]
     any_kind = BACKGROUNDS[int(stream.integers(len(BACKGROUNDS)))]
     return own_kind if chance < config.correlation else any_kind

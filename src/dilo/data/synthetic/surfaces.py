@@ -97,7 +97,7 @@ def leaves(rng: np.random.Generator, size: int) -> Field:
     """Fallen leaves."""
     x, y = _turned(rng, size, rng.uniform(5, 8))
     wobble = noise(rng, size, (8, 8), 2)
-    wall, tone = voronoi(rng, x + 0.35 * wobble, y * 0.7 - 0.35 * wobble)
+    wall, tone = voronoi(rng, x + 0.5 * wobble, y * 0.55 - 0.3 * wobble)
     first = colour(rng, (28, 0.65, 0.55), 25)
     others = [colour(rng, (hue, 0.6, 0.55), 12) for hue in (12, 45, 30)]
     blades = ramp([first * 0.8, *others], tone)
@@ -120,17 +120,20 @@ def stone(rng: np.random.Generator, size: int) -> Field:
 
 
 def rain(rng: np.random.Generator, size: int) -> Field:
-    """Drops on a window before blurred lights."""
-    dim = colour(rng, (215, 0.3, 0.35), 60)
-    pale = colour(rng, (205, 0.2, 0.68), 40)
-    picture = ramp([dim, pale], 0.5 + 0.8 * noise(rng, size, (2, 2), 2))
-    lamp = colour(rng, (40, 0.4, 0.85), 40)
-    picture = mix(picture, lamp, step(noise(rng, size, (4, 4), 1) - 0.7, 1) * 0.4)
-    x, y = _turned(rng, size, rng.uniform(7, 11))
-    wall, tone = voronoi(rng, x, y)
-    drop = step(wall - 0.16 - 0.3 * tone, 0.1)
-    light = np.clip(0.5 + 2 * noise(rng, size, (12, 12), 1), 0, 1)
-    return mix(picture, mix(dim * 0.8, np.full(3, 0.95, np.float32), light), drop * 0.6)
+    """Lights out of focus behind a window down which rain runs."""
+    x, y = grid(size)
+    dim = colour(rng, (220, 0.35, 0.3), 40)
+    pale = colour(rng, (210, 0.25, 0.6), 30)
+    trails = noise(rng, size, (3, 18), 2, 0.8)
+    position = 0.85 - 0.7 * y + 0.4 * noise(rng, size, (2, 2), 2) + 0.25 * trails
+    picture = ramp([dim, pale], position)
+    for _ in range(int(rng.integers(5, 11))):
+        lamp = colour(rng, (35, 0.55, 0.95), 45)
+        radius = rng.uniform(0.04, 0.11)
+        distance = np.hypot(x - rng.random(), y - rng.random() + 0.02 * trails)
+        disc = step(radius - distance, 0.03) * np.float32(rng.uniform(0.2, 0.65))
+        picture = mix(picture, lamp, disc)
+    return picture
 
 
 def reef(rng: np.random.Generator, size: int) -> Field:

@@ -45,25 +45,21 @@ def write_scenes(
         raise InputError(f"count must be from 1 to 1000000, got {count}")
     folder = Path(folder)
     rows = _read_rows(folder / "labels.csv")
-    new: dict[str, dict[str, str]] = {}
-    for number in range(count):
-        scene = make_scene(config, SPLIT_STARTS[split] + number)
-        name = f"{split}-{number:06d}.png"
-        new[name] = {
-            "file": name,
-            "label": CLASSES[scene.label],
-            "split": split,
-            "background": BACKGROUNDS[scene.background],
-        }
-        write_atomic(folder / "images" / name, encode_image(scene.image))
-        write_atomic(folder / "masks" / name, _encode_mask(scene.mask))
-    stale = [n for n, row in rows.items() if row["split"] == split and n not in new]
-    if stale:
+    names = [f"{split}-{number:06d}.png" for number in range(count)]
+    others = sum(row["split"] == split for row in rows.values())
+    others -= sum(name in rows for name in names)
+    if others:
         raise InputError(
-            f"{folder}: holds {len(stale)} more scenes of split {split!r}; "
+            f"{folder}: holds {others} more scenes of split {split!r}; "
             "write to another folder"
         )
-    write_atomic(folder / "labels.csv", _encode_rows(rows | new))
+    for number, name in enumerate(names, SPLIT_STARTS[split]):
+        scene = make_scene(config, number)
+        write_atomic(folder / "images" / name, encode_image(scene.image))
+        write_atomic(folder / "masks" / name, _encode_mask(scene.mask))
+        label, background = CLASSES[scene.label], BACKGROUNDS[scene.background]
+        rows[name] = dict(zip(COLUMNS, (name, label, split, background), strict=True))
+    write_atomic(folder / "labels.csv", _encode_rows(rows))
 
 
 def _read_rows(path: Path) -> dict[str, dict[str, str]]:
