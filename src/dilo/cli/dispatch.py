@@ -27,6 +27,12 @@ COMMANDS: dict[str, Command] = {
         "dilo.cli.masks:score",
         "compare maps with ground-truth masks: F, MAE, S-measure",
     ),
+    "knn": Command(
+        "dilo.cli.evaluation:knn", "classify images by their nearest neighbours"
+    ),
+    "linear": Command(
+        "dilo.cli.evaluation:linear", "score a linear classifier on fixed features"
+    ),
 }
 
 EXIT_ERROR = 2

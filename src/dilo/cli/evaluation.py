@@ -1,0 +1,106 @@
+"""Commands on trained backbones: knn, linear."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from dilo.cli.output import say, show_scores
+
+if TYPE_CHECKING:
+    from dilo.evaluate import Scores
+
+
+def knn(
+    run: str,
+    train: Path,
+    val: Path,
+    /,
+    k: int = 200,
+    temperature: float = 0.07,
+    workers: int | None = None,
+) -> None:
+    """Classify images by their nearest neighbours among the training images.
+
+    Nothing is trained: each image of VAL takes the class that wins a vote of the most
+    similar images of TRAIN. Both may be the same CSV or folder when it tells the
+    splits apart.
+
+    Examples:
+        dilo knn runs/dilo photos/train photos/val
+        dilo knn runs/dilo labels.csv labels.csv --k 20
+
+    Args:
+        run: run folder, or its backbone.safetensors.
+        train: a folder for each class, or a CSV with file,label[,split].
+        val: the same for the images to classify.
+        k: neighbours that vote.
+        temperature: the smaller, the more the nearest of them decide.
+        workers: decoding threads; one for each CPU core by default.
+    """
+    from dilo.data.labels import read_train_val
+    from dilo.evaluate.knn import knn as classify
+    from dilo.models.weights import load_backbone
+
+    fitted, tested = read_train_val(train, val)
+    scores = classify(
+        load_backbone(run),
+        fitted,
+        tested,
+        k=k,
+        temperature=temperature,
+        workers=workers,
+    )
+    _show(f"{run}: {min(k, len(fitted))} nearest neighbours", scores)
+
+
+def linear(
+    run: str,
+    train: Path,
+    val: Path,
+    /,
+    protocol: Literal["fast"] = "fast",
+    seed: int = 0,
+    workers: int | None = None,
+) -> None:
+    """Train a linear classifier on the fixed features of a backbone and score it.
+
+    The protocol `fast` is logistic regression on the features of central crops; its
+    penalty is chosen on training images that are held out. It takes seconds. Both
+    TRAIN and VAL may be the same CSV or folder when it tells the splits apart.
+
+    Examples:
+        dilo linear runs/dilo photos/train photos/val
+        dilo linear runs/dilo labels.csv labels.csv
+
+    Args:
+        run: run folder, or its backbone.safetensors.
+        train: a folder for each class, or a CSV with file,label[,split].
+        val: the same for the images to score.
+        protocol: how the classifier is trained.
+        seed: decides which training images choose the penalty.
+        workers: decoding threads; one for each CPU core by default.
+    """
+    from dilo.data.labels import read_train_val
+    from dilo.evaluate.linear import linear as classify
+    from dilo.models.weights import load_backbone
+
+    fitted, tested = read_train_val(train, val)
+    scores = classify(load_backbone(run), fitted, tested, seed=seed, workers=workers)
+    _show(f"{run}: linear classifier, protocol {protocol}", scores)
+
+
+def _show(title: str, scores: "Scores") -> None:
+    rows = [
+        ("top-1", scores.top1, "share of images classified rightly"),
+        ("per class", scores.per_class, "mean of the accuracies of the classes"),
+    ]
+    show_scores(f"{title}, {scores.images} images", rows)
+    _show_failures(scores.failures)
+
+
+def _show_failures(failures: tuple[str, ...]) -> None:
+    """Name the images that were left out, the first ones in full."""
+    if not failures:
+        return
+    say(f"Cannot be read and left out: {len(failures)}")
+    for failure in failures[:5]:
+        say(f"  {failure}")

@@ -1,0 +1,74 @@
+import re
+
+import numpy as np
+import PIL.Image
+import pytest
+import torch
+
+from dilo.cli import main
+from dilo.models import backbone
+from dilo.models.weights import save_backbone
+
+COLOURS = {"blue": (0, 0, 250), "green": (0, 250, 0), "red": (250, 0, 0)}
+
+
+@pytest.fixture
+def run_folder(tmp_path):
+    torch.manual_seed(0)
+    module = backbone("conv6").eval()
+    folder = tmp_path / "run"
+    save_backbone(folder / "backbone.safetensors", module, "conv6", False, 16)
+    return folder
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Noisy images of three colours: any network tells the classes apart."""
+    rng = np.random.default_rng(0)
+    for split, count in (("train", 6), ("val", 3)):
+        for name, colour in COLOURS.items():
+            folder = tmp_path / "photos" / split / name
+            folder.mkdir(parents=True)
+            for index in range(count):
+                noise = rng.integers(-9, 10, (20, 24, 3))
+                image = np.clip(noise + colour, 0, 255).astype(np.uint8)
+                PIL.Image.fromarray(image).save(folder / f"{index}.png")
+    return tmp_path / "photos"
+
+
+@pytest.mark.parametrize("command", ["knn", "linear"])
+def test_easy_classes_are_told_apart(command, run_folder, photos, capsys):
+    arguments = [command, str(run_folder), str(photos / "train"), str(photos / "val")]
+    assert main(arguments) == 0
+    out = capsys.readouterr().out
+    assert "9 images" in out
+    assert re.search(r"top-1 +1\.0000", out)
+    assert re.search(r"per class +1\.0000", out)
+
+
+def test_unreadable_images_are_named(run_folder, photos, capsys):
+    (photos / "val/red/0.png").write_bytes(b"no image")
+    assert main(["knn", str(run_folder), str(photos), str(photos), "--k", "3"]) == 0
+    out = capsys.readouterr().out
+    assert "8 images" in out
+    assert "left out: 1" in out
+    assert re.search(r"red.0\.png", out)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["knn", "nowhere", "{photos}", "{photos}"], "nowhere"),
+        (["linear", "{run}", "{photos}/nothing", "{photos}"], "no such file or folder"),
+        (["knn", "{run}", "{photos}", "{photos}", "--k", "0"], "k must be at least 1"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_two(
+    arguments, message, run_folder, photos, capsys
+):
+    filled = [text.format(run=run_folder, photos=photos) for text in arguments]
+    assert main(filled) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("dilo: error: ")
+    assert error.count("\n") == 1
+    assert message in error
