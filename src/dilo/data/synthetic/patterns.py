@@ -103,16 +103,14 @@ def mosaic(
     rng: np.random.Generator, colours: Sequence[Field], line: Field, turns: float
 ) -> Paint:
     """Irregular plates with seams between them."""
-    shift = rng.uniform(0, 16, 2).astype(np.float32)
+    seed = int(rng.integers(2**32))
 
     def paint(plane: Plane) -> Field:
-        wall, tone = voronoi(
-            own, plane.x * turns + shift[0], plane.y * turns + shift[1]
-        )
+        own = np.random.default_rng(seed)  # the same plates at every call
+        wall, tone = voronoi(own, plane.x * turns, plane.y * turns)
         seam = step(0.07 - wall, 1.5 * plane.pixel * turns)
         return mix(ramp(colours, tone), line, seam)
 
-    own = np.random.default_rng(rng.integers(2**32))
     return paint
 
 

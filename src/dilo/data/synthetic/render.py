@@ -14,8 +14,8 @@ from dilo.data.synthetic.shapes import Outline
 SAMPLES = 4  # coverage is counted on 4 x 4 samples a pixel
 SUBPIXEL_BITS = 6  # cv2 takes corners in 1/64 of a sample
 
-# Drawn shares of the picture; the longest objects do not reach the largest ones, and
-# what is left covers 20 to 35 % on average.
+# Drawn shares of the picture. Long objects do not reach the largest and some are cut;
+# what is seen covers 20 to 35 % on average.
 AREA = (0.16, 0.46)
 LARGEST = 1.02  # of the picture's width: a few objects reach over its edge
 OVERHANG = 0.3  # of the object's extent may lie outside, but seldom does
