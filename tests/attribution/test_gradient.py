@@ -1,0 +1,148 @@
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from dilo.attribution import class_score, energy_inside, gradient_map, neighbour_score
+from dilo.errors import InputError
+
+
+class Windows(nn.Module):
+    """Two features: the mean of the left and of the right half of the first channel."""
+
+    dim = 2
+
+    def __init__(self):
+        super().__init__()
+        self.norm = nn.BatchNorm2d(3)
+
+    def forward(self, images):
+        left, right = self.norm(images)[:, 0].chunk(2, dim=2)
+        return torch.stack([left.mean(dim=(1, 2)), right.mean(dim=(1, 2))], dim=1)
+
+
+def images(count=3):
+    return torch.randn(count, 3, 6, 8, generator=torch.Generator().manual_seed(0))
+
+
+def test_a_class_that_reads_the_left_half_lights_up_the_left_half():
+    score = class_score(torch.eye(2), torch.zeros(2), torch.tensor([0, 1, 0]))
+    maps = gradient_map(Windows(), images(), score, blur=0)
+    left = np.tile(np.arange(8) < 4, (6, 1))
+    np.testing.assert_array_equal(maps, [left, ~left, left])
+    assert maps.dtype == np.float32
+
+
+def test_map_agrees_with_finite_differences():
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 4, 3, stride=2), nn.Softplus(), nn.Flatten())
+    net, x = net.double(), images(1).double()
+    weight = torch.randn(1, net(x).shape[1], dtype=torch.double)
+    maps = gradient_map(
+        _Double(net),
+        x,
+        class_score(weight.float(), torch.zeros(1), torch.tensor([0])),
+        0,
+    )
+    expected = np.zeros((3, 6, 8))
+    for place in np.ndindex(3, 6, 8):
+        moved = x.clone()
+        moved[(0, *place)] += 1e-4
+        expected[place] = abs(((net(moved) - net(x)) @ weight.T).item())
+    expected = expected.max(axis=0)
+    np.testing.assert_allclose(maps[0], expected / expected.max(), atol=1e-3)
+
+
+class _Double(nn.Module):
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def forward(self, pixels):
+        return self.net(pixels).float()
+
+
+def test_batches_do_not_change_the_maps(monkeypatch):
+    score = class_score(torch.randn(2, 2), torch.zeros(2), torch.tensor([0, 1, 1]))
+    whole = gradient_map(Windows(), images(), score)
+    monkeypatch.setattr("dilo.attribution.gradient.BATCH_SIZE", 2)
+    np.testing.assert_allclose(gradient_map(Windows(), images(), score), whole)
+
+
+def test_neighbour_score_has_the_gradient_of_the_weighted_vote():
+    generator = torch.Generator().manual_seed(0)
+    bank = F.normalize(torch.randn(9, 5, generator=generator))
+    features = torch.randn(2, 5, generator=generator, requires_grad=True)
+    score = neighbour_score(bank, k=3, temperature=0.2)(features, slice(0, 2))
+    (gradient,) = torch.autograd.grad(score.sum(), features)
+    top = (F.normalize(features) @ bank.T).topk(3).values
+    (vote,) = torch.autograd.grad((top / 0.2).exp().sum(), features)
+    torch.testing.assert_close(F.normalize(gradient), F.normalize(vote))
+
+
+def test_neighbours_in_one_half_light_up_what_points_there():
+    bank = torch.tensor([[1.0, 0.0]]).expand(4, 2)
+    maps = gradient_map(Windows(), images(), neighbour_score(bank, k=9))
+    assert maps.shape == (3, 6, 8)
+    assert maps.min() >= 0
+    np.testing.assert_allclose(maps.max(axis=(1, 2)), 1)
+
+
+def test_a_score_that_no_pixel_bears_on_gives_zeros():
+    flat = class_score(torch.zeros(2, 2), torch.ones(2), torch.tensor([0, 1, 0]))
+    assert not gradient_map(Windows(), images(), flat).any()
+
+
+def test_the_network_is_left_as_it_was():
+    net = Windows().train()
+    before = net.norm.running_mean.clone()
+    score = class_score(torch.eye(2), torch.zeros(2), torch.tensor([0, 1, 0]))
+    with torch.inference_mode():
+        gradient_map(net, images(), score)
+    assert net.training
+    assert torch.equal(net.norm.running_mean, before)
+    assert all(parameter.grad is None for parameter in net.parameters())
+
+
+def test_energy_of_known_maps():
+    mask = np.zeros((1, 4, 4), bool)
+    mask[0, :2, :2] = True
+    uniform = np.ones((1, 4, 4), np.float32)
+    for maps, energy in ((uniform, 0.25), (uniform * mask, 1), (uniform * ~mask, 0)):
+        inside = energy_inside(maps, mask)
+        assert inside.mean_energy == pytest.approx(energy)
+        assert inside.mean_area == pytest.approx(0.25)
+        assert inside.mean_ratio == pytest.approx(energy / 0.25)
+
+
+def test_a_map_of_zeros_counts_as_uniform():
+    mask = np.eye(4, dtype=bool)[None]
+    assert energy_inside(np.zeros((1, 4, 4), np.float32), mask).mean_ratio == 1
+
+
+def test_images_without_an_object_are_left_out_of_the_means():
+    maps = np.ones((2, 4, 4), np.float32)
+    masks = np.stack([np.eye(4, dtype=bool), np.zeros((4, 4), bool)])
+    inside = energy_inside(maps, masks)
+    assert np.isnan(inside.energy[1])
+    assert inside.mean_energy == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize(
+    ("maps", "masks", "message"),
+    [
+        (np.ones((1, 4, 4)), np.ones((1, 4, 5), bool), r"\(1, 4, 4\) and \(1, 4, 5\)"),
+        (np.ones((1, 4, 4)), np.zeros((1, 4, 4), bool), "every mask is empty"),
+        (-np.ones((1, 4, 4)), np.ones((1, 4, 4), bool), "0 or more, got -1"),
+    ],
+)
+def test_bad_maps_are_refused(maps, masks, message):
+    with pytest.raises(InputError, match=message):
+        energy_inside(maps.astype(np.float32), masks)
+
+
+def test_bad_images_are_refused():
+    score = neighbour_score(torch.ones(1, 2))
+    with pytest.raises(InputError, match=r"got \(3, 4, 4\)"):
+        gradient_map(Windows(), torch.zeros(3, 4, 4), score)
