@@ -96,9 +96,24 @@ def test_sizes_that_differ_are_named(images, tmp_path, capsys):
     assert "sub/scene.png: the map is (80, 100)" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [["masks"], ["masks", "a", "b", "--nonsense"]])
-def test_a_wrong_usage_is_status_2(arguments, capsys):
-    assert status_of(*arguments) == 2
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("masks a", "Missing from dilo masks: MASKS (see"),
+        ("masks a b c", "Unrecognized options: c (see"),
+        ("masks a b --worker 3", "Perhaps you meant: --workers INT (see"),
+        ("masks a b --workers x", "no type matching INT could be instantiated from"),
+        ("masks a b --workers", "Missing value for argument '--workers'"),
+    ],
+)
+def test_a_wrong_usage_is_one_line_and_status_2(arguments, message, capsys):
+    assert run(*arguments.split()) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("dilo: error: ")
+    assert message in captured.err
+    assert "(see `dilo masks --help`)" in captured.err
+    assert captured.err.count("\n") == 1
 
 
 @pytest.mark.parametrize("name", COMMANDS)

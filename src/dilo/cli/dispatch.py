@@ -1,12 +1,11 @@
 """Find the command, run it, and turn a user's error into one line."""
 
 import importlib
-import inspect
 import io
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
 import dilo
 from dilo.errors import DiloError
@@ -73,22 +72,10 @@ def _dispatch(words: list[str]) -> int:
         choices = ", ".join(COMMANDS)
         _complain(f"error: no command {words[0]!r}; there are: {choices}")
         return EXIT_ERROR
-    import tyro  # here, for it takes longer to import than the overview to print
+    # Here, for tyro takes longer to import than the overview to print.
+    from dilo.cli.usage import read_arguments
 
-    function = _load(COMMANDS[name].target)
-    for parameter in inspect.signature(function).parameters.values():
-        if parameter.kind is parameter.POSITIONAL_ONLY:
-            named = tyro.conf.arg(metavar=parameter.name.upper())  # instead of PATH
-            function.__annotations__[parameter.name] = Annotated[
-                parameter.annotation, named
-            ]
-    tyro.cli(
-        function,
-        description=_description(function),
-        prog=f"dilo {name}",
-        args=rest,
-        config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagConversionOff),
-    )
+    read_arguments(_load(COMMANDS[name].target), name, rest)()
     return 0
 
 
@@ -104,11 +91,6 @@ def _split(words: list[str]) -> tuple[str | None, list[str]]:
 def _load(target: str) -> Callable[..., None]:
     module, _, function = target.partition(":")
     return getattr(importlib.import_module(module), function)
-
-
-def _description(function: Callable[..., None]) -> str:
-    """Take the docstring up to the arguments, which tyro explains one by one."""
-    return (inspect.getdoc(function) or "").partition("\n\nArgs:")[0]
 
 
 def _overview() -> str:

@@ -15,10 +15,9 @@ def say(text: str) -> None:
 
 
 def show_scores(title: str, rows: Sequence[tuple[str, float, str]]) -> None:
-    """Print a table of (name, value, explanation)."""
-    table = rich.table.Table(
-        title=title, title_justify="left", title_style="bold", box=rich.box.SIMPLE_HEAD
-    )
+    """Print a title and a table of (name, value, explanation)."""
+    say(title)  # not the table's own title, which would break paths over lines
+    table = rich.table.Table(box=rich.box.SIMPLE_HEAD)
     table.add_column("score")
     table.add_column("value", justify="right")
     table.add_column("", style="dim")
