@@ -1,16 +1,22 @@
 """RBD: agreement with the authors' maps, and what must hold for any image."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from dilo.errors import InputError
 from dilo.image import check_map, read_image, read_map, read_mask
+from dilo.saliency.color import pixel_lab
 from dilo.saliency.frame import find_frame
 from dilo.saliency.graph import region_graph
-from dilo.saliency.rbd import border_band, otsu, rbd, rbd_of_regions, rbd_steps
+from dilo.saliency.rbd import (
+    border_band,
+    default_superpixels,
+    otsu,
+    rbd,
+    rbd_of_regions,
+    rbd_steps,
+)
+from dilo.saliency.slic import slic, superpixel_side
 
 STEPS = {
     "clipVal": "clip",
@@ -73,6 +79,15 @@ def test_mirrored_image_gives_mirrored_map_of_regions():
     np.testing.assert_allclose(mirrored[:, ::-1], straight, atol=2e-2)
 
 
+def test_number_of_superpixels():
+    assert default_superpixels(300, 400) == 200
+    assert default_superpixels(267, 400) == 178
+    assert default_superpixels(192, 256) == 200
+    assert default_superpixels(48, 48) == 61
+    assert default_superpixels(1, 1) == 1
+    assert default_superpixels(3000, 4000) == 400
+
+
 def test_band_is_8_pixels_at_the_standard_density():
     assert border_band(24) == border_band(25) == 8
     assert border_band(3) == 1
@@ -91,16 +106,9 @@ def test_otsu_separates_two_levels_and_is_zero_for_one():
 
 
 @pytest.fixture(scope="module")
-def data():
-    if "DILO_DATA" not in os.environ:
-        pytest.skip("DILO_DATA is not set")
-    return Path(os.environ["DILO_DATA"])
-
-
-@pytest.fixture(scope="module")
-def golden(data):
+def golden(data_folder):
     """Ten images with the maps and steps of the authors' program, by name."""
-    arrays = np.load(data.parent / "reference" / "golden10.npz")
+    arrays = np.load(data_folder.parent / "reference" / "golden10.npz")
     images: dict[str, dict[str, np.ndarray]] = {}
     for key in arrays.files:
         name, field = key.split("/")
@@ -132,13 +140,25 @@ def test_steps_and_map_equal_the_authors_on_their_superpixels(golden):
 
 def standard_rbd(image):
     """RBD at the authors' density, one superpixel per 600 pixels."""
-    rows, columns = find_frame(image)
-    pixels = (rows.stop - rows.start) * (columns.stop - columns.start)
-    return rbd(image, superpixels=max(1, round(pixels / 600)), remove_frame=True)
+    height, width, _ = image[find_frame(image)].shape
+    return rbd(image, superpixels=round(height * width / 600), remove_frame=True)
 
 
 def correlation(a, b):
     return np.corrcoef(a.ravel(), b.ravel())[0, 1]
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize("precision", [np.float32, np.float64])
+def test_superpixels_equal_the_authors(golden, precision):
+    same = []
+    for image in golden.values():
+        crop = image["image"][find_frame(image["image"])]
+        height, width, _ = crop.shape
+        side = superpixel_side(height, width, round(height * width / 600))
+        labels = slic(pixel_lab(crop).astype(precision), side)
+        same.append((labels == image["rbd_labels"]).all())
+    assert np.mean(same) >= 0.8
 
 
 @pytest.mark.realdata
@@ -150,7 +170,8 @@ def test_own_superpixels_hardly_change_the_map(golden):
 
 @pytest.mark.realdata
 @pytest.mark.slow
-def test_200_photographs_follow_the_authors_maps_and_scores(data):
+def test_200_photographs_follow_the_authors_maps_and_scores(data_folder):
+    data = data_folder
     maps = data.parent / "reference" / "ecssd200" / "rbd"
     similar, ours, theirs = [], [], []
     for path in sorted((data / "ecssd200" / "images").iterdir()):

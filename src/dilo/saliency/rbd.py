@@ -25,6 +25,11 @@ from dilo.saliency.graph import (
 from dilo.saliency.slic import Labels, slic, superpixel_side
 
 _PIXELS_PER_SUPERPIXEL = 600  # of the released program
+_STANDARD_PIXELS = 80_000  # below, that leaves too few: on 300 images of DUTS at 256 x
+# 192, 200 superpixels instead of 82 raise maxF from .805 to .815, and MAE .165 to .153
+_SUPERPIXELS_OF_SMALL = 200
+_FEWEST_PIXELS = 38  # in a superpixel: at 48 x 48, 60 superpixels of 6 x 6
+_MOST_SUPERPIXELS = 400  # time and memory grow with their cube and square
 _EPSILON = 2.2e-16
 
 _SPATIAL_SIGMA = 0.4  # of the contrast, in shares of the image side
@@ -68,8 +73,8 @@ def rbd(
 
     Args:
         image: uint8 (H, W, 3), sRGB.
-        superpixels: wanted number; None takes one per 600 pixels, more in images
-            below 120,000 pixels and fewer in large ones.
+        superpixels: wanted number; None takes one per 600 pixels but at most 400, and
+            200 (or one per 38 pixels) in images below 80,000 pixels.
         remove_frame: find an artificial frame and give it zero saliency.
 
     Returns:
@@ -101,8 +106,9 @@ def _rbd(image: Image, superpixels: int | None) -> Map:
 def default_superpixels(height: int, width: int) -> int:
     """Choose how many superpixels an image of this size is divided into."""
     pixels = height * width
-    wanted = max(pixels / _PIXELS_PER_SUPERPIXEL, min(200, pixels / 38))
-    return max(1, min(round(wanted), 400))
+    if pixels >= _STANDARD_PIXELS:
+        return min(int(pixels / _PIXELS_PER_SUPERPIXEL + 0.5), _MOST_SUPERPIXELS)
+    return max(1, min(round(pixels / _FEWEST_PIXELS), _SUPERPIXELS_OF_SMALL))
 
 
 def border_band(side: int) -> int:

@@ -85,10 +85,11 @@ def _iterate(lab, centers, labels, side, weight, iterations):  # type: ignore[no
     cache, and running totals let a run of equal labels be summed from its two ends.
     """
     height, _, width = lab.shape
-    totals = _running_totals(lab)
-    work = np.empty((5, width), lab.dtype)  # L, a, b, column, distance to the nearest
-    for x in range(width):
-        work[3, x] = x
+    # |Lab| < 128, so that a whole row cannot overflow; a power of two keeps it exact.
+    scale = 2.0 ** (24 - int(np.ceil(np.log2(width))))
+    totals = _running_totals(lab, lab.dtype.type(scale))
+    starts = np.empty(width + 2, np.int32)
+    nearest = np.empty(width, lab.dtype)
     reach = np.empty((len(centers), 4), np.int64)
     span = np.empty((height, 2), np.int64)
     sums = np.empty((len(centers), 6))
@@ -96,30 +97,30 @@ def _iterate(lab, centers, labels, side, weight, iterations):  # type: ignore[no
         _windows(centers, side, width, reach, span)
         sums[:] = 0
         for y in range(height):
-            for x in range(width):
-                for c in range(3):
-                    work[c, x] = lab[y, c, x]
-                work[4, x] = np.inf
-            row = (y, span[y, 0], span[y, 1])
-            _assign(row, weight, work, labels, centers, reach)
-            _add_runs(totals, labels, y, sums)
+            row = (y, span[y, 0], span[y, 1], weight)
+            _assign(row, lab, nearest, labels, centers, reach)
+            _add_runs(totals, labels, y, starts, sums)
         for k in range(len(centers)):
             if sums[k, 5] > 0:
-                for c in range(5):
+                for c in range(3):
+                    centers[k, c] = sums[k, c] / (sums[k, 5] * scale)
+                for c in range(3, 5):
                     centers[k, c] = sums[k, c] / sums[k, 5]
 
 
 @njit(cache=True, nogil=True)
-def _running_totals(lab):  # type: ignore[no-untyped-def]
-    """Totals (H, W + 1, 3) of L, a, b left of each column."""
+def _running_totals(lab, scale):  # type: ignore[no-untyped-def]
+    """Totals (H, W + 1, 3) of L, a, b left of each column, in units of 1 / scale."""
     height, _, width = lab.shape
-    totals = np.zeros((height, width + 1, 3))
+    totals = np.empty((height, width + 1, 3), np.int32)
     for y in range(height):
-        for c in range(3):
-            total = 0.0
-            for x in range(width):
-                total += lab[y, c, x]
-                totals[y, x + 1, c] = total
+        light = a = b = np.int32(0)
+        for x in range(width):
+            totals[y, x, 0], totals[y, x, 1], totals[y, x, 2] = light, a, b
+            light += np.int32(lab[y, 0, x] * scale)
+            a += np.int32(lab[y, 1, x] * scale)
+            b += np.int32(lab[y, 2, x] * scale)
+        totals[y, width, 0], totals[y, width, 1], totals[y, width, 2] = light, a, b
     return totals
 
 
@@ -138,48 +139,59 @@ def _windows(centers, side, width, reach, span):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _assign(row, weight, work, labels, centers, reach):  # type: ignore[no-untyped-def]
+def _assign(row, lab, nearest, labels, centers, reach):  # type: ignore[no-untyped-def]
     """Give the pixels of row y to the nearest centre; out of reach they keep theirs."""
-    y, first, last = row
-    width = np.uint64(work.shape[1])
-    pixels, owner = work.reshape(-1), labels.reshape(-1)
-    kind = pixels.dtype.type
+    y, first, last, weight = row
+    kind = lab.dtype.type
+    width, scale = np.uint64(nearest.size), kind(weight)
+    pixels, owner = lab.reshape(-1), labels.reshape(-1)
     start = np.uint64(y) * width
+    row_l = start + start + start
+    row_a, row_b = row_l + width, row_l + width + width
+    for x in range(width):
+        nearest[x] = np.inf
     for k in range(first, last):
         if reach[k, 0] <= y < reach[k, 1]:
             light, a, b = kind(centers[k, 0]), kind(centers[k, 1]), kind(centers[k, 2])
-            column, scale = kind(centers[k, 3]), kind(weight)
-            dy = y - centers[k, 4]
-            dy2 = kind(dy * dy)
-            k32 = np.int32(k)
+            column, dy = kind(centers[k, 3]), kind(y - centers[k, 4])
+            dy2, name = dy * dy, np.int32(k)
             for x in range(np.uint64(reach[k, 2]), np.uint64(reach[k, 3])):
-                dl = pixels[x] - light
-                da = pixels[width + x] - a
-                db = pixels[width + width + x] - b
-                dx = pixels[width + width + width + x] - column
+                dl = pixels[row_l + x] - light
+                da = pixels[row_a + x] - a
+                db = pixels[row_b + x] - b
+                dx = kind(np.int32(x)) - column
                 distance = dl * dl + da * da + db * db + (dx * dx + dy2) * scale
-                at = width + width + width + width + x
-                best, old = pixels[at], owner[start + x]  # loads without a branch
+                best, old = nearest[x], owner[start + x]  # a load in a branch is slow
                 closer = distance < best
-                pixels[at] = distance if closer else best
-                owner[start + x] = k32 if closer else old
+                nearest[x] = distance if closer else best
+                owner[start + x] = name if closer else old
 
 
 @njit(cache=True, nogil=True)
-def _add_runs(totals, labels, y, sums):  # type: ignore[no-untyped-def]
+def _add_runs(totals, labels, y, starts, sums):  # type: ignore[no-untyped-def]
     """Add the runs of row y to `sums` (N, 6): L, a, b, x, y, pixels."""
-    width = labels.shape[1]
-    x = 0
-    while x < width:
-        start, k = x, labels[y, x]
-        while x < width and labels[y, x] == k:
-            x += 1
-        count = x - start
-        for c in range(3):
-            sums[k, c] += totals[y, x, c] - totals[y, start, c]
-        sums[k, 3] += 0.5 * count * (start + x - 1)
-        sums[k, 4] += count * y
-        sums[k, 5] += count
+    width = np.uint64(labels.shape[1])
+    one, three, six = np.uint64(1), np.uint64(3), np.uint64(6)
+    owner, total, flat = labels.reshape(-1), totals.reshape(-1), sums.reshape(-1)
+    row = np.uint64(y) * width
+    runs = one
+    starts[0] = 0
+    for x in range(one, width):  # without a branch: run ends cannot be predicted
+        starts[runs] = x
+        runs += np.uint64(owner[row + x] != owner[row + x - one])
+    starts[runs] = width
+    column = np.uint64(y) * three * (width + one)
+    for run in range(runs):
+        start, end = np.uint64(starts[run]), np.uint64(starts[run + one])
+        k = np.uint64(owner[row + start]) * six
+        for c in range(three):
+            left, right = column + three * start + c, column + three * end + c
+            flat[k + c] += np.float64(total[right] - total[left])
+        count = np.float64(np.int64(end - start))
+        middle = 0.5 * np.float64(np.int64(start + end - one))
+        flat[k + three] += count * middle
+        flat[k + three + one] += count * y
+        flat[k + six - one] += count
 
 
 @njit(cache=True, nogil=True)

@@ -1,0 +1,140 @@
+"""Colour, superpixels and their graph: the kernels agree with their slow twins."""
+
+import numpy as np
+import pytest
+
+import reference
+from dilo.errors import InputError
+from dilo.saliency.color import mean_lab, pixel_lab
+from dilo.saliency.graph import (
+    _measure,
+    distances,
+    region_graph,
+    shortest_paths,
+    two_ring,
+)
+from dilo.saliency.slic import _iterate, _seeds, connect, slic, superpixel_side
+
+RNG = np.random.default_rng(0)
+SIZES = [(1, 1), (1, 9), (9, 1), (13, 29), (30, 17)]
+
+
+def noise(size, low=0, high=256):
+    return RNG.integers(low, high, (*size, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_pixel_lab_follows_the_formulas(size):
+    image = noise(size)
+    image[0, 0] = 0
+    image[-1, -1] = 255
+    np.testing.assert_allclose(pixel_lab(image), reference.slic_lab(image), atol=1e-4)
+
+
+def test_lab_of_grey_has_no_colour():
+    greys = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
+    assert np.abs(pixel_lab(greys[:, None])[:, 1:]).max() < 0.02
+    of_mean = mean_lab(greys.astype(np.float64))
+    assert np.abs(of_mean[:, 1:]).max() < 0.02
+    assert (np.diff(of_mean[:, 0]) > 0).all()
+    np.testing.assert_allclose(of_mean[[0, 255], 0], [0, 100], atol=0.01)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("side", [1, 3, 5])
+def test_iterations_agree_with_slow_twin(size, side):
+    lab = pixel_lab(noise(size)).astype(np.float64)
+    centers = _seeds(lab, side)
+    slow_centers = centers.copy()
+    labels, slow_labels = np.zeros((2, *size), np.int32)
+    _iterate(lab, centers, labels, side, 0.8, 3)
+    reference.slic_iterations(lab, slow_centers, slow_labels, side, 0.8, 3)
+    np.testing.assert_array_equal(labels, slow_labels)
+    np.testing.assert_allclose(centers, slow_centers, atol=1e-4)
+
+
+@pytest.mark.parametrize("size", [*SIZES, (40, 60)])
+@pytest.mark.parametrize("smallest", [0, 1, 3, 10, 10_000])
+def test_connect_agrees_with_slow_twin(size, smallest):
+    for values in (2, 4, 30):
+        labels = RNG.integers(0, values, size, dtype=np.int32)
+        found = connect(labels, smallest)
+        np.testing.assert_array_equal(found, reference.connect(labels, smallest))
+
+
+def test_superpixels_are_connected_numbered_and_not_tiny():
+    lab = pixel_lab(noise((60, 80), 90, 170))
+    labels = slic(lab, 10)
+    assert labels.dtype == np.int32
+    used, sizes = np.unique(labels, return_counts=True)
+    assert used.tolist() == list(range(len(used)))
+    assert sizes.min() > 25
+    np.testing.assert_array_equal(connect(labels, 0), labels)
+
+
+def test_superpixels_follow_colours():
+    image = np.zeros((60, 60, 3), np.uint8)
+    image[:, 33:] = 255
+    labels = slic(pixel_lab(image), 15)
+    assert not set(labels[:, :33].ravel()) & set(labels[:, 33:].ravel())
+
+
+def test_precision_hardly_matters():
+    lab = pixel_lab(noise((60, 80), 90, 170))
+    double = slic(lab.astype(np.float64), 10)
+    assert (slic(lab, 10) == double).mean() > 0.98
+
+
+def test_side_at_the_standard_density():
+    assert superpixel_side(300, 400, 200) == 24
+    assert superpixel_side(267, 400, 178) == 24
+    assert superpixel_side(2, 2, 1000) == 3
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_regions_agree_with_slow_twin(size):
+    image = noise(size)
+    labels = RNG.integers(0, 4, size).astype(np.int32) // 2
+    count = int(labels.max()) + 1
+    for band in (1, 3):
+        fast = _measure(image, labels, count, band)
+        slow = reference.measure_regions(image, labels, count, band)
+        for one, other in zip(fast, slow, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_region_graph_of_two_halves():
+    image = np.zeros((4, 6, 3), np.uint8)
+    image[:, 3:] = 200
+    graph = region_graph(image, np.arange(6)[None].repeat(4, 0) // 3, band=1)
+    assert graph.rgb.tolist() == [[0, 0, 0], [200, 200, 200]]
+    assert graph.links.tolist() == [[False, True], [False, False]]
+    assert graph.neighbors.all()
+    np.testing.assert_allclose(np.diff(graph.position, axis=0), [[0, 0.5]])
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 9, 30])
+def test_graph_kernels_agree_with_slow_twins(count):
+    points = RNG.normal(size=(count, 3))
+    lengths = distances(points)
+    np.testing.assert_allclose(lengths, reference.distances(points), atol=1e-12)
+    linked = RNG.random((count, count)) < 0.2
+    linked |= linked.T | np.eye(count, dtype=bool)
+    np.testing.assert_array_equal(two_ring(linked), reference.two_ring(linked))
+    lengths[~linked] = np.inf
+    slow = reference.shortest_paths(lengths)
+    np.testing.assert_allclose(shortest_paths(lengths), slow, atol=1e-12)
+
+
+def test_unusable_labels_are_refused():
+    image = noise((4, 4))
+    with pytest.raises(InputError, match="do not fit"):
+        region_graph(image, np.zeros((4, 5), np.int32), 1)
+    with pytest.raises(InputError, match="no pixel has label 0 of 2"):
+        region_graph(image, np.ones((4, 4), np.int32), 1)
+    with pytest.raises(InputError, match="start at 0, got -1"):
+        region_graph(image, np.full((4, 4), -1), 1)
+    with pytest.raises(InputError, match="lab is float"):
+        slic(np.zeros((4, 4, 3)), 3)
+    with pytest.raises(InputError, match="at least 1 pixel, got 0"):
+        slic(np.zeros((4, 3, 4)), 0)
