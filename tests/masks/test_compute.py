@@ -129,6 +129,16 @@ def test_two_images_with_one_map_file_are_not_mixed_up(images, store):
     assert report.computed == 0
 
 
+def test_an_image_that_takes_the_place_of_another_gets_its_own_map(images, store):
+    write_image(images / "0/00.jpg", 200)
+    compute_masks(images, store, brightness, 1)  # 0/00.png fails
+    (images / "0/00.jpg").unlink()
+    report = compute_masks(images, store, brightness, 1)
+    assert report.computed == 1
+    np.testing.assert_allclose(store["0/00.png"], 20 / 255, atol=1e-6)
+    assert len(MaskStore.open(store.folder)) == 20
+
+
 def test_a_map_has_the_size_of_the_upright_image(tmp_path, store):
     exif = PIL.Image.Exif()
     exif[0x0112] = 6  # turned by a quarter

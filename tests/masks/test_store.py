@@ -1,4 +1,5 @@
 import json
+import pickle
 
 import numpy as np
 import PIL.Image
@@ -88,6 +89,7 @@ def test_an_empty_map_stays_flagged(tmp_path):
     store = MaskStore.open(tmp_path)
     assert store.is_empty("dark.jpg")
     assert not store.is_empty("b.jpg")
+    assert store.empty_names() == {"dark.jpg"}
     store.record("dark.jpg", empty=False)
     assert not store.is_empty("dark.jpg")
     with pytest.raises(StoreError, match="no map"):
@@ -182,10 +184,16 @@ def test_a_plain_folder_of_masks_is_a_store_to_read(tmp_path):
     assert store.mask("a/b.jpg").all()
     assert not store.is_empty("a/b.jpg")
     assert store.is_empty("c.jpg")
+    assert store.empty_names() == {"c.bmp"}
     assert store.origin is None
     assert store.failures == {}
     with pytest.raises(StoreError, match="only read"):
         store.save()
+
+
+def test_a_store_travels_to_worker_processes(tmp_path):
+    store = pickle.loads(pickle.dumps(stored(tmp_path, ["b.jpg"])))
+    np.testing.assert_array_equal(store["b.jpg"], ramp())
 
 
 def test_open_says_how_to_make_a_store(tmp_path):

@@ -21,12 +21,12 @@ def masks(
 
     Examples:
         dilo masks photos masks
-        dilo masks photos masks-gs --method gs --workers 4
+        dilo masks photos masks --method rbd --workers 4
 
     Args:
         images: folder of photographs, at any depth; JPEG, PNG, WebP, BMP or TIFF.
         masks: new folder for the maps, or the one of an interrupted run.
-        method: saliency method: rbd (best of the three), gs or mc.
+        method: saliency method: rbd (robust background detection).
         workers: processes; one for each CPU core by default.
     """
     from dilo.masks import MaskStore, compute_masks
@@ -40,11 +40,7 @@ def masks(
     say(report.summary())
 
 
-def score(
-    masks: Path,
-    truth: Path,
-    /,
-) -> None:
+def score(masks: Path, truth: Path, /) -> None:
     """Compare maps with ground-truth masks by the field's usual numbers.
 
     Files belong together when their names agree up to the suffix: the map of a/b.jpg

@@ -113,7 +113,7 @@ def compute_masks(
         images=len(names),
         computed=computed,
         kept=len(names) - len(failures) - computed,
-        empty=sum(name in store and store.is_empty(name) for name in names),
+        empty=len(store.empty_names().intersection(names)),
         failures=failures,
         seconds=time.monotonic() - start,
     )

@@ -115,7 +115,7 @@ class MaskStore:
         return len(self._names)
 
     def __contains__(self, name: object) -> bool:
-        if not isinstance(name, str) or name in self.failures:
+        if not isinstance(name, str) or self._failure(name) is not None:
             return False
         return stem(name) in self._names
 
@@ -161,11 +161,24 @@ class MaskStore:
         self._find(name)
         return self._names[stem(name)] in self._manifest.empty
 
+    def empty_names(self) -> set[str]:
+        """Name the images whose map has no foreground."""
+        if self._manifest is None:
+            return {name for name in self.names() if self.is_empty(name)}
+        return set(self._manifest.empty)
+
     def path(self, name: str) -> Path:
         """Say where the map of an image is or would be."""
         if self._manifest is None and stem(name) in self._names:
             return self.folder / self._names[stem(name)]
         return self.folder / f"{stem(name)}.png"
+
+    def owner(self, name: str) -> str | None:
+        """Name the image whose map is in the file that `path` gives, if there is one.
+
+        It is `name` itself, or one that differs from it in the suffix.
+        """
+        return self._names.get(stem(name))
 
     def write(self, name: str, saliency: Map) -> None:
         """Write the file of a map, atomically; `record` then enters it.
@@ -182,6 +195,10 @@ class MaskStore:
         """Enter an image whose map is written; `save` makes it last."""
         manifest = self._writable()
         manifest.failures.pop(name, None)
+        former = self.owner(name)  # a.jpg, whose image has given way to a.png
+        if former is not None:
+            manifest.maps.discard(former)
+            manifest.empty.discard(former)
         manifest.maps.add(name)
         (manifest.empty.add if empty else manifest.empty.discard)(name)
         self._names[stem(name)] = name
@@ -208,13 +225,17 @@ class MaskStore:
         self._writable().write(self.folder)
 
     def _find(self, name: str) -> Path:
-        if name in self.failures:
-            raise StoreError(f"{name}: has no map: {self.failures[name]}")
+        failure = self._failure(name)
+        if failure is not None:
+            raise StoreError(f"{name}: has no map: {failure}")
         if stem(name) not in self._names:
             raise StoreError(
                 f"{self.folder}: no map of {name!r}; run `dilo masks` on its folder"
             )
         return self.path(name)
+
+    def _failure(self, name: str) -> str | None:
+        return None if self._manifest is None else self._manifest.failures.get(name)
 
     def _writable(self) -> Manifest:
         if self._manifest is None:

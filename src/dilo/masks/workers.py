@@ -77,7 +77,7 @@ class Job:
     def _written(self, name: str) -> Map | None:
         """Read a map that a killed job wrote but could not record."""
         path = self.store.path(name)
-        if path.is_file():
+        if path.is_file() and self.store.owner(name) is None:
             with suppress(ImageError):
                 return read_map(path)
         return None
