@@ -1,5 +1,6 @@
 """What the features are worth: classification read-outs and background tests."""
 
+from dilo.evaluate.backgrounds import BackgroundScores, background_scores
 from dilo.evaluate.features import (
     Features,
     LabelledFeatures,
@@ -10,13 +11,17 @@ from dilo.evaluate.knn import knn, knn_predict, knn_score
 from dilo.evaluate.linear import LinearProbe, choose_probe, linear, linear_score
 from dilo.evaluate.neighbours import background_retrieval, nearest
 from dilo.evaluate.scores import Scores, score
+from dilo.evaluate.swaps import VARIANTS, swap_backgrounds
 
 __all__ = [
+    "VARIANTS",
+    "BackgroundScores",
     "Features",
     "LabelledFeatures",
     "LinearProbe",
     "Scores",
     "background_retrieval",
+    "background_scores",
     "choose_probe",
     "extract",
     "extract_labelled",
@@ -27,4 +32,5 @@ __all__ = [
     "linear_score",
     "nearest",
     "score",
+    "swap_backgrounds",
 ]

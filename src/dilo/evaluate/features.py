@@ -2,11 +2,12 @@
 
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -24,6 +25,14 @@ from dilo.progress import Progress
 BATCH_SIZE = 256
 # Decoding scales to about this many threads, then the interpreter's lock is the limit.
 MAX_WORKERS = 8
+
+
+class Items(Protocol):
+    """Files or Images by number: a list of either, or what makes them on demand."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Path | Image: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +56,7 @@ class LabelledFeatures:
 
 def extract(
     loaded: LoadedBackbone,
-    images: Sequence[Path] | Sequence[Image],
+    images: Items,
     *,
     workers: int | None = None,
     title: str = "features",
@@ -56,9 +65,8 @@ def extract(
 
     Args:
         loaded: the backbone and the size of its views; its device does the work.
-        images: files, or Images. Any sequence will do: its items are taken in the
-            threads that decode, so one that makes its items on demand may raise
-            ImageError for an item that cannot be read.
+        images: files or Images. Items are taken in the threads that decode, so what
+            makes them on demand may raise ImageError for one that cannot be read.
         workers: decoding threads; by default one for each core, at most 8.
         title: what the progress bar says.
 
@@ -142,7 +150,7 @@ def _device(module: nn.Module) -> torch.device:
 
 
 def _views(
-    images: Sequence[Path] | Sequence[Image], crop_size: int, workers: int | None
+    images: Items, crop_size: int, workers: int | None
 ) -> Iterator[tuple[int, list[Image | str]]]:
     """Yield (start, views) of each batch while the next one is being decoded."""
     threads = workers or min(os.cpu_count() or 1, MAX_WORKERS)
@@ -159,9 +167,7 @@ def _views(
             yield first, [future.result() for future in ready]
 
 
-def _view(
-    images: Sequence[Path] | Sequence[Image], index: int, crop_size: int
-) -> Image | str:
+def _view(images: Items, index: int, crop_size: int) -> Image | str:
     """Make a test view, or say why there is none."""
     try:
         source = images[index]
