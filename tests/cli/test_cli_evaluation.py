@@ -51,8 +51,24 @@ def test_unreadable_images_are_named(run_folder, photos, capsys):
     assert main(["knn", str(run_folder), str(photos), str(photos), "--k", "3"]) == 0
     out = capsys.readouterr().out
     assert "8 images" in out
-    assert "left out: 1" in out
+    assert "Left out: 1" in out
     assert re.search(r"red.0\.png", out)
+
+
+def test_backgrounds_shows_every_variant_and_the_gap(run_folder, photos, capsys):
+    mask = np.zeros((20, 24), np.uint8)
+    mask[5:12, 6:15] = 255
+    for path in (photos / "val").glob("*/*.png"):
+        truth = photos.parent / "truth" / path.relative_to(photos / "val")
+        truth.parent.mkdir(parents=True, exist_ok=True)
+        PIL.Image.fromarray(mask).save(truth)
+    folders = [str(photos), str(photos.parent / "truth")]
+    assert main(["backgrounds", str(run_folder), *folders]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"original +1\.0000 +1\.0000", out)
+    for name in ("mixed_same", "mixed_rand", "only_fg", "only_bg", "background gap"):
+        assert name in out
+    assert "of the background's class (chance 33.3%)" in out
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,12 @@ def test_a_val_class_that_train_lacks_is_refused_by_name(tmp_path):
         read_train_val(table, table)
 
 
+def test_the_same_images_for_training_and_scoring_are_refused(tmp_path):
+    table = make_table(tmp_path, "file,label\n1.jpg,a\n2.jpg,b\n", "1.jpg", "2.jpg")
+    with pytest.raises(InputError, match=r"1\.jpg: is among .* as are 1 others"):
+        read_train_val(table, table)
+
+
 def test_take_keeps_labels_beside_their_names(tmp_path):
     text = "file,label\n1.jpg,a\n2.jpg,b\n3.jpg,c\n"
     data = read_labels(make_table(tmp_path, text, "1.jpg", "2.jpg", "3.jpg"), "train")

@@ -32,6 +32,10 @@ COMMANDS: dict[str, Command] = {
     "linear": Command(
         "dilo.cli.evaluation:linear", "score a linear classifier on fixed features"
     ),
+    "backgrounds": Command(
+        "dilo.cli.evaluation:backgrounds",
+        "score a backbone when objects change their backgrounds",
+    ),
 }
 
 EXIT_ERROR = 2

@@ -24,3 +24,18 @@ def show_scores(title: str, rows: Sequence[tuple[str, float, str]]) -> None:
     for name, value, explanation in rows:
         table.add_row(name, f"{value:.4f}", explanation)
     console.print(table)
+
+
+def show_columns(
+    title: str, columns: Sequence[str], rows: Sequence[tuple[str, Sequence[float]]]
+) -> None:
+    """Print a table of rows (name, one value for each column)."""
+    table = rich.table.Table(
+        title=title, title_justify="left", title_style="bold", box=rich.box.SIMPLE_HEAD
+    )
+    table.add_column("")
+    for column in columns:
+        table.add_column(column, justify="right")
+    for name, values in rows:
+        table.add_row(name, *(f"{value:.4f}" for value in values))
+    console.print(table)

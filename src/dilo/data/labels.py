@@ -73,10 +73,18 @@ def read_train_val(train: Path, val: Path) -> tuple[LabelledImages, LabelledImag
     Both may be the same CSV or folder when it says which image is in which split.
 
     Raises:
-        InputError: as for `read_labels`, or `val` has a class that `train` lacks.
+        InputError: as for `read_labels`, `val` has a class that `train` lacks, or an
+            image is in both.
     """
-    training = read_labels(train, "train")
-    return training, read_labels(val, "val").with_classes(training.classes)
+    training, validation = read_labels(train, "train"), read_labels(val, "val")
+    shared = set(training.paths()) & set(validation.paths())
+    if shared:
+        raise InputError(
+            f"{min(shared)}: is among the training images and the val images, as are "
+            f"{len(shared) - 1} others; scores would be of no use. Give different "
+            "folders, or a CSV with a column split"
+        )
+    return training, validation.with_classes(training.classes)
 
 
 def read_labels(source: Path, split: Split) -> LabelledImages:
