@@ -1,0 +1,235 @@
+"""Models side by side: what they take for similar, and what they look at.
+
+The images shown are drawn at random by a seed, never picked: a gallery of the best
+cases would prove nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dilo.attribution import energy_inside
+from dilo.diagnose.pictures import enlarge, fit, gradient_heat, outline
+from dilo.diagnose.report import Gallery, Picture, PictureRow
+from dilo.errors import InputError
+from dilo.evaluate.neighbours import nearest
+from dilo.image import Image
+
+# Kept side of the pictures: twice the side on the page, for fine screens.
+PICTURE_SIDE = 224
+
+
+@dataclass(frozen=True, kw_only=True)
+class Album:
+    """Images and what is known of them; item i of every field is of image i."""
+
+    images: Sequence[Image]
+    labels: Sequence[int] | NDArray[np.int64] | None = None
+    classes: Sequence[str] = ()  # names of the labels
+    backgrounds: Sequence[int] | NDArray[np.int64] | None = None  # kinds
+    masks: Sequence[NDArray[np.bool_]] | None = None  # where the object is
+
+    def __post_init__(self) -> None:
+        """Check the lengths.
+
+        Raises:
+            InputError: a field has not one item for each image.
+        """
+        for name in ("labels", "backgrounds", "masks"):
+            field = getattr(self, name)
+            if field is not None and len(field) != len(self.images):
+                raise InputError(
+                    f"{len(self.images)} images but {len(field)} {name} in an album"
+                )
+
+    def class_name(self, index: int) -> str:
+        """Name the class of image `index`; empty if it is not known."""
+        if self.labels is None:
+            return ""
+        label = int(self.labels[index])
+        return self.classes[label] if label < len(self.classes) else f"class {label}"
+
+
+def draw_indices(total: int, count: int, seed: int = 0) -> list[int]:
+    """Draw up to `count` different indices below `total`, in ascending order.
+
+    Raises:
+        InputError: `count` is not positive.
+    """
+    if count < 1:
+        raise InputError(f"count must be at least 1, got {count}")
+    drawn = np.random.default_rng(seed).permutation(total)[:count]
+    return sorted(int(index) for index in drawn)
+
+
+def neighbour_gallery(
+    album: Album,
+    features: Mapping[str, Tensor],
+    *,
+    k: int = 3,
+    count: int = 8,
+    seed: int = 0,
+) -> Gallery:
+    """Show the nearest neighbours of some images under each model.
+
+    A neighbour of the query's class is marked good, another bad; one on the query's
+    kind of background says so.
+
+    Args:
+        album: the images; each is compared with all others.
+        features: float (N, D) of each model, by the model's name.
+        k: neighbours of each query.
+        count: how many queries are drawn.
+        seed: of the draw.
+
+    Raises:
+        InputError: a model has not one feature for each image.
+
+    Source: paper, section 3, Fig. 2: nearest neighbours in the embedding space.
+    """
+    queries = draw_indices(len(album.images), count, seed)
+    found = {
+        name: _neighbours(name, album, values, queries, k)
+        for name, values in features.items()
+    }
+    rows = []
+    for place, query in enumerate(queries):
+        pictures = [_picture(album, query)]
+        for indices in found.values():
+            pictures += [_neighbour(album, query, index) for index in indices[place]]
+        rows.append(PictureRow(pictures=pictures))
+    shown = {name: len(indices[0]) for name, indices in found.items()}
+    return Gallery(
+        rows=rows,
+        groups=[("query", 1), *shown.items()],
+        caption=_neighbour_caption(album, queries, seed),
+    )
+
+
+def gradient_gallery(
+    album: Album,
+    gradients: Mapping[str, Sequence[NDArray[np.float32]]],
+    *,
+    count: int = 8,
+    seed: int = 0,
+) -> Gallery:
+    """Show what each model looks at: its gradient map over some of the images.
+
+    Where the album has masks, the object is outlined and each map says which share of
+    its energy lies inside.
+
+    Args:
+        album: the images.
+        gradients: float32 (H, W), not negative, for each image, by the model's name.
+        count: how many images are drawn.
+        seed: of the draw.
+
+    Raises:
+        InputError: a model has not one map for each image.
+
+    Source: paper, section 3, Fig. 2: saliency by the gradient to the pixels.
+    """
+    for name, maps in gradients.items():
+        _check_count(name, maps, album)
+    chosen = draw_indices(len(album.images), count, seed)
+    rows = [
+        PictureRow(
+            pictures=[
+                _picture(album, index),
+                *(_gradient(album, index, maps[index]) for maps in gradients.values()),
+            ]
+        )
+        for index in chosen
+    ]
+    return Gallery(
+        rows=rows,
+        groups=[("image", 1), *((name, 1) for name in gradients)],
+        caption=_gradient_caption(album, chosen, seed),
+    )
+
+
+def _neighbours(
+    name: str, album: Album, features: Tensor, queries: list[int], k: int
+) -> list[list[int]]:
+    """Indices of the k nearest images of each query, itself left out."""
+    _check_count(name, features, album)
+    chosen = torch.tensor(queries, device=features.device)
+    # One more than asked for: the query itself is found too, as a rule in front.
+    _, indices = nearest(features[chosen], features, k + 1)
+    return [
+        [index for index in row if index != query][:k]
+        for query, row in zip(queries, indices.tolist(), strict=True)
+    ]
+
+
+def _picture(album: Album, index: int) -> Picture:
+    image = fit(album.images[index], PICTURE_SIDE)
+    return Picture(image=image, caption=album.class_name(index))
+
+
+def _neighbour(album: Album, query: int, index: int) -> Picture:
+    shared = album.backgrounds is not None and (
+        album.backgrounds[query] == album.backgrounds[index]
+    )
+    mark: Literal["good", "bad"] | None = None
+    if album.labels is not None:
+        mark = "good" if album.labels[query] == album.labels[index] else "bad"
+    return Picture(
+        image=fit(album.images[index], PICTURE_SIDE),
+        caption=album.class_name(index),
+        tag="same background" if shared else "",
+        mark=mark,
+    )
+
+
+def _gradient(album: Album, index: int, gradient: NDArray[np.float32]) -> Picture:
+    # Heat and outline are drawn at the size on the page, else they hide small images.
+    image = fit(enlarge(album.images[index], PICTURE_SIDE), PICTURE_SIDE)
+    image = gradient_heat(image, gradient)
+    if album.masks is None:
+        return Picture(image=image)
+    mask = album.masks[index]
+    caption = "no object"
+    if mask.any():
+        share = energy_inside(gradient[np.newaxis], mask[np.newaxis]).mean_energy
+        caption = f"{100 * share:.0f} % on object"
+    return Picture(image=outline(image, mask), caption=caption)
+
+
+def _neighbour_caption(album: Album, queries: list[int], seed: int) -> str:
+    parts = [
+        _drawn(len(queries), len(album.images), seed),
+        "Neighbours by cosine similarity, the most similar first.",
+    ]
+    if album.labels is not None:
+        parts.append("Framed: of the query's class, or of another.")
+    return " ".join(parts)
+
+
+def _gradient_caption(album: Album, chosen: list[int], seed: int) -> str:
+    caption = _drawn(len(chosen), len(album.images), seed)
+    if album.masks is None:
+        return caption
+    areas = [float(album.masks[index].mean()) for index in chosen]
+    return (
+        f"{caption} Outlined: the object, which takes {100 * np.mean(areas):.0f} % of "
+        f"these images; a map that knows nothing of it has that share on it."
+    )
+
+
+def _drawn(count: int, total: int, seed: int) -> str:
+    if count == total:
+        return f"All {total} images."
+    return f"{count} of {total} images, drawn at random (seed {seed}), not picked."
+
+
+def _check_count(name: str, values: Sequence[object] | Tensor, album: Album) -> None:
+    if len(values) != len(album.images):
+        raise InputError(
+            f"{name}: {len(values)} entries for {len(album.images)} images"
+        )

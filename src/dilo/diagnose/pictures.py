@@ -1,0 +1,152 @@
+"""Arrays into what a person looks at: heat over an image, outlines, data URIs."""
+
+import base64
+import io
+
+import cv2
+import numpy as np
+import PIL.Image
+from numpy.typing import NDArray
+
+from dilo.data.image_set import reduce_short_side, resize_map
+from dilo.errors import InputError
+from dilo.image import Image, Map, check_image, check_map, encode_image
+
+# Up to this side a picture is kept without loss: every pixel is seen.
+LOSSLESS_SIDE = 96
+WEBP_QUALITY = 82  # 10 kB for a photograph of 224 x 224
+
+# Of a gradient map this share of the pixels may be brighter than full heat: a few
+# pixels hold most of its range, and without it the rest would be black.
+SATURATED_SHARE = 0.01
+
+HEAT_WEIGHT = 0.85  # of the colour where the heat is full; the image stays visible
+IMAGE_DIM = 0.75  # brightness of the image below the heat
+
+DISPLAY_SIDE = 112  # of a picture in a gallery, in CSS pixels, about
+
+
+def fit(image: Image, side: int) -> Image:
+    """Reduce an image until its long side is `side`; small ones stay as they are."""
+    height, width = image.shape[:2]
+    longest = max(height, width)
+    return reduce_short_side(image, round(min(height, width) * side / longest) or 1)
+
+
+def enlarge(image: Image, side: int) -> Image:
+    """Enlarge an image by a whole factor, its long side staying within `side`."""
+    factor = max(1, side // max(image.shape[:2]))
+    return image.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
+def grey(saliency: Map) -> Image:
+    """Show a map as grey levels, white where it is 1: uint8 (H, W, 3)."""
+    check_map(saliency)
+    return np.repeat(_levels(saliency)[..., np.newaxis], 3, axis=2)
+
+
+def heat(image: Image, saliency: Map) -> Image:
+    """Lay a map over its image as heat, from black over red to bright yellow.
+
+    The colours ("inferno") rise evenly in lightness, so that they read the same
+    without colour vision; where the map is 0 the image is shown in dimmed grey.
+
+    Args:
+        image: uint8 (H, W, 3).
+        saliency: float32 of any size, resampled to the image.
+
+    Returns:
+        uint8 (H, W, 3).
+
+    Raises:
+        InputError: `image` is no Image or `saliency` no Map.
+    """
+    check_image(image)
+    check_map(saliency)
+    saliency = resize_map(saliency, *image.shape[:2]).clip(0, 1)
+    bgr = cv2.applyColorMap(_levels(saliency), cv2.COLORMAP_INFERNO)
+    colour = bgr[..., ::-1].astype(np.float32)
+    dimmed = np.float32(IMAGE_DIM) * cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    below = dimmed[..., np.newaxis]
+    weight = HEAT_WEIGHT * saliency[..., np.newaxis]
+    return np.rint(below + weight * (colour - below)).astype(np.uint8)
+
+
+def gradient_heat(image: Image, gradient: NDArray[np.float32]) -> Image:
+    """Lay a gradient map over its image as heat: uint8 (H, W, 3).
+
+    Args:
+        image: uint8 (H, W, 3).
+        gradient: float32 (h, w), not negative, of any range: full heat is given to
+            its largest values, 1 % of the pixels.
+
+    Raises:
+        InputError: `image` is no Image, or `gradient` is negative or not finite.
+    """
+    return heat(image, normalise_gradient(gradient))
+
+
+def normalise_gradient(gradient: NDArray[np.float32]) -> Map:
+    """Scale a gradient map for display, its largest 1 % clipped; zeros stay zeros."""
+    if gradient.ndim != 2 or gradient.size == 0:
+        raise InputError(f"a gradient map is (H, W), got {gradient.shape}")
+    if not (np.isfinite(gradient).all() and gradient.min() >= 0):
+        raise InputError("a gradient map is finite and not negative")
+    full = np.quantile(gradient, 1 - SATURATED_SHARE) or gradient.max()
+    if full == 0:
+        return np.zeros(gradient.shape, np.float32)
+    return (gradient / full).clip(0, 1).astype(np.float32)
+
+
+def outline(image: Image, mask: NDArray[np.bool_]) -> Image:
+    """Draw the rim of an object, white between dark: uint8 (H, W, 3).
+
+    Args:
+        image: uint8 (H, W, 3).
+        mask: bool of any size, resampled to the image.
+
+    Raises:
+        InputError: `image` is no Image.
+    """
+    check_image(image)
+    covered = resize_map(mask.astype(np.float32), *image.shape[:2]) >= 0.5
+    rims, _ = cv2.findContours(
+        covered.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE
+    )
+    width = max(1, round(max(covered.shape) / 160))
+    drawn = np.ascontiguousarray(image).copy()
+    cv2.drawContours(drawn, rims, -1, (0, 0, 0), width + 2)
+    cv2.drawContours(drawn, rims, -1, (255, 255, 255), width)
+    return drawn
+
+
+def data_uri(image: Image) -> str:
+    """Encode for a web page: small pictures as PNG, others as WebP with some loss."""
+    check_image(image)
+    if max(image.shape[:2]) <= LOSSLESS_SIDE:
+        return _uri("image/png", encode_image(image))
+    buffer = io.BytesIO()
+    PIL.Image.fromarray(image).save(buffer, "WEBP", quality=WEBP_QUALITY)
+    return _uri("image/webp", buffer.getvalue())
+
+
+def display_size(image: Image) -> tuple[int, int]:
+    """Width and height of a picture on the page, in CSS pixels.
+
+    Small pictures are enlarged by a whole factor, so that every pixel is as large as
+    the others; large ones are shown smaller, which keeps them crisp on fine screens.
+    """
+    height, width = image.shape[:2]
+    longest = max(height, width)
+    scale: float = max(1, round(DISPLAY_SIDE / longest))
+    if longest > DISPLAY_SIDE:
+        scale = DISPLAY_SIDE / longest
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def _levels(saliency: Map) -> NDArray[np.uint8]:
+    return np.rint(saliency * np.float32(255)).astype(np.uint8)
+
+
+def _uri(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
