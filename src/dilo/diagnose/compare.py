@@ -140,7 +140,9 @@ def gradient_gallery(
     rows = [
         PictureRow(
             pictures=[
-                _picture(album, index),
+                Picture(
+                    image=_large(album.images[index]), caption=album.class_name(index)
+                ),
                 *(_gradient(album, index, maps[index]) for maps in gradients.values()),
             ]
         )
@@ -187,10 +189,13 @@ def _neighbour(album: Album, query: int, index: int) -> Picture:
     )
 
 
+def _large(image: Image) -> Image:
+    """Bring to the size on the page, at which heat and outline hide no small image."""
+    return fit(enlarge(image, PICTURE_SIDE), PICTURE_SIDE)
+
+
 def _gradient(album: Album, index: int, gradient: NDArray[np.float32]) -> Picture:
-    # Heat and outline are drawn at the size on the page, else they hide small images.
-    image = fit(enlarge(album.images[index], PICTURE_SIDE), PICTURE_SIDE)
-    image = gradient_heat(image, gradient)
+    image = gradient_heat(_large(album.images[index]), gradient)
     if album.masks is None:
         return Picture(image=image)
     mask = album.masks[index]
@@ -207,7 +212,7 @@ def _neighbour_caption(album: Album, queries: list[int], seed: int) -> str:
         "Neighbours by cosine similarity, the most similar first.",
     ]
     if album.labels is not None:
-        parts.append("Framed: of the query's class, or of another.")
+        parts.append("Tick: of the query's class; cross: of another.")
     return " ".join(parts)
 
 

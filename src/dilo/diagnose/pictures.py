@@ -113,7 +113,7 @@ def outline(image: Image, mask: NDArray[np.bool_]) -> Image:
     rims, _ = cv2.findContours(
         covered.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE
     )
-    width = max(1, round(max(covered.shape) / 160))
+    width = max(1, round(max(covered.shape) / 112))
     drawn = np.ascontiguousarray(image).copy()
     cv2.drawContours(drawn, rims, -1, (0, 0, 0), width + 2)
     cv2.drawContours(drawn, rims, -1, (255, 255, 255), width)

@@ -160,6 +160,7 @@ def _template() -> jinja2.Template:
         grouped=_grouped,
         layout=_layout,
         kind=lambda block: type(block).__name__,
+        numeric=_numeric,
         paragraphs=_paragraphs,
         styles=series_styles,
     )
@@ -173,7 +174,6 @@ class _Shown:
 
     text: str
     spread: str = ""
-    number: bool = False
     best: bool = False
 
 
@@ -182,6 +182,16 @@ def _cells(table: Table) -> list[list[_Shown]]:
     return [
         [_show(cell, mark) for cell, mark in zip(row, best, strict=True)]
         for row in table.rows
+    ]
+
+
+def _numeric(table: Table) -> list[bool]:
+    """Tell for each column whether it holds numbers, which are set to the right."""
+    if not table.rows:
+        return [False] * len(table.header)
+    return [
+        not any(isinstance(cell, str) for cell in column)
+        for column in zip(*table.rows, strict=True)
     ]
 
 
@@ -205,15 +215,15 @@ def _show(cell: Cell, best: str | None) -> _Shown:
     if isinstance(cell, str):
         return _Shown(text=cell)
     if isinstance(cell, int) and not isinstance(cell, bool):
-        return _Shown(text=f"{cell:,}".replace(",", "\u202f"), number=True)
+        return _Shown(text=f"{cell:,}".replace(",", "\u202f"))
     if isinstance(cell, float):
         cell = Measured(mean=cell, digits=3)
     if not isinstance(cell, Measured) or not math.isfinite(cell.mean):
-        return _Shown(text=NO_VALUE, number=True)
+        return _Shown(text=NO_VALUE)
     spread = "" if cell.std is None else f"± {cell.std:.{cell.digits}f}"
     text = _number(cell)
     marked = cell.better is not None and text == best
-    return _Shown(text=text, spread=spread, number=True, best=marked)
+    return _Shown(text=text, spread=spread, best=marked)
 
 
 def _number(cell: Measured) -> str:
