@@ -1,7 +1,7 @@
 """A run is a folder that says everything about one training.
 
 `config.json metrics.jsonl checkpoint.pt backbone.safetensors environment.json
-tensorboard/`. Tables and reports are built from folders, never from memory.
+report.json tensorboard/`. Tables and reports are built from folders, never from memory.
 """
 
 import importlib.metadata
@@ -17,7 +17,7 @@ from typing import Any
 import dilo
 from dilo.config import difference
 from dilo.errors import RunError
-from dilo.files import write_json_atomic
+from dilo.files import write_atomic, write_json_atomic
 
 LIBRARIES = ("numpy", "numba", "opencv-python-headless", "torch", "lightning")
 
@@ -49,25 +49,33 @@ class Run:
         Raises:
             RunError: the folder holds a run of another config, or other files.
         """
-        run = cls(Path(folder))
-        config = json.loads(json.dumps(config))  # tuples become lists, as on disk
-        path = run.folder / "config.json"
-        if path.exists():
-            old, new = dict(run.config), dict(config)
-            for name in free:
-                old.pop(name, None)
-                new.pop(name, None)
-            changes = difference(old, new)
-            if changes:
-                raise RunError(
-                    f"{run.folder} holds a run of another config "
-                    f"({'; '.join(changes)}); choose another folder, or give the "
-                    "same settings to continue"
-                )
-        elif run.folder.exists() and any(run.folder.iterdir()):
-            raise RunError(f"{run.folder} is not empty and holds no run")
-        write_json_atomic(path, config)
+        run = cls.check(folder, config, free)
+        write_json_atomic(run.folder / "config.json", dict(config))
         write_json_atomic(run.folder / "environment.json", environment())
+        return run
+
+    @classmethod
+    def check(
+        cls,
+        folder: Path,
+        config: Mapping[str, Any],
+        free: Collection[str] = (),
+    ) -> "Run":
+        """Give the run that `create` would, before anything is written.
+
+        Raises:
+            RunError: as for `create`.
+        """
+        run = cls(Path(folder))
+        if run.folder.exists() and not run.folder.is_dir():
+            raise RunError(f"{run.folder} is a file; a run needs a folder")
+        if (run.folder / "config.json").exists():
+            _check_same(run, config, free)
+        # Hidden files are unfinished ones of a start that was killed, or the system's.
+        elif run.folder.exists() and any(
+            not path.name.startswith(".") for path in run.folder.iterdir()
+        ):
+            raise RunError(f"{run.folder} is not empty and holds no run")
         return run
 
     @classmethod
@@ -85,11 +93,7 @@ class Run:
     @property
     def config(self) -> dict[str, Any]:
         """The config as it lies on disk."""
-        path = self.folder / "config.json"
-        try:
-            return json.loads(path.read_text())
-        except (OSError, json.JSONDecodeError) as error:
-            raise RunError(f"{path}: cannot be read ({error})") from error
+        return _read_json(self.folder / "config.json")
 
     def log(self, **metrics: float) -> None:
         """Append one line to metrics.jsonl."""
@@ -107,11 +111,21 @@ class Run:
 
     def rewind(self, step: int) -> None:
         """Forget metrics logged after `step`, which will be computed again."""
-        kept = [line for line in self.metrics if line["step"] <= step]
         path = self.folder / "metrics.jsonl"
-        partial = path.with_suffix(".partial")
-        partial.write_text("".join(json.dumps(line) + "\n" for line in kept))
-        partial.replace(path)
+        if path.exists():
+            kept = [line for line in self.metrics if line["step"] <= step]
+            text = "".join(json.dumps(line) + "\n" for line in kept)
+            write_atomic(path, text.encode())
+
+    @property
+    def report(self) -> dict[str, Any] | None:
+        """What the finished training said of itself; None before its end."""
+        path = self.folder / "report.json"
+        return _read_json(path) if path.exists() else None
+
+    def finish(self, report: Mapping[str, Any]) -> None:
+        """Write report.json, the mark of a finished training."""
+        write_json_atomic(self.folder / "report.json", dict(report))
 
 
 def environment() -> dict[str, Any]:
@@ -137,6 +151,27 @@ def cpu_name() -> str:
     except OSError:
         pass
     return platform.processor() or platform.machine()
+
+
+def _check_same(run: Run, config: Mapping[str, Any], free: Collection[str]) -> None:
+    # Through JSON tuples become lists, as they are on disk.
+    old, new = run.config, json.loads(json.dumps(dict(config)))
+    for name in free:
+        old.pop(name, None)
+        new.pop(name, None)
+    changes = difference(old, new)
+    if changes:
+        raise RunError(
+            f"{run.folder} holds a run of another config ({'; '.join(changes)}); "
+            "choose another folder, or give the same settings to continue"
+        )
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path}: cannot be read ({error})") from error
 
 
 def _version(name: str) -> str | None:

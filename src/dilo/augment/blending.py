@@ -3,6 +3,8 @@
 A blending is a function (rng, alpha) -> alpha.
 """
 
+from typing import cast
+
 import cv2
 import numpy as np
 
@@ -22,7 +24,7 @@ def keep(rng: np.random.Generator, alpha: Map) -> Map:
 def gaussian(rng: np.random.Generator, alpha: Map) -> Map:
     """Blur by a Gaussian of sigma `BLUR_SIGMA` times the short side."""
     sigma = BLUR_SIGMA * min(alpha.shape)
-    return cv2.GaussianBlur(alpha, (0, 0), sigma)
+    return cast(Map, cv2.GaussianBlur(alpha, (0, 0), sigma))
 
 
 def mix(rng: np.random.Generator, alpha: Map) -> Map:

@@ -1,5 +1,6 @@
 """Paste the foreground on another background (paper, section 5.2)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +10,14 @@ from dilo.augment.blending import gaussian, keep, mix
 from dilo.errors import InputError
 from dilo.image import Image, Map
 
-BACKGROUNDS = {"grey": grey}
-BLENDINGS = {"none": keep, "gaussian": gaussian, "mix": mix}
+BACKGROUNDS: dict[str, Callable[[np.random.Generator, int, int], Image]] = {
+    "grey": grey
+}
+BLENDINGS: dict[str, Callable[[np.random.Generator, Map], Map]] = {
+    "none": keep,
+    "gaussian": gaussian,
+    "mix": mix,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +36,7 @@ class CopyPasteConfig:
         """Check every field.
 
         Raises:
-            InputError: a probability or a name is not one of the possible ones.
+            InputError: a value lies outside its range, or a name is unknown.
         """
         if not 0 <= self.probability <= 1:
             raise InputError(

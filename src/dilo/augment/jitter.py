@@ -24,9 +24,7 @@ class Jitter:
     factors: tuple[float, float, float, float]  # hue in turns, the others as factors
 
 
-def draw_jitter(
-    rng: np.random.Generator, strength: tuple[float, float, float, float]
-) -> Jitter:
+def draw_jitter(rng: np.random.Generator, strength: tuple[float, ...]) -> Jitter:
     """Draw factors in 1 +- strength (hue in +- strength) and their order."""
     centre = np.array([1.0, 1.0, 1.0, 0.0])
     reach = np.asarray(strength)
@@ -55,7 +53,7 @@ def to_grey(image: Image) -> Image:
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _blend(pixels: NDArray[np.float32], step: int, factor: float) -> None:
+def _blend(pixels: NDArray[np.float32], step: int, factor: np.float32) -> None:
     """Blend with black (0), the mean grey (1) or each pixel's grey (2), in place."""
     count = pixels.shape[0]
     base = np.float32(0)
@@ -75,7 +73,7 @@ def _blend(pixels: NDArray[np.float32], step: int, factor: float) -> None:
 
 
 @njit(cache=True, nogil=True)
-def _turn_hue(pixels: NDArray[np.float32], turn: float) -> None:
+def _turn_hue(pixels: NDArray[np.float32], turn: np.float32) -> None:
     """Turn the HSV hue of (N, 3) pixels by `turn` of the circle, in place.
 
     With V the largest and m the smallest channel, the turned colour has the same V and

@@ -1,12 +1,13 @@
-"""Views: a drawn crop of an image, pasted or not, jittered and flipped, as InstDisc does.
+"""Views: a random crop of an image, pasted or not, jittered and flipped (InstDisc).
 
 Drawing the parameters is apart from applying them, and a view's parameters come from
 its own random stream, so that what an image becomes depends on (seed, epoch, index)
 alone.
 """
 
+import math
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import cv2
 import numpy as np
@@ -27,6 +28,8 @@ Pixels = TypeVar("Pixels", Image, Map)
 # Test images are reduced to 256 and cropped to 224: the same ratio at every size.
 TEST_RESIZE = 256 / 224
 
+_PROBABILITIES = ("grey_probability", "jitter_probability", "flip_probability")
+
 
 @dataclass(frozen=True, kw_only=True)
 class ViewConfig:
@@ -46,16 +49,21 @@ class ViewConfig:
         Raises:
             InputError: a value lies outside its range.
         """
-        for name in ("min_area", "grey_probability", "flip_probability"):
+        for name in ("min_area", *_PROBABILITIES):
             value = getattr(self, name)
             if not 0 <= value <= 1:
                 raise InputError(f"{name} must be in [0, 1], got {value}")
-        if len(self.jitter) != 4 or min(self.jitter) < 0 or self.jitter[3] > 0.5:
+        # Beyond 1 a factor could turn negative and swap dark and bright.
+        limits = (1.0, 1.0, 1.0, 0.5)
+        if len(self.jitter) != 4 or not all(
+            0 <= strength <= limit
+            for strength, limit in zip(self.jitter, limits, strict=True)
+        ):
             raise InputError(
-                "jitter is four strengths (brightness, contrast, saturation >= 0, "
+                "jitter is four strengths (brightness, contrast, saturation in [0, 1], "
                 f"hue in [0, 0.5]), got {self.jitter}"
             )
-        if self.max_aspect < 1:
+        if not 1 <= self.max_aspect < math.inf:
             raise InputError(f"max_aspect must be at least 1, got {self.max_aspect}")
 
 
@@ -121,7 +129,8 @@ def train_view(
         config: the augmentation.
         rng: the view's own stream.
     """
-    box = draw_crop(rng, *image.shape[:2], config)
+    height, width = image.shape[:2]
+    box = draw_crop(rng, height, width, config)
     # Drawn whether or not there is a map: with and without masks, the same image gets
     # the same crop, jitter and flip, so that runs differ in the pasting alone.
     pasted = rng.random() < config.copy_paste.probability
@@ -148,7 +157,7 @@ def crop_resize(pixels: Pixels, box: Box, side: int) -> Pixels:
     cut = pixels[box.top : box.top + box.height, box.left : box.left + box.width]
     shrinks = box.height >= side and box.width >= side
     method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return cv2.resize(cut, (side, side), interpolation=method)
+    return cast(Pixels, cv2.resize(cut, (side, side), interpolation=method))
 
 
 def _paste(
@@ -158,11 +167,12 @@ def _paste(
     config: CopyPasteConfig,
     rng: np.random.Generator,
 ) -> Image:
-    background = BACKGROUNDS[config.background](rng, *view.shape[:2])
+    height, width = view.shape[:2]
+    background = BACKGROUNDS[config.background](rng, height, width)
     alpha = map_to_alpha(saliency, config)
     # The blur is relative to the image and so comes before the crop.
     alpha = BLENDINGS[config.blending](rng, alpha)
-    return composite(view, crop_resize(alpha, box, view.shape[0]), background)
+    return composite(view, crop_resize(alpha, box, height), background)
 
 
 def _colour_and_flip(

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, cast
 
 import cv2
 import numpy as np
@@ -30,7 +30,10 @@ class Example:
 class Examples(Protocol):
     """What pretraining needs of a set of images."""
 
-    names: Sequence[str]
+    @property
+    def names(self) -> Sequence[str]:
+        """The files, relative to their folder."""
+        ...
 
     def __getitem__(self, index: int) -> Example:
         """Give one example; raise ImageError or StoreError if it cannot be read."""
@@ -124,7 +127,7 @@ def reduce_short_side(pixels: Pixels, short_side: int | None) -> Pixels:
         return pixels
     scale = short_side / min(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    return cast(Pixels, cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
 
 
 def resize_map(saliency: Map, height: int, width: int) -> Map:
@@ -133,7 +136,7 @@ def resize_map(saliency: Map, height: int, width: int) -> Map:
         return saliency
     shrinks = saliency.shape[0] >= height and saliency.shape[1] >= width
     method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return cv2.resize(saliency, (width, height), interpolation=method)
+    return cast(Map, cv2.resize(saliency, (width, height), interpolation=method))
 
 
 def check_aspect(name: str, image: Image, saliency: Map) -> None:

@@ -1,14 +1,15 @@
 """Which images make which batch: a pure function of seed, epoch and step."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 Sample = tuple[int, int]  # (epoch, index): all that a view's random stream needs
 
 
-def epoch_order(count: int, seed: int, epoch: int) -> np.ndarray:
+def epoch_order(count: int, seed: int, epoch: int) -> NDArray[np.int64]:
     """Shuffle the indices 0..count-1 for one epoch: int64 (count,)."""
     # The trailing 1 keeps this stream apart from those of the views, which are
     # (seed, epoch, index).
@@ -42,7 +43,7 @@ class BatchSampler:
         per_epoch = steps_per_epoch(self.count, self.batch_size, self.processes)
         return (self.epochs - self.first_epoch) * per_epoch - self.first_step
 
-    def __iter__(self) -> Iterator[Sequence[Sample]]:
+    def __iter__(self) -> Iterator[list[Sample]]:
         """Yield this process's share of each batch."""
         bounds = _batch_bounds(self.count, self.batch_size, self.processes)
         skip = self.first_step

@@ -1,0 +1,1 @@
+"""Recipes of the paper's tables, the runner, and the demo."""

@@ -32,6 +32,15 @@ def backbone(name: str, small_stem: bool = False) -> nn.Module:
     Raises:
         InputError: there is no such backbone.
     """
+    check_arch(name)
+    return BACKBONES[name](small_stem)
+
+
+def check_arch(name: str) -> None:
+    """Check the name of a backbone.
+
+    Raises:
+        InputError: there is no such backbone.
+    """
     if name not in BACKBONES:
         raise InputError(f"no backbone {name!r}; there are: {', '.join(BACKBONES)}")
-    return BACKBONES[name](small_stem)

@@ -16,7 +16,9 @@ def resnet50(small_stem: bool = False) -> nn.Module:
 
 def _headless(network: nn.Module, small_stem: bool) -> nn.Module:
     """Replace the classifier by the identity, so that weights keep their names."""
-    network.dim = network.fc.in_features
+    classifier = network.fc
+    assert isinstance(classifier, nn.Linear)
+    network.dim = classifier.in_features  # type: ignore[assignment]
     network.fc = nn.Identity()
     if small_stem:
         # At 32 to 64 px the 7x7 stride-2 convolution and the max-pool would leave

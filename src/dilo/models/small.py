@@ -6,7 +6,6 @@ tests, and pretraining on small photographs without a GPU.
 
 from collections.abc import Sequence
 
-
 from torch import Tensor, nn
 
 

@@ -1,5 +1,6 @@
 """Backbone weights as safetensors files that say which network they belong to."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def save_backbone(
         name: tensor.detach().cpu().contiguous()
         for name, tensor in module.state_dict().items()
     }
-    write_atomic(path, safetensors.torch.save(tensors, metadata))
+    write_atomic(path, _sort_metadata(safetensors.torch.save(tensors, metadata)))
 
 
 def load_backbone(source: str | Path) -> LoadedBackbone:
@@ -52,7 +53,7 @@ def load_backbone(source: str | Path) -> LoadedBackbone:
     if path.is_dir():
         path = path / FILE_NAME
     if not path.is_file():
-        raise RunError(f"{path}: no such file; has the pretraining finished an epoch?")
+        raise RunError(f"{path}: no such file; has the pretraining finished?")
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -64,3 +65,13 @@ def load_backbone(source: str | Path) -> LoadedBackbone:
     except (safetensors.SafetensorError, KeyError, ValueError, RuntimeError) as error:
         raise RunError(f"{path}: not a backbone written by dilo ({error})") from error
     return LoadedBackbone(module=module.eval(), arch=arch, crop_size=crop_size)
+
+
+def _sort_metadata(content: bytes) -> bytes:
+    """Make equal weights equal files: safetensors orders its metadata by chance."""
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":")).encode().ljust(length)
+    assert len(text) == length  # the offsets of the tensors count from its end
+    return content[:8] + text + content[8 + length :]

@@ -24,6 +24,7 @@ class InstDisc(nn.Module):
         """Put a linear head on `backbone`, and a bank for `count` images beside it."""
         super().__init__()
         self.backbone = backbone
+        assert isinstance(backbone.dim, int)
         self.head = nn.Linear(backbone.dim, config.embedding_dim)
         self.bank = MemoryBank(
             count, config.embedding_dim, config.bank_momentum, config.seed

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import torch
 from lightning.fabric import Fabric
-from lightning.fabric.strategies import DDPStrategy
+from lightning.fabric.strategies.ddp import DDPStrategy
 from torch import nn
 
 from dilo.config import to_dict
 from dilo.data.image_set import Examples, FolderSet, load_into_memory
 from dilo.data.sampler import BatchSampler, steps_per_epoch
-from dilo.errors import InputError
+from dilo.errors import InputError, StoreError
 from dilo.folder import list_images
 from dilo.image import Map
-from dilo.masks import MaskStore
+from dilo.masks import MaskStore, has_foreground
 from dilo.models import backbone
 from dilo.models.weights import save_backbone
 from dilo.pretrain.config import FREE_FIELDS, PretrainConfig
@@ -50,28 +50,41 @@ def pretrain(config: PretrainConfig, out: Path) -> PretrainReport:
         RunError: the folder holds another run, or the training broke down.
     """
     build = _find_objective(config.objective)
+    run = Run.check(out, to_dict(config), free=FREE_FIELDS)
+    if run.report is not None and run.backbone.exists():
+        return PretrainReport(run=run, **run.report)
     maps = None if config.masks is None else Maps(MaskStore.open(config.masks))
     examples, failures = _read(config, maps)
-    run = Run.create(out, to_dict(config), free=FREE_FIELDS)
     fabric = _launch(config)
+    plan = _plan(config, len(examples.names), fabric.world_size)
+    if fabric.is_global_zero:
+        Run.create(out, to_dict(config), free=FREE_FIELDS)
+    fabric.barrier()
     # The only use of torch's global stream: the first weights.
     torch.manual_seed(config.seed)
     network = backbone(config.arch, config.small_stem)
     objective = build(network, len(examples.names), config)
     loader = _loader(config, examples, fabric)
-    plan = _plan(config, len(examples.names), fabric.world_size)
     objective.to(memory_format=torch.channels_last)
     train(fabric, objective, loader, plan, run)
-    if fabric.is_global_zero:
-        save_backbone(
-            run.backbone, network, config.arch, config.small_stem, config.crop_size
-        )
-    return PretrainReport(
+    report = PretrainReport(
         run=run,
         images=len(examples.names),
         mapped=0 if maps is None else sum(name in maps for name in examples.names),
         failures={**failures, **loader.failures},
     )
+    if fabric.is_global_zero:
+        save_backbone(
+            run.backbone, network, config.arch, config.small_stem, config.crop_size
+        )
+        run.finish(
+            {
+                "images": report.images,
+                "mapped": report.mapped,
+                "failures": dict(report.failures),
+            }
+        )
+    return report
 
 
 class Maps:
@@ -82,11 +95,25 @@ class Maps:
         self.store = store
 
     def __contains__(self, name: str) -> bool:
-        return name in self.store and not self.store.is_empty(name)
+        """Tell whether there is a foreground to paste; no if the file is damaged."""
+        try:
+            return name in self.store and not self.store.is_empty(name)
+        except StoreError:
+            return False
 
     def __call__(self, name: str) -> Map | None:
-        """Give the map of an image, or None where there is nothing to paste."""
-        return self.store[name] if name in self else None
+        """Give the map of an image, or None where there is nothing to paste.
+
+        Raises:
+            StoreError: the file of the map is damaged.
+        """
+        if name not in self.store:
+            return None
+        # A plain folder of masks tells emptiness only by reading, once is enough.
+        if self.store.origin is not None and self.store.is_empty(name):
+            return None
+        saliency = self.store[name]
+        return saliency if has_foreground(saliency) else None
 
 
 def _find_objective(name: str) -> Callable[[nn.Module, int, PretrainConfig], nn.Module]:
@@ -102,11 +129,14 @@ def _read(
 ) -> tuple[Examples, Mapping[str, str]]:
     """Find the images, and decode them all if they are to be kept in memory."""
     folder = Path(config.images)
+    names = list_images(folder)
+    if maps is not None and not any(name in maps.store for name in names):
+        raise InputError(
+            f"{config.masks} has no map of any image below {folder}; the map of "
+            f"{names[0]} would be {maps.store.path(names[0])}"
+        )
     images = FolderSet(
-        root=folder,
-        names=list_images(folder),
-        find_map=maps,
-        short_side=config.cache_size,
+        root=folder, names=names, find_map=maps, short_side=config.cache_size
     )
     examples: Examples = images
     failures: Mapping[str, str] = {}
@@ -120,19 +150,26 @@ def _read(
 def _launch(config: PretrainConfig) -> Fabric:
     """Start Fabric with the processes that torchrun or SLURM made, else with one."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    processes = int(os.environ.get("WORLD_SIZE", os.environ.get("SLURM_NTASKS", "1")))
+    processes = _count("WORLD_SIZE", "SLURM_NTASKS")
+    local = _count("LOCAL_WORLD_SIZE", "SLURM_NTASKS_PER_NODE")
     # The memory bank is a buffer that all processes update alike; sending it around
     # at every step would cost more than the network.
     many = DDPStrategy(broadcast_buffers=False)
     fabric = Fabric(
         accelerator="auto",
-        devices=int(os.environ.get("LOCAL_WORLD_SIZE", "1")),
-        num_nodes=processes // int(os.environ.get("LOCAL_WORLD_SIZE", "1")),
+        devices=local,
+        num_nodes=processes // local,
         strategy=many if processes > 1 else "auto",
         precision=resolve_precision(config.precision, device),
     )
     fabric.launch()
     return fabric
+
+
+def _count(*variables: str) -> int:
+    """Read the first of the environment's variables that is set, else 1."""
+    found = (os.environ[name] for name in variables if name in os.environ)
+    return int(next(found, "1"))
 
 
 def _loader(config: PretrainConfig, examples: Examples, fabric: Fabric) -> ViewLoader:
@@ -161,9 +198,15 @@ def _loader(config: PretrainConfig, examples: Examples, fabric: Fabric) -> ViewL
 
 
 def _plan(config: PretrainConfig, count: int, processes: int) -> Plan:
+    steps = steps_per_epoch(count, config.batch_size, processes)
+    if steps == 0:
+        raise InputError(
+            f"{count} images in batches of {config.batch_size} leave {processes} "
+            "processes less than two images each, which batch norm needs"
+        )
     return Plan(
         epochs=config.epochs,
-        steps_per_epoch=steps_per_epoch(count, config.batch_size, processes),
+        steps_per_epoch=steps,
         images_per_epoch=count,
         optimizer=config.optimizer(),
         log_every=config.log_every,

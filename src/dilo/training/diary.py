@@ -20,9 +20,15 @@ class Diary:
     processor wait for the GPU at every step.
     """
 
-    def __init__(self, run: Run, chance: float, total: int, every: int) -> None:
-        """Keep the diary of `run`, `total` images long, with a line `every` steps."""
+    def __init__(
+        self, run: Run, chance: float, total: int, every: int, *, writes: bool = True
+    ) -> None:
+        """Keep the diary of `run`, `total` images long, with a line `every` steps.
+
+        Of several processes all keep a diary, but only one `writes`.
+        """
         self.run = run
+        self.writes = writes
         self.chance = chance
         self.every = every
         self.step = 0
@@ -36,12 +42,17 @@ class Diary:
         self._note = ""
 
     def __enter__(self) -> Self:
-        self._progress = Progress(
-            self.run.folder.name, self._total, "images", self._done
-        )
-        self._progress.__enter__()
-        self._writer = SummaryWriter(self.run.folder / "tensorboard")
         self._since = time.monotonic()
+        if self.writes:
+            # What was logged after the checkpoint is computed, and logged, again.
+            self.run.rewind(self.step)
+            self._progress = Progress(
+                self.run.folder.name, self._total, "images", self._done
+            )
+            self._progress.__enter__()
+            self._writer = SummaryWriter(
+                str(self.run.folder / "tensorboard"), purge_step=self.step + 1
+            )
         return self
 
     def __exit__(
@@ -50,8 +61,9 @@ class Diary:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._writer.close()
-        self._progress.__exit__(kind, error, trace)
+        if self.writes:
+            self._writer.close()
+            self._progress.__exit__(kind, error, trace)
 
     def note(self, loss: Tensor, images: int, rate: float, epoch: float) -> None:
         """Take down one step; write a line if one is due."""
@@ -62,7 +74,8 @@ class Diary:
         self.step += 1
         if self.step % self.every == 0:
             self.flush(rate, epoch)
-        self._progress.advance(images, self._note)
+        if self.writes:
+            self._progress.advance(images, self._note)
 
     def flush(self, rate: float, epoch: float) -> None:
         """Write a line about the steps since the last one.
@@ -72,12 +85,7 @@ class Diary:
         """
         if self._steps == 0:
             return
-        loss = float(self._loss) / self._steps
-        if not math.isfinite(loss):
-            raise RunError(
-                f"{self.run.folder}: the loss became {loss} at step {self.step}, "
-                f"learning rate {rate:.3g}; start again with a smaller lr"
-            )
+        loss = self.check(rate)
         elapsed = time.monotonic() - self._since
         self._seconds += elapsed
         metrics = {
@@ -86,14 +94,30 @@ class Diary:
             "lr": rate,
             "images_per_second": self._images / max(elapsed, 1e-9),
         }
-        self.run.log(
-            step=self.step, epoch=epoch, seconds=round(self._seconds, 3), **metrics
-        )
-        for name, value in metrics.items():
-            self._writer.add_scalar(name, value, self.step)
+        if self.writes:
+            self.run.log(
+                step=self.step, epoch=epoch, seconds=round(self._seconds, 3), **metrics
+            )
+            for name, value in metrics.items():
+                self._writer.add_scalar(name, value, self.step)
         self._note = f"epoch {epoch:.1f}, loss {loss:.3f} (chance {self.chance:.3f})"
         self._loss, self._steps, self._images = 0.0, 0, 0
         self._since = time.monotonic()
+
+    def check(self, rate: float) -> float:
+        """Give the mean loss of the steps since the last line.
+
+        Raises:
+            RunError: it is no longer a finite number.
+        """
+        loss = float(self._loss) / max(self._steps, 1)
+        if not math.isfinite(loss):
+            raise RunError(
+                f"{self.run.folder}: the loss became {loss} at or before step "
+                f"{self.step}, learning rate {rate:.3g}; start again with a smaller "
+                "lr in a new folder"
+            )
+        return loss
 
     def state_dict(self) -> dict[str, Any]:
         """Give what the next sitting needs to write the same lines."""
@@ -107,8 +131,7 @@ class Diary:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a saved state; lines written after it are forgotten."""
+        """Go on from a saved state."""
         self.step, self._done = state["step"], state["done"]
         self._loss, self._steps = state["loss"], state["steps"]
         self._images, self._seconds = state["images"], state["seconds"]
-        self.run.rewind(self.step)

@@ -3,16 +3,19 @@
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, Protocol, cast
 
 import torch
 from lightning.fabric import Fabric
 from torch import Tensor, nn
 
+from dilo.errors import RunError
 from dilo.runs import Run
 from dilo.training.checkpoint import load_checkpoint, save_checkpoint
 from dilo.training.diary import Diary
 from dilo.training.optimizer import OptimizerConfig, learning_rate, sgd
+from dilo.training.processes import mean
 
 
 class Objective(Protocol):
@@ -72,17 +75,22 @@ def train(
         run: where to log and to save; its checkpoint is continued.
 
     Raises:
-        RunError: the loss is no longer a number, or the checkpoint is damaged.
+        RunError: the loss is no longer a number, or the checkpoint is damaged or
+            belongs to another set of images.
     """
-    optimizer = sgd(objective.parameters(), plan.optimizer)
+    method = cast(Objective, objective)
     images = plan.epochs * plan.images_per_epoch
-    diary = Diary(run, objective.chance, images, plan.log_every)
+    writes = fabric.is_global_zero
+    diary = Diary(run, method.chance, images, plan.log_every, writes=writes)
+    # Set up before restoring, so that the momentum is read onto the device.
+    model, optimizer = fabric.setup(
+        objective, sgd(objective.parameters(), plan.optimizer)
+    )
     parts = {"objective": objective, "optimizer": optimizer, "diary": diary}
     if run.checkpoint.exists():
-        _restore(parts, load_checkpoint(run.checkpoint))
+        _restore(parts, run.checkpoint)
     if diary.step >= plan.steps:
         return
-    model, optimizer = fabric.setup(objective, optimizer)
     keeper = _Keeper(run, parts, plan)
     with diary:
         for batch in batches(diary.step):
@@ -93,12 +101,13 @@ def train(
             optimizer.zero_grad()
             fabric.backward(loss)
             optimizer.step()
-            objective.update(features, index)
+            method.update(features, index)
             epoch = (diary.step + 1) / plan.steps_per_epoch
-            diary.note(loss, len(index) * fabric.world_size, rate, epoch)
+            diary.note(mean(loss.detach()), len(index) * fabric.world_size, rate, epoch)
             if diary.step == plan.steps:
                 diary.flush(rate, epoch)
-            if fabric.is_global_zero and keeper.is_due(diary.step):
+            if writes and keeper.is_due(diary.step):
+                diary.check(rate)
                 keeper.save()
     fabric.barrier()
 
@@ -120,14 +129,34 @@ class _Keeper:
         return step == self.plan.steps or minutes >= self.plan.checkpoint_minutes
 
     def save(self) -> None:
+        """Write the checkpoint.
+
+        Raises:
+            RunError: the weights are no longer finite; the last checkpoint stays.
+        """
         state = {name: part.state_dict() for name, part in self.parts.items()}
+        # A step can break the weights although its own loss was still a number.
+        for name, value in state["objective"].items():
+            if isinstance(value, Tensor) and not value.isfinite().all():
+                raise RunError(
+                    f"{self.run.folder}: {name} is no longer finite at step "
+                    f"{state['diary']['step']}; start again with a smaller lr in a "
+                    "new folder"
+                )
         save_checkpoint(self.run.checkpoint, state)
         self.last = time.monotonic()
 
 
-def _restore(parts: dict[str, Any], state: dict[str, Any]) -> None:
-    for name, part in parts.items():
-        part.load_state_dict(state[name])
+def _restore(parts: dict[str, Any], path: Path) -> None:
+    state = load_checkpoint(path)
+    try:
+        for name, part in parts.items():
+            part.load_state_dict(state[name])
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise RunError(
+            f"{path}: does not fit this training ({error}); were images added or "
+            "removed since it started? Then choose another folder"
+        ) from error
 
 
 def _set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

@@ -29,11 +29,11 @@ class OptimizerConfig:
         Raises:
             InputError: a value lies outside its range.
         """
-        if not self.lr > 0:
+        if not 0 < self.lr < math.inf:
             raise InputError(f"lr must be positive, got {self.lr}")
         if not 0 <= self.momentum < 1:
             raise InputError(f"momentum must be in [0, 1), got {self.momentum}")
-        if self.weight_decay < 0:
+        if not 0 <= self.weight_decay < math.inf:
             raise InputError(f"weight_decay must be >= 0, got {self.weight_decay}")
         if self.schedule not in ("step", "cosine"):
             raise InputError(f"schedule is step or cosine, got {self.schedule!r}")

@@ -1,15 +1,16 @@
 """Which arithmetic a training uses."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 
 from dilo.errors import InputError
 
+Arithmetic = Literal["32-true", "bf16-mixed"]
 Precision = Literal["auto", "32-true", "bf16-mixed"]
 
 
-def resolve_precision(precision: str, device: torch.device) -> str:
+def resolve_precision(precision: Precision, device: torch.device) -> Arithmetic:
     """Choose bf16 autocast where the hardware multiplies bf16 faster than float32.
 
     With channels_last it makes a training step 1.5 to 2.5 times faster on processors
@@ -19,13 +20,23 @@ def resolve_precision(precision: str, device: torch.device) -> str:
     Raises:
         InputError: `precision` is none of the possible names.
     """
-    if precision in ("32-true", "bf16-mixed"):
-        return precision
+    check_precision(precision)
     if precision != "auto":
-        raise InputError(
-            f"precision must be auto, 32-true or bf16-mixed, got {precision!r}"
-        )
+        return precision
     return "bf16-mixed" if _has_fast_bf16(device) else "32-true"
+
+
+def check_precision(precision: str) -> None:
+    """Check a name from the user.
+
+    Raises:
+        InputError: `precision` is none of the possible names.
+    """
+    choices = get_args(Precision)
+    if precision not in choices:
+        raise InputError(
+            f"precision must be one of {', '.join(choices)}, got {precision!r}"
+        )
 
 
 def _has_fast_bf16(device: torch.device) -> bool:

@@ -16,6 +16,13 @@ def gather(*tensors: Tensor) -> tuple[Tensor, ...]:
     return tuple(_gather(tensor) for tensor in tensors)
 
 
+def mean(value: Tensor) -> Tensor:
+    """Average a scalar over all processes; on one it comes back as it is."""
+    if not dist.is_available() or not dist.is_initialized():
+        return value
+    return _gather(value.reshape(1)).mean()
+
+
 def _gather(tensor: Tensor) -> Tensor:
     pieces = [torch.empty_like(tensor) for _ in range(dist.get_world_size())]
     dist.all_gather(pieces, tensor.contiguous())
