@@ -101,6 +101,14 @@ def two_ring(neighbors):
     return (neighbors.astype(int) @ neighbors + neighbors) > 0
 
 
+def mean_nearest(distance, linked):
+    """Mean of the least distance to another linked node."""
+    others = linked & ~np.eye(len(linked), dtype=bool)
+    return np.mean(
+        [distance[i][others[i]].min(initial=np.inf) for i in range(len(linked))]
+    )
+
+
 def shortest_paths(lengths):
     """Floyd and Warshall's algorithm as in the textbook."""
     paths = lengths.copy()

@@ -6,14 +6,16 @@ import pytest
 import reference
 from dilo.errors import InputError
 from dilo.saliency.color import mean_lab, pixel_lab
+from dilo.saliency.connect import connect
 from dilo.saliency.graph import (
     _measure,
     distances,
+    mean_nearest,
     region_graph,
     shortest_paths,
     two_ring,
 )
-from dilo.saliency.slic import _iterate, _seeds, connect, slic, superpixel_side
+from dilo.saliency.slic import _iterate, _seeds, slic, superpixel_side
 
 RNG = np.random.default_rng(0)
 SIZES = [(1, 1), (1, 9), (9, 1), (13, 29), (30, 17)]
@@ -121,6 +123,9 @@ def test_graph_kernels_agree_with_slow_twins(count):
     linked = RNG.random((count, count)) < 0.2
     linked |= linked.T | np.eye(count, dtype=bool)
     np.testing.assert_array_equal(two_ring(linked), reference.two_ring(linked))
+    assert mean_nearest(lengths, linked) == pytest.approx(
+        reference.mean_nearest(lengths, linked)
+    )
     lengths[~linked] = np.inf
     slow = reference.shortest_paths(lengths)
     np.testing.assert_allclose(shortest_paths(lengths), slow, atol=1e-12)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from dilo.errors import InputError
 from dilo.image import Image
-from dilo.saliency.slic import Labels
+from dilo.saliency.connect import Labels
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -75,6 +75,11 @@ def distances(points: Floats) -> Floats:
     return _distances(np.ascontiguousarray(points))
 
 
+def mean_nearest(distance: Floats, linked: Bools) -> float:
+    """Mean over regions of the distance to the nearest other region linked to it."""
+    return _mean_nearest(distance, linked)
+
+
 def shortest_paths(lengths: Floats) -> Floats:
     """Length of the shortest path between every two nodes, (N, N).
 
@@ -135,6 +140,19 @@ def _two_ring(neighbors):  # type: ignore[no-untyped-def]
                 for k in range(count):
                     reached[i, k] |= neighbors[j, k]
     return reached
+
+
+@njit(cache=True, nogil=True)
+def _mean_nearest(distance, linked):  # type: ignore[no-untyped-def]
+    count = len(distance)
+    total = 0.0
+    for i in range(count):
+        nearest = np.inf
+        for j in range(count):
+            if linked[i, j] and j != i:
+                nearest = min(nearest, distance[i, j])
+        total += nearest
+    return total / count
 
 
 @njit(cache=True, nogil=True)

@@ -11,18 +11,20 @@ import numpy as np
 from dilo.errors import InputError
 from dilo.image import Image, Map, check_image
 from dilo.saliency.color import mean_lab, pixel_lab
+from dilo.saliency.connect import Labels
 from dilo.saliency.frame import find_frame
 from dilo.saliency.graph import (
     Bools,
     Floats,
     RegionGraph,
     distances,
+    mean_nearest,
     paint,
     region_graph,
     shortest_paths,
     two_ring,
 )
-from dilo.saliency.slic import Labels, slic, superpixel_side
+from dilo.saliency.slic import slic, superpixel_side
 
 _PIXELS_PER_SUPERPIXEL = 600  # of the released program
 _STANDARD_PIXELS = 80_000  # below, that leaves too few: on 300 images of DUTS at 256 x
@@ -133,18 +135,16 @@ def rbd_steps(graph: RegionGraph) -> RbdSteps:
     ring = two_ring(neighbors)
     clip, geodesic_sigma, smoothness_sigma = _scales(contrast_of, neighbors, ring)
     both = graph.border[:, None] & graph.border
-    lengths = np.maximum(0, contrast_of - clip)
-    lengths[~(neighbors | both)] = np.inf
+    lengths = np.where(neighbors | both, np.maximum(0, contrast_of - clip), np.inf)
     near = _kernel(shortest_paths(lengths), geodesic_sigma)
     connectivity = near[:, graph.border].sum(axis=1) / np.sqrt(near.sum(axis=1))
     background = 1 - np.exp(connectivity**2 / -2)
     spatial = _kernel(distances(graph.position), _SPATIAL_SIGMA)
     contrast = _stretch((contrast_of * spatial) @ background)
     contrast[contrast < otsu(contrast)] = 0
-    smooth = _kernel(contrast_of, smoothness_sigma)
-    smooth[~(ring | both)] = 0
-    touching = graph.links.astype(np.float64)
-    smooth += _SMOOTHNESS * (touching + touching.T)
+    smooth = _kernel(contrast_of, smoothness_sigma) * (ring | both)
+    touching = _SMOOTHNESS * graph.links
+    smooth += touching + touching.T  # twice where two regions touch both ways
     weight = np.where(connectivity > 3, _SURE_BACKGROUND, background)
     saliency = _optimum(smooth, _BACKGROUND_WEIGHT * weight, contrast)
     return RbdSteps(
@@ -180,29 +180,23 @@ def _scales(
     contrast: Floats, neighbors: Bools, ring: Bools
 ) -> tuple[float, float, float]:
     """Adapt clip, geodesic sigma and smoothness sigma to the image's colours."""
-    edges = contrast[np.triu(neighbors, 1)]
+    rows, columns = np.nonzero(neighbors)
+    edges = contrast[rows, columns][rows < columns]
     if edges.size == 0:
         return 0.0, 5.0, 0.0
-    one_ring, clip = _mean_nearest(contrast, neighbors), _mean_nearest(contrast, ring)
+    one_ring, clip = mean_nearest(contrast, neighbors), mean_nearest(contrast, ring)
     strongest = max(1, int(0.01 * edges.size + 0.5))
     top = float(np.partition(edges, -strongest)[-strongest:].mean())
     geodesic_sigma = max(5.0, min(10.0, 3 * one_ring, top / 10))
     return clip, geodesic_sigma, min(3 * one_ring, 0.2 * top, 20.0)
 
 
-def _mean_nearest(contrast: Floats, linked: Bools) -> float:
-    """Mean over regions of the colour distance to the most similar linked region."""
-    others = np.where(linked, contrast, np.inf)
-    np.fill_diagonal(others, np.inf)
-    return float(others.min(axis=1).mean())
-
-
 def _kernel(distance: Floats, sigma: float) -> Floats:
     """Gaussian weight of a distance, 0 beyond three sigma."""
     if sigma <= 0:
         return (distance <= 0).astype(np.float64)
-    weight: Floats = np.exp(distance * distance / (-2 * sigma * sigma))
-    weight[distance > 3 * sigma] = 0
+    weight: Floats = np.exp(distance * distance * (-0.5 / sigma**2))
+    weight *= distance <= 3 * sigma
     return weight
 
 
