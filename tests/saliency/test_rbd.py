@@ -53,7 +53,7 @@ def test_object_is_found(height, width):
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("spread", [0, 2], ids=["flat", "faint noise"])
+@pytest.mark.parametrize("spread", [0, 2, 9], ids=["flat", "faint", "noise"])
 def test_nothing_is_found_where_nothing_is(size, spread):
     rng = np.random.default_rng(0)
     image = rng.integers(100, 101 + spread, (*size, 3), dtype=np.uint8)
