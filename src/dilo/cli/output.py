@@ -30,9 +30,8 @@ def show_columns(
     title: str, columns: Sequence[str], rows: Sequence[tuple[str, Sequence[float]]]
 ) -> None:
     """Print a table of rows (name, one value for each column)."""
-    table = rich.table.Table(
-        title=title, title_justify="left", title_style="bold", box=rich.box.SIMPLE_HEAD
-    )
+    say(title)  # not the table's own title, which would wrap at the table's width
+    table = rich.table.Table(box=rich.box.SIMPLE_HEAD)
     table.add_column("")
     for column in columns:
         table.add_column(column, justify="right")
