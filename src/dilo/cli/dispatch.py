@@ -26,6 +26,12 @@ COMMANDS: dict[str, Command] = {
         "dilo.cli.masks:score",
         "compare maps with ground-truth masks: F, MAE, S-measure",
     ),
+    "preview": Command(
+        "dilo.cli.preview:preview", "draw a contact sheet of maps and composites"
+    ),
+    "pretrain": Command(
+        "dilo.cli.training:pretrain", "train a backbone without labels; --masks pastes"
+    ),
     "knn": Command(
         "dilo.cli.evaluation:knn", "classify images by their nearest neighbours"
     ),

@@ -22,9 +22,12 @@ from dilo.models.weights import save_backbone
 from dilo.pretrain.config import FREE_FIELDS, PretrainConfig
 from dilo.pretrain.objectives import OBJECTIVES
 from dilo.pretrain.views import ViewLoader, Views
+from dilo.progress import format_seconds
 from dilo.runs import Run
 from dilo.training.loop import Plan, train
 from dilo.training.precision import resolve_precision
+
+SHOWN = 5  # failures named in a summary; the report has them all
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +38,25 @@ class PretrainReport:
     images: int
     mapped: int  # images that have a foreground to paste
     failures: Mapping[str, str]  # unreadable images, and why
+
+    def summary(self) -> str:
+        """Say in a few lines what came out, and what was left out."""
+        lines = [f"{self.run.folder}: pretrained on {self.images} images"]
+        if self.run.config["masks"] is not None:
+            without = self.images - self.mapped
+            lines[0] += f", {self.mapped} with a foreground to paste"
+            if without:
+                lines.append(f"{without} images have no map and stayed as they are")
+        last = self.run.metrics[-1]
+        lines.append(
+            f"loss {last['loss']:.3f} (chance {last['chance']:.3f}) after "
+            f"{format_seconds(last['seconds'])}"
+        )
+        if self.failures:
+            lines.append(f"{len(self.failures)} images could not be read, such as")
+            lines += [f"  {why}" for why in list(self.failures.values())[:SHOWN]]
+        lines.append(f"the backbone is {self.run.backbone}")
+        return "\n".join(lines)
 
 
 def pretrain(config: PretrainConfig, out: Path) -> PretrainReport:

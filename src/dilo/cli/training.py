@@ -1,0 +1,104 @@
+"""Commands that train: pretrain."""
+
+from pathlib import Path
+
+from dilo.cli.output import say
+
+
+def pretrain(
+    images: Path,
+    /,
+    out: Path,
+    masks: Path | None = None,
+    objective: str = "instdisc",
+    arch: str = "resnet50",
+    small_stem: bool = False,
+    epochs: int = 200,
+    batch_size: int = 256,
+    crop_size: int = 224,
+    cache_size: int | None = None,
+    lr: float = 0.03,
+    schedule: str = "step",
+    temperature: float = 0.07,
+    negatives: int = 4096,
+    probability: float = 0.5,
+    background: str = "grey",
+    blending: str = "mix",
+    alpha_low: float = 0.0,
+    alpha_high: float = 1.0,
+    seed: int = 0,
+    workers: int = 4,
+    precision: str = "auto",
+    set: tuple[str, ...] = (),
+) -> None:
+    """Pretrain a backbone on a folder of unlabelled images.
+
+    With --masks the foreground is pasted on other backgrounds (copy-paste); without it
+    this is the baseline. Can be stopped at any time: the same command goes on from the
+    last checkpoint. The defaults are the paper's recipe for ResNet-50 on ImageNet.
+
+    Examples:
+        dilo pretrain photos --out runs/baseline
+        dilo masks photos masks
+        dilo pretrain photos --masks masks --out runs/dilo
+        dilo pretrain photos --masks masks --out runs/small --arch resnet18 \
+--crop-size 112 --cache-size 144 --batch-size 128 --schedule cosine
+
+    Args:
+        images: folder of photographs, at any depth.
+        out: run folder: new, or the one of an interrupted pretraining.
+        masks: mask store that `dilo masks` made, or any folder of masks.
+        objective: what is minimised: instdisc.
+        arch: backbone: resnet18, resnet50, conv6 or conv7 (small and fast).
+        small_stem: let the network start at full resolution, for crops below 64 px.
+        epochs: passes over the images.
+        batch_size: images of a step, of all processes together.
+        crop_size: side of the training views, in pixels.
+        cache_size: keep all images in memory, reduced to this short side.
+        lr: learning rate at the start.
+        schedule: step (a tenth at 60 % and 80 % of the epochs) or cosine.
+        temperature: similarities are divided by it; smaller is sharper.
+        negatives: other images that each is compared with; all where there are fewer.
+        probability: of pasting, for every view of an image that has a map.
+        background: what the foreground is pasted on: grey.
+        blending: of the pasted edge: none, gaussian, or mix (each half the time).
+        alpha_low: map values up to this become transparent.
+        alpha_high: map values from this on become opaque.
+        seed: of weights, order, crops and everything else that is random.
+        workers: processes that make views; 0 makes them in the training process.
+        precision: 32-true, bf16-mixed, or auto: bf16 where the hardware is fast at it.
+        set: other fields of the config, as field=value, e.g. view.min_area=0.3.
+    """
+    from dilo.augment import CopyPasteConfig, ViewConfig
+    from dilo.config import override
+    from dilo.pretrain import PretrainConfig
+    from dilo.pretrain import pretrain as run_pretraining
+
+    copy_paste = CopyPasteConfig(
+        probability=probability,
+        background=background,
+        blending=blending,
+        alpha_low=alpha_low,
+        alpha_high=alpha_high,
+    )
+    config = PretrainConfig(
+        images=str(images),
+        masks=None if masks is None else str(masks),
+        objective=objective,
+        arch=arch,
+        small_stem=small_stem,
+        epochs=epochs,
+        batch_size=batch_size,
+        crop_size=crop_size,
+        cache_size=cache_size,
+        lr=lr,
+        schedule=schedule,
+        temperature=temperature,
+        negatives=negatives,
+        view=ViewConfig(copy_paste=copy_paste),
+        seed=seed,
+        workers=workers,
+        precision=precision,
+    )
+    report = run_pretraining(override(config, set), out)
+    say(report.summary())
