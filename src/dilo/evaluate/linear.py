@@ -19,7 +19,7 @@ from dilo.models.weights import LoadedBackbone
 
 # From strong to weak: each solution is a good start for the next. On standardised
 # features the best lies inside this range, not at an end.
-PENALTIES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
+PENALTIES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001)
 HELD_OUT = 5  # every fifth training image of each class chooses the penalty
 # L-BFGS stops when a step lowers the loss by less. The looser figure picks the same
 # penalty in half the time.
