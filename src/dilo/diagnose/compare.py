@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dilo.attribution import energy_inside
+from dilo.diagnose.choice import draw_indices
 from dilo.diagnose.pictures import enlarge, fit, gradient_heat, outline
 from dilo.diagnose.report import Gallery, Picture, PictureRow
 from dilo.errors import InputError
@@ -53,18 +54,6 @@ class Album:
             return ""
         label = int(self.labels[index])
         return self.classes[label] if label < len(self.classes) else f"class {label}"
-
-
-def draw_indices(total: int, count: int, seed: int = 0) -> list[int]:
-    """Draw up to `count` different indices below `total`, in ascending order.
-
-    Raises:
-        InputError: `count` is not positive.
-    """
-    if count < 1:
-        raise InputError(f"count must be at least 1, got {count}")
-    drawn = np.random.default_rng(seed).permutation(total)[:count]
-    return sorted(int(index) for index in drawn)
 
 
 def neighbour_gallery(

@@ -8,7 +8,7 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from dilo.data.image_set import reduce_short_side, resize_map
+from dilo.data.image_set import resize_map
 from dilo.errors import InputError
 from dilo.image import Image, Map, check_image, check_map, encode_image
 
@@ -29,8 +29,11 @@ DISPLAY_SIDE = 112  # of a picture in a gallery, in CSS pixels, about
 def fit(image: Image, side: int) -> Image:
     """Reduce an image until its long side is `side`; small ones stay as they are."""
     height, width = image.shape[:2]
-    longest = max(height, width)
-    return reduce_short_side(image, round(min(height, width) * side / longest) or 1)
+    scale = side / max(height, width)
+    if scale >= 1:
+        return image
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def enlarge(image: Image, side: int) -> Image:

@@ -1,0 +1,167 @@
+import subprocess
+import sys
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from dilo.augment import BACKGROUNDS, BLENDINGS, CopyPasteConfig, ViewConfig
+from dilo.cli import main
+from dilo.diagnose import preview as module
+from dilo.diagnose.preview import PreviewConfig, contact_sheet, preview
+from dilo.diagnose.sheet import CELL
+from dilo.errors import InputError, StoreError
+from dilo.image import encode_image, read_image
+from dilo.masks import MaskStore
+
+SIZES = {
+    "a.png": (40, 60),
+    "sub/b.png": (300, 200),
+    "c.png": (20, 20),
+    "d.png": (3, 90),
+}
+
+
+@pytest.fixture
+def images(tmp_path):
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "images"
+    (folder / "sub").mkdir(parents=True)
+    for name, size in SIZES.items():
+        image = rng.integers(0, 256, (*size, 3), dtype=np.uint8)
+        (folder / name).write_bytes(encode_image(image))
+    return folder
+
+
+@pytest.fixture
+def masks(images, tmp_path):
+    """Maps of a.png and sub/b.png, an empty one of c.png, none of d.png."""
+    store = MaskStore.create(tmp_path / "masks", "by hand")
+    for name in ("a.png", "sub/b.png", "c.png"):
+        saliency = np.zeros(SIZES[name], np.float32)
+        if name != "c.png":
+            saliency[: SIZES[name][0] // 2] = 1
+        store.write(name, saliency)
+        store.record(name, empty=name == "c.png")
+    store.record_failure("d.png", "too dark")
+    store.save()
+    return store
+
+
+@pytest.fixture
+def rows(images, masks, monkeypatch):
+    """The rows of a sheet by the first word of their labels."""
+
+    def draw(config):
+        seen = {}
+        draw_sheet = module.draw_sheet
+
+        def watch(heads, rows):
+            seen.update({row.label.split("   ")[0]: row for row in rows})
+            return draw_sheet(heads, rows)
+
+        monkeypatch.setattr(module, "draw_sheet", watch)
+        contact_sheet(images, masks, config)
+        return seen
+
+    return draw
+
+
+def test_every_image_has_all_its_pictures(rows):
+    seen = rows(PreviewConfig())
+    assert sorted(seen) == sorted(SIZES)
+    count = 3 + len(BACKGROUNDS) * len(BLENDINGS) + module.VIEWS
+    assert all(len(row.cells) == count for row in seen.values())
+    assert "50 % pasted" in seen["a.png"].label
+
+
+def test_an_image_without_foreground_or_map_stays_as_it_is(rows):
+    seen = rows(PreviewConfig())
+    empty, missing = seen["c.png"].cells, seen["d.png"].cells
+    assert empty[1].note == "no foreground"
+    assert missing[1].note == "no map"
+    assert "too dark" in seen["d.png"].label
+    for cells in (empty, missing):
+        kept = [cell for cell in cells if cell.note == "original kept"]
+        assert len(kept) == len(BACKGROUNDS) * len(BLENDINGS)
+        for cell in kept:
+            np.testing.assert_array_equal(cell.image, cells[0].image)
+
+
+def test_composites_show_the_foreground_alone(rows):
+    cells = rows(PreviewConfig())["a.png"].cells
+    hard = cells[3].image  # blending none
+    np.testing.assert_array_equal(hard[:20], cells[0].image[:20])
+    assert np.ptp(hard[20:]) == 0
+
+
+def test_the_alpha_curve_is_that_of_the_config(images, masks, rows):
+    saliency = np.full(SIZES["a.png"], 0.6, np.float32)
+    masks.write("a.png", saliency)
+    config = CopyPasteConfig(alpha_low=0.1, alpha_high=0.5)
+    shown = rows(PreviewConfig(view=ViewConfig(copy_paste=config)))["a.png"]
+    assert "100 % pasted" in shown.label
+
+
+def test_damaged_files_are_named_and_the_others_shown(images, masks, rows):
+    (images / "bad.jpg").write_bytes(b"no image")
+    masks.path("a.png").write_bytes(b"no map")
+    masks.write("sub/b.png", np.ones((10, 90), np.float32))
+    seen = rows(PreviewConfig())
+    assert len(seen) == 5
+    assert any("bad.jpg: not an image" in label for label in seen)
+    assert seen["a.png"].cells[1].note == "unusable map"
+    assert "a.png: " in seen["a.png"].label
+    assert "90 x 10, another shape" in seen["sub/b.png"].label
+
+
+def test_the_sheet_depends_on_the_seed_alone(images, masks):
+    first, again, other = (
+        contact_sheet(images, masks, PreviewConfig(count=2, seed=seed))
+        for seed in (0, 0, 1)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert first.shape != other.shape or (first != other).any()
+    assert first.shape[1] > 9 * CELL
+
+
+def test_names_of_any_kind_can_be_drawn(images, masks):
+    (images / "a.png").rename(images / ("x\n日本" * 30 + ".png"))
+    contact_sheet(images, masks, PreviewConfig())
+
+
+def test_bad_requests_are_refused_and_nothing_written(images, masks, tmp_path):
+    with pytest.raises(InputError, match=r"--out must be a \.png file, got .*x\.jpg"):
+        preview(images, masks, tmp_path / "x.jpg", PreviewConfig())
+    with pytest.raises(InputError, match="count must be at least 1, got 0"):
+        preview(images, masks, tmp_path / "x.png", PreviewConfig(count=0))
+    PIL.Image.new("L", (4, 4)).save(tmp_path / "alone.png")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "alone.png").rename(tmp_path / "other/alone.png")
+    other = MaskStore.open(tmp_path / "other")
+    with pytest.raises(StoreError, match="holds no map of an image below"):
+        preview(images, other, tmp_path / "x.png", PreviewConfig())
+    assert not (tmp_path / "x.png").exists()
+
+
+def test_the_command_writes_the_sheet_and_prints_its_path(
+    images, masks, tmp_path, capsys
+):
+    out = tmp_path / "new/sheet.png"
+    arguments = ["preview", images, masks.folder, "--out", out, "--count", 2]
+    arguments += ["--alpha-low", 0.2]
+    assert main([str(argument) for argument in arguments]) == 0
+    assert capsys.readouterr().out == f"{out}\n"
+    assert read_image(out).shape[1] > 9 * CELL
+    assert [path.name for path in out.parent.iterdir()] == ["sheet.png"]
+
+
+def test_a_preview_needs_neither_torch_nor_jinja():
+    code = (
+        "import sys, dilo.diagnose.preview; "
+        "print('torch' in sys.modules, 'jinja2' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["False", "False"]
