@@ -1,5 +1,6 @@
 """Slow and obvious twins of the package's fast kernels: loops, float64, no tricks."""
 
+import colorsys
 import math
 from collections import deque
 
@@ -116,3 +117,13 @@ def shortest_paths(lengths):
     for k in range(len(paths)):
         paths = np.minimum(paths, paths[:, k : k + 1] + paths[k : k + 1])
     return paths
+
+
+def turn_hue(image, turn):
+    """Turn the hue of each pixel by the standard library's HSV: float (H, W, 3)."""
+    turned = np.empty(image.shape)
+    for place in np.ndindex(image.shape[:2]):
+        hue, saturation, value = colorsys.rgb_to_hsv(*(image[place] / 255))
+        rgb = colorsys.hsv_to_rgb((hue + turn) % 1, saturation, value)
+        turned[place] = np.array(rgb) * 255
+    return turned

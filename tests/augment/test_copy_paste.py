@@ -1,0 +1,114 @@
+import json
+
+import numpy as np
+import pytest
+
+from dilo.augment import BACKGROUNDS, BLENDINGS, CopyPasteConfig, composite
+from dilo.augment.blending import BLUR_SIGMA
+from dilo.augment.copy_paste import map_to_alpha
+from dilo.config import from_dict, to_dict
+from dilo.errors import InputError
+
+
+def test_alpha_one_shows_the_image_and_zero_the_background():
+    rng = np.random.default_rng(0)
+    image, background = rng.integers(0, 256, (2, 4, 6, 3), np.uint8)
+    alpha = np.zeros((4, 6), np.float32)
+    alpha[:, 3:] = 1
+    result = composite(image, alpha, background)
+    np.testing.assert_array_equal(result[:, 3:], image[:, 3:])
+    np.testing.assert_array_equal(result[:, :3], background[:, :3])
+    assert result.dtype == np.uint8
+
+
+def test_half_alpha_is_the_rounded_mean():
+    image = np.full((1, 1, 3), 101, np.uint8)
+    background = np.full((1, 1, 3), 200, np.uint8)
+    half = np.full((1, 1), 0.5, np.float32)
+    assert composite(image, half, background).tolist() == [[[150, 150, 150]]]
+
+
+def test_curve_maps_low_to_zero_and_high_to_one():
+    config = CopyPasteConfig(alpha_low=0.2, alpha_high=0.6)
+    saliency = np.array([[0.0, 0.2, 0.4, 0.6, 1.0]], np.float32)
+    expected = np.array([[0, 0, 0.5, 1, 1]], np.float32)
+    alpha = map_to_alpha(saliency, config)
+    np.testing.assert_allclose(alpha, expected, atol=1e-6)
+    assert alpha.dtype == np.float32
+    assert map_to_alpha(saliency, CopyPasteConfig()) is saliency
+
+
+@pytest.mark.parametrize("name", BACKGROUNDS)
+def test_background_contract(name):
+    make = BACKGROUNDS[name]
+    background = make(np.random.default_rng(1), 5, 7)
+    assert background.shape == (5, 7, 3)
+    assert background.dtype == np.uint8
+    again = make(np.random.default_rng(1), 5, 7)
+    np.testing.assert_array_equal(background, again)
+
+
+def test_grey_background_is_flat_and_reaches_both_ends():
+    levels = set()
+    rng = np.random.default_rng(0)
+    for _ in range(3000):
+        background = BACKGROUNDS["grey"](rng, 2, 2)
+        assert (background == background[0, 0, 0]).all()
+        levels.add(int(background[0, 0, 0]))
+    assert {0, 255} <= levels
+
+
+@pytest.mark.parametrize("name", BLENDINGS)
+def test_blending_contract(name):
+    alpha = np.zeros((40, 60), np.float32)
+    alpha[10:30, 10:30] = 1
+    before = alpha.copy()
+    for seed in range(4):
+        blended = BLENDINGS[name](np.random.default_rng(seed), alpha)
+        assert blended.shape == alpha.shape
+        assert blended.dtype == np.float32
+        assert blended.min() >= 0
+        assert blended.max() <= 1 + 1e-6
+    np.testing.assert_array_equal(alpha, before)  # it is the cached map
+
+
+def test_gaussian_blur_is_relative_to_the_short_side():
+    assert pytest.approx(5) == BLUR_SIGMA * 375
+    edge = np.zeros((150, 300), np.float32)
+    edge[:, 150:] = 1
+    large = np.repeat(np.repeat(edge, 3, axis=0), 3, axis=1)
+    rng = np.random.default_rng(0)
+    blurred = BLENDINGS["gaussian"](rng, edge)
+    from_large = BLENDINGS["gaussian"](rng, large)[1::3, 1::3]
+    np.testing.assert_allclose(blurred, from_large, atol=0.03)
+
+
+def test_mix_blurs_every_second_time():
+    alpha = np.zeros((30, 30), np.float32)
+    alpha[10:20, 10:20] = 1
+    rng = np.random.default_rng(0)
+    blurred = [BLENDINGS["mix"](rng, alpha) is not alpha for _ in range(400)]
+    assert 160 < sum(blurred) < 240
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("probability", -0.1, r"copy-paste probability must be in \[0, 1\], got -0.1"),
+        ("probability", 1.5, "got 1.5"),
+        ("probability", float("nan"), "got nan"),
+        ("background", "snow", "background must be one of grey.*'snow'"),
+        ("blending", "poisson", "none, gaussian, mix, got 'poisson'"),
+        ("alpha_low", 1.0, "must be in .* and rise, got 1.0 and 1.0"),
+        ("alpha_high", 1.1, "got 0.0 and 1.1"),
+    ],
+)
+def test_bad_values_are_refused(field, value, message):
+    with pytest.raises(InputError, match=message):
+        CopyPasteConfig(**{field: value})
+
+
+def test_config_comes_back_from_json():
+    config = CopyPasteConfig(probability=0.3, blending="none", alpha_low=0.1)
+    text = json.dumps(to_dict(config))
+    assert from_dict(CopyPasteConfig, json.loads(text)) == config

@@ -1,0 +1,103 @@
+import colorsys
+
+import numpy as np
+import pytest
+import torch
+import torchvision.transforms.v2.functional as functional
+from hypothesis import given
+from hypothesis import strategies as st
+
+import reference
+from dilo.augment.jitter import (
+    BRIGHTNESS,
+    CONTRAST,
+    HUE,
+    SATURATION,
+    Jitter,
+    apply_jitter,
+    draw_jitter,
+    to_grey,
+)
+
+
+def random_image() -> np.ndarray:
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (16, 16, 3), np.uint8)
+    image[0] = image[0, :, :1]  # greys, where the hue is not defined
+    image[1] = np.eye(3, dtype=np.uint8)[np.arange(16) % 3] * 255
+    return image
+
+
+def one_step(step: int, factor: float) -> Jitter:
+    factors = [1.0, 1.0, 1.0, 0.0]
+    factors[step] = factor
+    return Jitter(order=(step,), factors=tuple(factors))
+
+
+def difference(a: np.ndarray, b: np.ndarray) -> int:
+    return int(np.abs(a.astype(int) - b.astype(int)).max())
+
+
+@pytest.mark.parametrize("factor", [0.0, 0.6, 1.0, 1.4])
+@pytest.mark.parametrize(
+    ("step", "adjust"),
+    [
+        (BRIGHTNESS, functional.adjust_brightness),
+        (CONTRAST, functional.adjust_contrast),
+        (SATURATION, functional.adjust_saturation),
+    ],
+)
+def test_blending_agrees_with_torchvision(step, adjust, factor):
+    image = random_image()
+    theirs = adjust(torch.from_numpy(image).permute(2, 0, 1), factor)
+    ours = apply_jitter(image, one_step(step, factor))
+    assert difference(ours, theirs.permute(1, 2, 0).numpy()) <= 2
+
+
+@pytest.mark.parametrize("turn", [-0.5, -0.3, -0.05, 0.0, 0.1, 0.4, 0.5])
+def test_hue_agrees_with_torchvision_and_the_slow_twin(turn):
+    image = random_image()
+    theirs = functional.adjust_hue(torch.from_numpy(image).permute(2, 0, 1), turn)
+    ours = apply_jitter(image, one_step(HUE, turn))
+    assert difference(ours, theirs.permute(1, 2, 0).numpy()) <= 2
+    assert np.abs(ours - reference.turn_hue(image, turn)).max() <= 0.51
+
+
+def test_a_third_of_the_circle_turns_red_into_green():
+    red = np.zeros((1, 1, 3), np.uint8)
+    red[..., 0] = 255
+    assert apply_jitter(red, one_step(HUE, 1 / 3)).tolist() == [[[0, 255, 0]]]
+    assert colorsys.hsv_to_rgb(1 / 3, 1, 1) == (0, 1, 0)
+
+
+def test_steps_come_in_the_drawn_order():
+    image = np.full((2, 2, 3), 200, np.uint8)
+    image[0] = 100
+    factors = (2.0, 0.0, 1.0, 0.0)
+    bright_first = apply_jitter(image, Jitter(order=(0, 1), factors=factors))
+    flat_first = apply_jitter(image, Jitter(order=(1, 0), factors=factors))
+    assert (bright_first == 228).all()  # mean of 200 and the clipped 255
+    assert (flat_first == 255).all()  # mean 150, doubled and clipped
+
+
+def test_neutral_parameters_change_nothing():
+    neutral = Jitter(order=(3, 1, 0, 2), factors=(1.0, 1.0, 1.0, 0.0))
+    image = random_image()
+    assert difference(apply_jitter(image, neutral), image) == 0
+
+
+@given(seed=st.integers(0, 10**6), strength=st.floats(0, 1))
+def test_parameters_lie_around_neutral(seed, strength):
+    hue = strength / 2
+    jitter = draw_jitter(
+        np.random.default_rng(seed), (strength, strength, strength, hue)
+    )
+    assert sorted(jitter.order) == [0, 1, 2, 3]
+    assert all(abs(factor - 1) <= strength for factor in jitter.factors[:3])
+    assert abs(jitter.factors[3]) <= hue
+
+
+def test_grey_agrees_with_torchvision():
+    image = random_image()
+    theirs = functional.rgb_to_grayscale(torch.from_numpy(image).permute(2, 0, 1), 3)
+    assert difference(to_grey(image), theirs.permute(1, 2, 0).numpy()) <= 1

@@ -1,0 +1,96 @@
+import json
+
+import pytest
+
+from dilo.errors import RunError
+from dilo.runs import Run, environment
+
+CONFIG = {"lr": 0.1, "workers": 0, "view": {"jitter": (0.4, 0.1)}}
+
+
+def test_a_run_says_what_it_was_made_with(tmp_path):
+    run = Run.create(tmp_path / "run", CONFIG)
+    assert run.config == {"lr": 0.1, "workers": 0, "view": {"jitter": [0.4, 0.1]}}
+    written = json.loads((run.folder / "environment.json").read_text())
+    assert written.keys() == environment().keys()
+    assert written["libraries"]["numpy"]
+
+
+def test_the_same_config_returns_to_the_run(tmp_path):
+    Run.create(tmp_path / "run", CONFIG).log(step=1, loss=2.0)
+    assert Run.create(tmp_path / "run", CONFIG).metrics == [{"step": 1, "loss": 2.0}]
+
+
+def test_another_config_is_refused_by_the_name_of_the_field(tmp_path):
+    Run.create(tmp_path / "run", CONFIG)
+    other = {**CONFIG, "view": {"jitter": (0.4, 0.2)}}
+    with pytest.raises(
+        RunError, match=r"another config \(view.jitter: \[0.4, 0.1\] -> \[0.4, 0.2\]\)"
+    ):
+        Run.create(tmp_path / "run", other)
+    assert Run.open(tmp_path / "run").config["view"] == {"jitter": [0.4, 0.1]}
+
+
+def test_a_free_field_may_change_and_the_new_value_is_kept(tmp_path):
+    Run.create(tmp_path / "run", CONFIG)
+    run = Run.create(tmp_path / "run", {**CONFIG, "workers": 8}, free=("workers",))
+    assert run.config["workers"] == 8
+
+
+def test_checking_writes_nothing(tmp_path):
+    assert Run.check(tmp_path / "run", CONFIG).folder == tmp_path / "run"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_of_other_files_is_refused(tmp_path):
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(RunError, match="is not empty and holds no run"):
+        Run.create(tmp_path, CONFIG)
+    with pytest.raises(RunError, match="is a file; a run needs a folder"):
+        Run.create(tmp_path / "thesis.tex", CONFIG)
+
+
+def test_a_start_that_was_killed_does_not_block_the_folder(tmp_path):
+    (tmp_path / ".config.json-0a1b2c3d.99.partial").touch()
+    assert Run.create(tmp_path, CONFIG).config["lr"] == 0.1
+
+
+def test_what_is_no_run_cannot_be_opened(tmp_path):
+    with pytest.raises(RunError, match=r"no run here \(there is no config.json\)"):
+        Run.open(tmp_path)
+    (tmp_path / "config.json").write_text('{"lr": ')
+    with pytest.raises(RunError, match=r"config\.json: cannot be read"):
+        _ = Run.open(tmp_path).config
+    with pytest.raises(RunError, match=r"config\.json: cannot be read"):
+        Run.create(tmp_path, CONFIG)
+
+
+def test_a_line_cut_by_a_kill_is_passed_over(tmp_path):
+    run = Run.create(tmp_path / "run", CONFIG)
+    assert run.metrics == []
+    run.log(step=1, loss=0.5)
+    with (run.folder / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 2, "lo')
+    assert run.metrics == [{"step": 1, "loss": 0.5}]
+
+
+def test_rewinding_forgets_what_will_be_computed_again(tmp_path):
+    run = Run.create(tmp_path / "run", CONFIG)
+    run.rewind(0)  # nothing was logged yet
+    for step in (1, 2, 3):
+        run.log(step=step, loss=1 / 3)
+    run.rewind(2)
+    run.log(step=3, loss=0.25)
+    assert [line["loss"] for line in run.metrics] == [1 / 3, 1 / 3, 0.25]
+    assert sorted(path.name for path in run.folder.iterdir()) == [
+        "config.json",
+        "environment.json",
+        "metrics.jsonl",
+    ]
+
+
+def test_the_report_marks_a_finished_training(tmp_path):
+    run = Run.create(tmp_path / "run", CONFIG)
+    assert run.report is None
+    run.finish({"images": 3})
+    assert Run.open(run.folder).report == {"images": 3}
