@@ -16,20 +16,26 @@ from dilo.config import replace
 from dilo.experiments.recipes import instdisc_photographs
 from dilo.pretrain import PretrainConfig, pretrain
 
+# How a map becomes an alpha: the paper's raw soft alpha, and the curve that brings RBD's
+# maps nearest to exact masks (soft IoU .665 against .537 on 302 photographs).
 CURVES = {"raw": (0.0, 1.0), "sharp": (0.1, 0.4)}
+RAMP = 0.4
 
 
 def variants(data: Path, masks: Path) -> dict[str, PretrainConfig]:
     """Give the config of every row of the table."""
     images = str(data / "images")
-    rows = {
-        "baseline": instdisc_photographs(images),
-        "exact": instdisc_photographs(images, str(data / "masks")),
-    }
+    baseline = instdisc_photographs(images)
+    pasted = replace(baseline, **{"view.copy_paste.ramp": RAMP})
+    rows = {"baseline": baseline, "exact": replace(pasted, masks=str(data / "masks"))}
     for name, (low, high) in CURVES.items():
         rows[f"rbd-{name}"] = replace(
-            instdisc_photographs(images, str(masks)),
-            **{"view.copy_paste.alpha_low": low, "view.copy_paste.alpha_high": high},
+            pasted,
+            **{
+                "masks": str(masks),
+                "view.copy_paste.alpha_low": low,
+                "view.copy_paste.alpha_high": high,
+            },
         )
     return rows
 

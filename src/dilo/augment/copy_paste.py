@@ -26,6 +26,10 @@ class CopyPasteConfig:
 
     probability: float = 0.5  # Table 2b: flat from 0.2 to 0.5, harmful at 1.0
     background: str = "grey"  # Table 2c: grey 59.3, mined crops 59.2, texture 57.1
+    # Share of the training during which the probability rises evenly from 0. Pasting
+    # makes instances much harder to tell apart; a network that meets it at once can
+    # stay at chance for most of a short training (docs/RESULTS.md).
+    ramp: float = 0.0
     blending: str = "mix"  # Table 2d: as good as none; edges then give nothing away
     # alpha = clip((map - alpha_low) / (alpha_high - alpha_low), 0, 1). The paper's raw
     # soft alpha is 0 and 1.
@@ -38,10 +42,10 @@ class CopyPasteConfig:
         Raises:
             InputError: a value lies outside its range, or a name is unknown.
         """
-        if not 0 <= self.probability <= 1:
-            raise InputError(
-                f"copy-paste probability must be in [0, 1], got {self.probability}"
-            )
+        for field in ("probability", "ramp"):
+            value = getattr(self, field)
+            if not 0 <= value <= 1:
+                raise InputError(f"copy-paste {field} must be in [0, 1], got {value}")
         for field, name, known in (
             ("background", self.background, BACKGROUNDS),
             ("blending", self.blending, BLENDINGS),
@@ -55,6 +59,13 @@ class CopyPasteConfig:
                 "alpha_low and alpha_high must be in [0, 1] and rise, got "
                 f"{self.alpha_low} and {self.alpha_high}"
             )
+
+
+def paste_probability(config: CopyPasteConfig, progress: float) -> float:
+    """Give the probability of pasting after `progress`, in [0, 1], of the training."""
+    if progress >= config.ramp:
+        return config.probability
+    return config.probability * progress / config.ramp
 
 
 def map_to_alpha(saliency: Map, config: CopyPasteConfig) -> Map:

@@ -18,6 +18,7 @@ from dilo.augment.copy_paste import (
     CopyPasteConfig,
     composite,
     map_to_alpha,
+    paste_probability,
 )
 from dilo.augment.jitter import apply_jitter, draw_jitter, to_grey
 from dilo.errors import InputError
@@ -116,6 +117,7 @@ def train_view(
     crop_size: int,
     config: ViewConfig,
     rng: np.random.Generator,
+    progress: float = 1.0,
 ) -> Image:
     """Make one training view: uint8 (crop_size, crop_size, 3).
 
@@ -133,7 +135,7 @@ def train_view(
     box = draw_crop(rng, height, width, config)
     # Drawn whether or not there is a map: with and without masks, the same image gets
     # the same crop, jitter and flip, so that runs differ in the pasting alone.
-    pasted = rng.random() < config.copy_paste.probability
+    pasted = rng.random() < paste_probability(config.copy_paste, progress)
     paste_seed = rng.integers(2**63)
     view = crop_resize(image, box, crop_size)
     if saliency is not None and pasted:

@@ -200,6 +200,7 @@ def _loader(config: PretrainConfig, examples: Examples, fabric: Fabric) -> ViewL
         crop_size=config.crop_size,
         config=config.view,
         seed=config.seed,
+        epochs=config.epochs,
     )
     count = len(examples.names)
     steps = steps_per_epoch(count, config.batch_size, fabric.world_size)

@@ -35,6 +35,7 @@ class Views(Dataset[View]):
     crop_size: int
     config: ViewConfig
     seed: int
+    epochs: int  # of the whole training
 
     def __getitem__(self, sample: Sample) -> View:
         """Make one view; a file that has become unreadable does not end the job."""
@@ -45,7 +46,12 @@ class Views(Dataset[View]):
             return Failure(name=self.examples.names[index], reason=str(error))
         rng = view_rng(self.seed, epoch, index)
         view = train_view(
-            example.image, example.saliency, self.crop_size, self.config, rng
+            example.image,
+            example.saliency,
+            self.crop_size,
+            self.config,
+            rng,
+            progress=epoch / self.epochs,
         )
         return view, index
 
