@@ -159,8 +159,16 @@ def _neighbours(
 
 
 def _picture(album: Album, index: int) -> Picture:
-    image = fit(album.images[index], PICTURE_SIDE)
+    image = _square(album.images[index])
     return Picture(image=image, caption=album.class_name(index))
+
+
+def _square(image: Image) -> Image:
+    """Cut the central square, which is about what a network is shown; reduce it."""
+    height, width = image.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return fit(image[top : top + side, left : left + side], PICTURE_SIDE)
 
 
 def _neighbour(album: Album, query: int, index: int) -> Picture:
@@ -171,7 +179,7 @@ def _neighbour(album: Album, query: int, index: int) -> Picture:
     if album.labels is not None:
         mark = "good" if album.labels[query] == album.labels[index] else "bad"
     return Picture(
-        image=fit(album.images[index], PICTURE_SIDE),
+        image=_square(album.images[index]),
         caption=album.class_name(index),
         tag="same background" if shared else "",
         mark=mark,

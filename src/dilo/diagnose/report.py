@@ -241,11 +241,13 @@ def _grouped(row: PictureRow, gallery: Gallery) -> list[tuple[str, Sequence[Pict
 
 
 def _layout(gallery: Gallery) -> str:
-    """Choose the CSS class: how rows stand on a wide page."""
+    """Choose the CSS class: how rows of so many pictures stand on a wide page."""
     widest = max((len(row.pictures) for row in gallery.rows), default=0)
-    if widest > 7 or any(row.label for row in gallery.rows):
+    if widest > 10 or any(row.label for row in gallery.rows):
         return "free"
-    return "paired" if widest <= 4 and len(gallery.rows) > 1 else "aligned"
+    if widest <= 4 and len(gallery.rows) > 1:
+        return "paired"
+    return "seven" if widest <= 7 else "ten"
 
 
 def _paragraphs(text: str) -> list[str]:
