@@ -19,12 +19,12 @@ from dilo.models.weights import LoadedBackbone
 
 # From strong to weak: each solution is a good start for the next. On standardised
 # features the best lies inside this range, not at an end.
-PENALTIES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001)
+PENALTIES = (1.0, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003)
 HELD_OUT = 5  # every fifth training image of each class chooses the penalty
 # L-BFGS stops when a step lowers the loss by less. The looser figure picks the same
 # penalty in half the time.
-SEARCH_TOLERANCE = 1e-5
-FIT_TOLERANCE = 1e-7
+SEARCH_TOLERANCE = 1e-4
+FIT_TOLERANCE = 1e-6
 MAX_ITERATIONS = 500
 
 
