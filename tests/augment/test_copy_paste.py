@@ -5,7 +5,7 @@ import pytest
 
 from dilo.augment import BACKGROUNDS, BLENDINGS, CopyPasteConfig, composite
 from dilo.augment.blending import BLUR_SIGMA
-from dilo.augment.copy_paste import map_to_alpha
+from dilo.augment.copy_paste import map_to_alpha, paste_probability
 from dilo.config import from_dict, to_dict
 from dilo.errors import InputError
 
@@ -36,6 +36,14 @@ def test_curve_maps_low_to_zero_and_high_to_one():
     np.testing.assert_allclose(alpha, expected, atol=1e-6)
     assert alpha.dtype == np.float32
     assert map_to_alpha(saliency, CopyPasteConfig()) is saliency
+
+
+def test_the_probability_rises_evenly_along_the_ramp():
+    config = CopyPasteConfig(probability=0.5, ramp=0.4)
+    rising = [paste_probability(config, progress) for progress in (0, 0.1, 0.2, 0.4, 1)]
+    assert rising == pytest.approx([0, 0.125, 0.25, 0.5, 0.5])
+    at_once = CopyPasteConfig(probability=0.5)
+    assert [paste_probability(at_once, progress) for progress in (0, 1)] == [0.5, 0.5]
 
 
 @pytest.mark.parametrize("name", BACKGROUNDS)
@@ -97,6 +105,7 @@ def test_mix_blurs_every_second_time():
         ("probability", -0.1, r"copy-paste probability must be in \[0, 1\], got -0.1"),
         ("probability", 1.5, "got 1.5"),
         ("probability", float("nan"), "got nan"),
+        ("ramp", 1.5, r"copy-paste ramp must be in \[0, 1\], got 1.5"),
         ("background", "snow", "background must be one of grey.*'snow'"),
         ("blending", "poisson", "none, gaussian, mix, got 'poisson'"),
         ("alpha_low", 1.0, "must be in .* and rise, got 1.0 and 1.0"),

@@ -9,6 +9,19 @@ import torch
 from dilo.errors import RunError
 from dilo.files import partial_path
 
+# torch.load fails in many ways on damaged files; these are all that fuzzing it gave.
+_DAMAGE = (
+    OSError,
+    RuntimeError,
+    ValueError,
+    EOFError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    AssertionError,
+    pickle.PickleError,
+)
+
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Write a checkpoint; a crash or a full disk leaves the previous one whole."""
@@ -29,5 +42,5 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     """
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, pickle.PickleError) as error:
+    except _DAMAGE as error:
         raise RunError(f"{path}: not a checkpoint of ours ({error})") from error

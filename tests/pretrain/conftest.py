@@ -1,0 +1,38 @@
+"""A pretraining small enough to be run many times."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dilo.config import replace
+from dilo.data.synthetic import SceneConfig, write_scenes
+from dilo.pretrain import PretrainConfig
+
+
+@pytest.fixture(scope="session")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with images/ and masks/ of 22 scenes."""
+    folder = tmp_path_factory.mktemp("scenes")
+    write_scenes(folder, SceneConfig(size=32), 22)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny(scenes: Path) -> Callable[..., PretrainConfig]:
+    """Make the config of a training of 9 steps, 3 each epoch, with fields changed."""
+    config = PretrainConfig(
+        images=str(scenes / "images"),
+        masks=str(scenes / "masks"),
+        arch="conv6",
+        epochs=3,
+        batch_size=8,
+        crop_size=16,
+        negatives=8,
+        embedding_dim=16,
+        workers=0,
+        precision="32-true",
+        log_every=2,  # an epoch ends within a line
+        checkpoint_minutes=1e9,
+    )
+    return lambda **changes: replace(config, **changes)

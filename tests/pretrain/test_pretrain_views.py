@@ -1,0 +1,84 @@
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from dilo.augment import CopyPasteConfig, ViewConfig, train_view, view_rng
+from dilo.data.image_set import Example
+from dilo.data.sampler import BatchSampler
+from dilo.errors import ImageError, RunError
+from dilo.pretrain.views import ViewLoader, Views
+
+RISING = ViewConfig(copy_paste=CopyPasteConfig(probability=1.0, ramp=0.8))
+
+
+class Noise:
+    """Images of noise, of which some cannot be read."""
+
+    def __init__(self, count: int, broken: Sequence[int] = ()) -> None:
+        rng = np.random.default_rng(0)
+        self.names = [f"{index}.png" for index in range(count)]
+        self.images = rng.integers(0, 256, (count, 12, 14, 3), np.uint8)
+        self.broken = broken
+
+    def __getitem__(self, index: int) -> Example:
+        if index in self.broken:
+            raise ImageError(f"{self.names[index]}: the file is empty")
+        saliency = np.full((12, 14), 0.5, np.float32)
+        return Example(image=self.images[index], saliency=saliency)
+
+
+def loader(examples: Noise, workers: int = 0, epochs: int = 2) -> ViewLoader:
+    views = Views(examples=examples, crop_size=8, config=RISING, seed=4, epochs=epochs)
+    count = len(examples.names)
+
+    def sampler(first_step: int) -> BatchSampler:
+        return BatchSampler(
+            count=count, batch_size=4, epochs=epochs, seed=4, first_step=first_step
+        )
+
+    return ViewLoader(views, sampler, workers)
+
+
+def test_a_view_depends_on_seed_epoch_and_index_alone():
+    examples = Noise(10)
+    seen = 0
+    for step, batch in enumerate(loader(examples)(0)):
+        for view, index in zip(batch.views, batch.index.tolist(), strict=True):
+            rng = view_rng(4, step // 3, index)
+            example = examples[index]
+            expected = train_view(
+                example.image, example.saliency, 8, RISING, rng, progress=step // 3 / 2
+            )
+            np.testing.assert_array_equal(view.numpy(), expected)
+            seen += 1
+    assert seen == 20
+
+
+@pytest.mark.slow
+def test_workers_change_nothing():
+    alone = list(loader(Noise(10))(1))
+    helped = list(loader(Noise(10), workers=2)(1))
+    assert len(alone) == len(helped) == 5
+    for one, two in zip(alone, helped, strict=True):
+        np.testing.assert_array_equal(one.views, two.views)
+        assert one.index.tolist() == two.index.tolist()
+
+
+@pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.slow)])
+def test_a_batch_keeps_its_size_beside_unreadable_images(workers):
+    batches = loader(Noise(10, broken=[1, 6, 9]), workers, epochs=1)
+    drawn = list(batches(0))
+    assert [len(batch.index) for batch in drawn] == [4, 4, 2]
+    indices = {index for batch in drawn for index in batch.index.tolist()}
+    assert indices == {0, 2, 3, 4, 5, 7, 8}
+    assert batches.failures == {
+        f"{index}.png": f"{index}.png: the file is empty" for index in (1, 6, 9)
+    }
+
+
+def test_a_batch_without_a_readable_image_is_an_error():
+    with pytest.raises(
+        RunError, match=r"not one image of a batch can be read: .*empty"
+    ):
+        list(loader(Noise(4, broken=range(4)))(0))

@@ -1,0 +1,205 @@
+"""A run that was stopped and continued equals one that was not, bit for bit."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from dilo.config import to_dict
+from dilo.errors import RunError
+from dilo.pretrain import PretrainConfig, pretrain
+from dilo.pretrain.instdisc import InstDisc
+from dilo.runs import Run
+from dilo.training.checkpoint import load_checkpoint, save_checkpoint
+
+pytestmark = pytest.mark.skipif(
+    torch.cuda.is_available(), reason="equality to the bit is promised on CPU"
+)
+TIMINGS = ("seconds", "images_per_second")
+
+# Pretrains the config of a JSON file, and is killed in the middle of a step.
+KILLED = """
+import json, os, signal, sys
+import torch
+from dilo.config import from_dict
+from dilo.pretrain import PretrainConfig, pretrain
+from dilo.pretrain.instdisc import InstDisc
+
+config, out, step, threads = sys.argv[1:]
+torch.set_num_threads(int(threads))
+update = InstDisc.update
+
+def die(self, features, index):
+    if self.step + 1 == int(step):
+        os.kill(os.getpid(), signal.SIGKILL)
+    update(self, features, index)
+
+InstDisc.update = die
+pretrain(from_dict(PretrainConfig, json.loads(config)), out)
+"""
+
+
+@pytest.fixture(scope="module")
+def straight(
+    tiny: Callable[..., PretrainConfig], tmp_path_factory: pytest.TempPathFactory
+) -> Run:
+    """The undisturbed run."""
+    return pretrain(tiny(), tmp_path_factory.mktemp("straight") / "run").run
+
+
+def lines(run: Run) -> list[dict[str, float]]:
+    return [
+        {name: value for name, value in line.items() if name not in TIMINGS}
+        for line in run.metrics
+    ]
+
+
+def assert_equal(run: Run, other: Run) -> None:
+    assert run.backbone.read_bytes() == other.backbone.read_bytes()
+    ours, theirs = (
+        load_checkpoint(each.checkpoint)["objective"] for each in (run, other)
+    )
+    assert ours.keys() == theirs.keys()
+    assert torch.equal(ours["bank.rows"], theirs["bank.rows"])
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours if "." in name)
+    assert lines(run) == lines(other)
+
+
+def interrupt(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    """Make the next pretraining stop in the middle of a step."""
+    update = InstDisc.update
+
+    def stop(self: InstDisc, features: torch.Tensor, index: torch.Tensor) -> None:
+        if self.step + 1 == step:
+            raise KeyboardInterrupt
+        update(self, features, index)
+
+    monkeypatch.setattr(InstDisc, "update", stop)
+
+
+def test_the_lines_cover_the_whole_training(straight):
+    assert [line["step"] for line in straight.metrics] == [2, 4, 6, 8, 9]
+    assert straight.metrics[-1]["epoch"] == 3
+
+
+@pytest.mark.slow
+def test_killed_in_the_middle_of_an_epoch(tiny, straight, tmp_path):
+    # A checkpoint after every step, so also in the middle of the second epoch.
+    config = tiny(checkpoint_minutes=0.0)
+    threads = str(torch.get_num_threads())
+    words = [json.dumps(to_dict(config)), str(tmp_path / "run"), "6", threads]
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, *words],
+        env={**os.environ, "OMP_NUM_THREADS": threads},
+        capture_output=True,
+        text=True,
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    run = Run.open(tmp_path / "run")
+    assert load_checkpoint(run.checkpoint)["diary"]["step"] == 5
+    assert not run.backbone.exists()
+    pretrain(tiny(), run.folder)
+    assert_equal(run, straight)
+
+
+@pytest.mark.parametrize(
+    ("step", "saved"),
+    [(2, None), (6, 3), (9, 6)],
+    ids=["before a checkpoint", "after an epoch", "at the end"],
+)
+def test_stopped_between_checkpoints(
+    tiny, straight, tmp_path, monkeypatch, step, saved
+):
+    run = Run(tmp_path / "run")
+    with monkeypatch.context() as patch:
+        interrupt(patch, step)
+        with pytest.raises(KeyboardInterrupt):
+            pretrain(tiny(log_every=1), run.folder)
+    assert len(run.metrics) == step - 1
+    if saved is None:
+        assert not run.checkpoint.exists()
+    else:
+        assert load_checkpoint(run.checkpoint)["diary"]["step"] == saved
+    pretrain(tiny(log_every=1), run.folder)
+    assert [line["step"] for line in run.metrics] == list(range(1, 10))
+    assert run.backbone.read_bytes() == straight.backbone.read_bytes()
+
+
+@pytest.mark.slow
+def test_continued_with_workers(tiny, straight, tmp_path, monkeypatch):
+    run = Run(tmp_path / "run")
+    with monkeypatch.context() as patch:
+        interrupt(patch, 6)
+        with pytest.raises(KeyboardInterrupt):
+            pretrain(tiny(checkpoint_minutes=0.0), run.folder)
+    pretrain(tiny(workers=2), run.folder)
+    assert_equal(run, straight)
+    assert run.config["workers"] == 2
+
+
+def test_mixed_precision_and_images_in_memory_resume_alike(tiny, tmp_path, monkeypatch):
+    config = tiny(precision="bf16-mixed", cache_size=24, schedule="cosine", epochs=2)
+    whole = pretrain(config, tmp_path / "whole").run
+    run = Run(tmp_path / "run")
+    with monkeypatch.context() as patch:
+        interrupt(patch, 5)
+        with pytest.raises(KeyboardInterrupt):
+            pretrain(config, run.folder)
+    pretrain(config, run.folder)
+    assert_equal(run, whole)
+
+
+def test_a_finished_run_returns_at_once(tiny, straight, monkeypatch):
+    before = {path: path.stat().st_mtime_ns for path in straight.folder.iterdir()}
+    monkeypatch.setattr("dilo.data.image_set.read_image", None)  # nothing is read
+    report = pretrain(tiny(), straight.folder)
+    assert (report.images, report.mapped, dict(report.failures)) == (22, 22, {})
+    after = {path: path.stat().st_mtime_ns for path in straight.folder.iterdir()}
+    assert after == before
+
+
+def test_another_config_is_refused_before_the_images_are_read(
+    tiny, straight, monkeypatch
+):
+    monkeypatch.setattr("dilo.data.image_set.read_image", None)
+    with pytest.raises(RunError, match=r"another config \(lr: 0\.03 -> 0\.1\)"):
+        pretrain(tiny(lr=0.1), straight.folder)
+
+
+def unfinished(
+    tiny: Callable[..., PretrainConfig], folder: Path, patch: pytest.MonkeyPatch
+) -> Run:
+    with patch.context() as context:
+        interrupt(context, 5)
+        with pytest.raises(KeyboardInterrupt):
+            pretrain(tiny(), folder)
+    return Run(folder)
+
+
+def test_a_hostile_checkpoint_is_refused_without_running_it(
+    tiny, tmp_path, monkeypatch
+):
+    class Hostile:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "ran"),)
+
+    run = unfinished(tiny, tmp_path / "run", monkeypatch)
+    torch.save({"objective": Hostile()}, run.checkpoint)
+    with pytest.raises(RunError, match=r"checkpoint\.pt: not a checkpoint of ours"):
+        pretrain(tiny(), run.folder)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_checkpoint_of_fewer_images_is_refused(tiny, tmp_path, monkeypatch):
+    run = unfinished(tiny, tmp_path / "run", monkeypatch)
+    state = load_checkpoint(run.checkpoint)
+    state["objective"]["bank.rows"] = state["objective"]["bank.rows"][:-1]
+    save_checkpoint(run.checkpoint, state)
+    with pytest.raises(RunError, match="were images added or removed"):
+        pretrain(tiny(), run.folder)
