@@ -16,8 +16,8 @@ from dilo.config import replace
 from dilo.experiments.recipes import instdisc_photographs
 from dilo.pretrain import PretrainConfig, pretrain
 
-# How a map becomes an alpha: the paper's raw soft alpha, and the curve that brings RBD's
-# maps nearest to exact masks (soft IoU .665 against .537 on 302 photographs).
+# How a map becomes an alpha: the paper's raw soft alpha, and the curve that brings
+# RBD maps nearest to exact masks (soft IoU .665 against .537 on 302 photographs).
 CURVES = {"raw": (0.0, 1.0), "sharp": (0.1, 0.4)}
 RAMP = 0.4
 

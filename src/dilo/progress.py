@@ -63,20 +63,24 @@ class Progress:
         """Count finished pieces; `note` stands at the end of the bar or line."""
         self.done += count
         if self._bar is not None and self._task is not None:
-            rate = f"{self.rate:.0f} {self.unit}/s"
+            rate = f"{format_rate(self.rate)} {self.unit}/s"
             self._bar.update(self._task, completed=self.done, note=note, rate=rate)
         elif time.monotonic() - self._last_line >= SECONDS_BETWEEN_LINES:
             self._line(note)
 
     def _line(self, note: str) -> None:
         self._last_line = time.monotonic()
-        left = (self.total - self.done) / max(self.rate, 1e-9)
-        text = (
-            f"{self.title}: {self.done}/{self.total} {self.unit}, "
-            f"{self.rate:.0f}/s, {format_seconds(left)} left"
-        )
-        sys.stderr.write(text + (f", {note}" if note else "") + "\n")
+        parts = [f"{self.title}: {self.done}/{self.total} {self.unit}"]
+        if self.rate > 0:
+            left = format_seconds((self.total - self.done) / self.rate)
+            parts += [f"{format_rate(self.rate)}/s", f"{left} left"]
+        sys.stderr.write(", ".join([*parts, note] if note else parts) + "\n")
         sys.stderr.flush()
+
+
+def format_rate(rate: float) -> str:
+    """Write a rate with two or more digits: 0.25, 3.1, 450."""
+    return f"{rate:.0f}" if rate >= 10 else f"{rate:.2g}"
 
 
 def format_seconds(seconds: float) -> str:

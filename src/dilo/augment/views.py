@@ -130,6 +130,7 @@ def train_view(
         crop_size: side of the view in pixels.
         config: the augmentation.
         rng: the view's own stream.
+        progress: share of the training that is over, for a probability that rises.
     """
     height, width = image.shape[:2]
     box = draw_crop(rng, height, width, config)

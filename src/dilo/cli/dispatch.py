@@ -19,6 +19,9 @@ class Command(NamedTuple):
 
 
 COMMANDS: dict[str, Command] = {
+    "demo": Command(
+        "dilo.cli.training:demo", "see the whole method at work, on synthetic scenes"
+    ),
     "masks": Command(
         "dilo.cli.masks:masks", "estimate the foreground map of every image of a folder"
     ),

@@ -27,7 +27,10 @@ def show_scores(title: str, rows: Sequence[tuple[str, float, str]]) -> None:
 
 
 def show_columns(
-    title: str, columns: Sequence[str], rows: Sequence[tuple[str, Sequence[float]]]
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[tuple[str, Sequence[float]]],
+    digits: int = 4,
 ) -> None:
     """Print a table of rows (name, one value for each column)."""
     say(title)  # not the table's own title, which would wrap at the table's width
@@ -36,5 +39,5 @@ def show_columns(
     for column in columns:
         table.add_column(column, justify="right")
     for name, values in rows:
-        table.add_row(name, *(f"{value:.4f}" for value in values))
+        table.add_row(name, *(f"{value:.{digits}f}" for value in values))
     console.print(table)

@@ -1,0 +1,222 @@
+"""The page that `dilo demo` writes."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from dilo.augment import BACKGROUNDS, CopyPasteConfig, composite, map_to_alpha
+from dilo.diagnose.chart import Chart, Series
+from dilo.diagnose.compare import Album, gradient_gallery, neighbour_gallery
+from dilo.diagnose.pictures import grey
+from dilo.diagnose.report import (
+    Curves,
+    Gallery,
+    Measured,
+    Picture,
+    PictureRow,
+    Report,
+    Section,
+    Table,
+)
+from dilo.experiments.readout import (
+    GRADIENT_IMAGES,
+    ReadOut,
+    SceneSet,
+    SceneSets,
+    gradients,
+)
+from dilo.image import read_image
+from dilo.masks import MaskStore
+from dilo.models.weights import load_backbone
+from dilo.runs import Run
+
+EXAMPLES = 8  # scenes shown with map and composite
+SHOWN = 6  # scenes shown with neighbours and gradients
+COMPARED = ("baseline", "RBD masks")  # side by side; exact masks are only in the table
+
+
+def demo_report(
+    sets: SceneSets,
+    store: MaskStore,
+    runs: Mapping[str, Run],
+    results: Mapping[str, ReadOut],
+) -> Report:
+    """Put together examples, curves, scores, neighbours and gradient maps."""
+    return Report(
+        title="A model that looks at the object",
+        summary=_summary(results),
+        sections=[
+            Section(
+                heading="Scores",
+                text=_SCORES_TEXT,
+                blocks=[score_table(results)],
+            ),
+            Section(
+                heading="What the network is shown",
+                text=_EXAMPLES_TEXT,
+                blocks=[_examples(sets.train, store, runs["RBD masks"])],
+            ),
+            Section(heading="Training", text=_TRAINING_TEXT, blocks=[_curves(runs)]),
+            Section(
+                heading="Nearest neighbours",
+                text=_NEIGHBOURS_TEXT,
+                blocks=[_neighbours(sets.swapped, _crop_size(runs), results)],
+            ),
+            Section(
+                heading="What the score depends on",
+                text=_GRADIENTS_TEXT,
+                blocks=[_gradients(sets.swapped, runs, results)],
+            ),
+        ],
+    )
+
+
+def score_table(results: Mapping[str, ReadOut]) -> Table:
+    """Lay out the scores of every model, in percent."""
+    first = next(iter(results.values()))
+    chance = first.retrieval.chance
+    return Table(
+        header=("training", *first.percentages()),
+        rows=[(name, *_cells(result)) for name, result in results.items()],
+        caption="Percent; the best of a column is marked.",
+        note=(
+            f"Chance: {100 * chance.same_background:.1f} % of all pairs of swapped "
+            f"scenes share the kind of background, {100 * chance.same_class:.1f} % "
+            f"the class. The object covers {100 * first.energy.mean_area:.0f} % of the "
+            "view."
+        ),
+    )
+
+
+def _cells(result: ReadOut) -> list[Measured]:
+    return [
+        Measured(mean=value, better="low" if "background" in name else "high")
+        for name, value in result.percentages().items()
+    ]
+
+
+def _summary(results: Mapping[str, ReadOut]) -> str:
+    before, ours = results["baseline"], results["RBD masks"]
+    return (
+        "Three small networks were trained without labels on the same scenes, for the "
+        "same number of steps. In seven scenes of ten the background goes with the "
+        "object, as water goes with fish. The baseline sees the scenes as they are. "
+        "The others see the foreground pasted on plain grey half of the time, cut out "
+        "by saliency maps that need no labels (RBD), or by exact masks.\n\n"
+        "When the objects change their backgrounds, "
+        f"{100 * before.knn_swapped:.0f} % of them are still recognised by the "
+        f"baseline's nearest neighbours and {100 * ours.knn_swapped:.0f} % by those of "
+        "the network that was trained with RBD masks."
+    )
+
+
+_SCORES_TEXT = (
+    "kNN and linear: accuracy on new scenes, read out of the frozen features. Swapped: "
+    "the same objects before a background of any kind, the read-outs unchanged. "
+    "Neighbours: of each swapped scene among the others. Gradient: share of the pixel "
+    "gradient of the true class's score that lies on the object."
+)
+_EXAMPLES_TEXT = (
+    "A scene, its RBD map, and what copy-paste makes of it; below, with the exact mask."
+)
+_TRAINING_TEXT = (
+    "The loss of telling every scene from all others. Pasted scenes are harder to tell "
+    "apart, so that a higher loss is no worse network: the accuracies above decide."
+)
+_NEIGHBOURS_TEXT = (
+    "The three most similar scenes under each network. A network that has learned the "
+    "background finds the background again."
+)
+_GRADIENTS_TEXT = (
+    "How much each pixel bears on the linear read-out's score of the true class."
+)
+
+
+def _examples(scenes: SceneSet, store: MaskStore, run: Run) -> Gallery:
+    config = _copy_paste(run)
+    rng = np.random.default_rng(0)
+    chosen = sorted(rng.choice(len(scenes.images), EXAMPLES, replace=False).tolist())
+    rows: dict[str, list[Picture]] = {
+        label: [] for label in ("scene", "RBD map", "pasted", "exact mask")
+    }
+    for index in chosen:
+        name = scenes.images.names[index]
+        image = read_image(scenes.images.root / name)
+        saliency = store[name.rpartition("/")[2]]
+        exact = MaskStore.open(scenes.masks)[name.rpartition("/")[2]]
+        background = BACKGROUNDS[config.background](rng, *image.shape[:2])
+        pasted = composite(image, map_to_alpha(saliency, config), background)
+        rows["scene"].append(Picture(image=image))
+        rows["RBD map"].append(Picture(image=grey(saliency)))
+        rows["pasted"].append(Picture(image=pasted))
+        rows["exact mask"].append(Picture(image=composite(image, exact, background)))
+    return Gallery(
+        rows=[PictureRow(label=label, pictures=row) for label, row in rows.items()],
+        caption=f"{EXAMPLES} of {len(scenes.images)} scenes, drawn at random.",
+    )
+
+
+def _copy_paste(run: Run) -> CopyPasteConfig:
+    values: dict[str, Any] = run.config["view"]["copy_paste"]
+    return CopyPasteConfig(**values)
+
+
+def _curves(runs: Mapping[str, Run]) -> Curves:
+    metrics = {name: run.metrics for name, run in runs.items()}
+    chance = next(iter(metrics.values()))[-1]["chance"]
+
+    def chart(title: str, field: str, level: tuple[str, float] | None) -> Chart:
+        series = [
+            Series(
+                name=name,
+                x=[line["epoch"] for line in lines[1:]],  # the first is off the scale
+                y=[line[field] for line in lines[1:]],
+            )
+            for name, lines in metrics.items()
+        ]
+        return Chart(
+            title=title, x_label="epoch", y_label=title, series=series, level=level
+        )
+
+    return Curves(
+        charts=[
+            chart("loss", "loss", ("chance", chance)),
+            chart("learning rate", "lr", None),
+        ]
+    )
+
+
+def _album(scenes: SceneSet, crop_size: int, rows: Sequence[int]) -> Album:
+    return Album(
+        images=scenes.views(crop_size, rows),
+        labels=scenes.images.labels[np.asarray(rows)],
+        classes=scenes.images.classes,
+        backgrounds=scenes.backgrounds.numpy()[np.asarray(rows)],
+        masks=list(scenes.mask_views(crop_size, rows)),
+    )
+
+
+def _neighbours(
+    scenes: SceneSet, crop_size: int, results: Mapping[str, ReadOut]
+) -> Gallery:
+    album = _album(scenes, crop_size, range(len(scenes.images)))
+    features = {name: results[name].swapped for name in COMPARED}
+    return neighbour_gallery(album, features, count=SHOWN)
+
+
+def _gradients(
+    scenes: SceneSet, runs: Mapping[str, Run], results: Mapping[str, ReadOut]
+) -> Gallery:
+    loaded = {name: load_backbone(runs[name].folder) for name in COMPARED}
+    rows = range(min(GRADIENT_IMAGES, len(scenes.images)))
+    maps = {
+        name: list(gradients(model, results[name].probe, scenes, rows))
+        for name, model in loaded.items()
+    }
+    album = _album(scenes, _crop_size(runs), rows)
+    return gradient_gallery(album, maps, count=SHOWN)
+
+
+def _crop_size(runs: Mapping[str, Run]) -> int:
+    return next(iter(runs.values())).config["crop_size"]

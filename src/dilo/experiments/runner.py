@@ -1,0 +1,131 @@
+"""Train several configs side by side, each in a process of its own."""
+
+import contextlib
+import json
+import multiprocessing
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+
+from dilo.errors import RunError
+from dilo.pretrain import PretrainConfig
+from dilo.progress import Progress
+from dilo.runs import Run
+
+POLL_SECONDS = 0.5
+
+
+def train_all(
+    configs: Mapping[str, PretrainConfig], folder: Path, processes: int | None = None
+) -> dict[str, Run]:
+    """Pretrain every config into `folder`/name; finished runs are only looked at.
+
+    On a CPU several small trainings side by side, one thread each, use the cores far
+    better than one training on all of them. What a training prints goes to
+    `folder`/name.log. Called again after an interruption, all go on.
+
+    Args:
+        configs: name -> config.
+        folder: where the run folders are made.
+        processes: trainings at the same time; by default one more than there are
+            cores, so that no core idles while the last one ends.
+
+    Raises:
+        RunError: a training failed; the message holds the end of its log.
+    """
+    cores = os.cpu_count() or 1
+    processes = processes or min(len(configs), cores + 1)
+    folder.mkdir(parents=True, exist_ok=True)
+    threads = max(1, cores // processes)
+    waiting = dict(configs)
+    running: dict[str, SpawnProcess] = {}
+    with _watched(configs, folder) as show, _stopping(running):
+        while waiting or running:
+            while waiting and len(running) < processes:
+                name = next(iter(waiting))
+                running[name] = _start(waiting.pop(name), folder / name, threads)
+            time.sleep(POLL_SECONDS)
+            show()
+            for name in [name for name in running if not running[name].is_alive()]:
+                _check(running.pop(name), folder / f"{name}.log")
+        show()
+    return {name: Run.open(folder / name) for name in configs}
+
+
+def _start(config: PretrainConfig, out: Path, threads: int) -> SpawnProcess:
+    # Forking a process in which torch has started its threads can hang it.
+    context = multiprocessing.get_context("spawn")
+    process = context.Process(target=_train, args=(config, out, threads))
+    process.start()
+    return process
+
+
+def _train(config: PretrainConfig, out: Path, threads: int) -> None:
+    """Run one training, in its own process."""
+    log = os.open(out.with_suffix(".log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(log, sys.stdout.fileno())
+    os.dup2(log, sys.stderr.fileno())
+    import torch
+
+    from dilo.pretrain import pretrain
+
+    torch.set_num_threads(threads)
+    pretrain(config, out)
+
+
+def _check(process: SpawnProcess, log: Path) -> None:
+    process.join()
+    if process.exitcode != 0:
+        lines = log.read_text(errors="replace").strip().splitlines()
+        end = "\n  ".join(lines[-5:])
+        raise RunError(f"a training failed; the end of {log}:\n  {end}")
+
+
+@contextlib.contextmanager
+def _stopping(running: Mapping[str, SpawnProcess]) -> Iterator[None]:
+    """End the trainings that still run when the block is left early."""
+    try:
+        yield
+    finally:
+        for process in running.values():
+            process.terminate()
+        for process in running.values():
+            process.join()
+
+
+@contextlib.contextmanager
+def _watched(configs: Mapping[str, PretrainConfig], folder: Path) -> Iterator["_Show"]:
+    """Show one bar for all trainings, in epochs, from what they write."""
+    total = sum(config.epochs for config in configs.values())
+    with Progress(f"training {len(configs)} models", total, "epochs") as bar:
+        yield _Show(bar, list(configs), folder)
+
+
+class _Show:
+    def __init__(self, bar: Progress, names: list[str], folder: Path) -> None:
+        self.bar = bar
+        self.names = names
+        self.folder = folder
+
+    def __call__(self) -> None:
+        lines = {name: _last_line(self.folder / name) for name in self.names}
+        begun = {name: line for name, line in lines.items() if line is not None}
+        epochs = sum(line["epoch"] for line in begun.values())
+        losses = ", ".join(f"{name} {line['loss']:.2f}" for name, line in begun.items())
+        chance = next((line["chance"] for line in begun.values()), 0.0)
+        note = f"loss: {losses} (chance {chance:.2f})" if begun else ""
+        self.bar.advance(int(epochs) - self.bar.done, note)
+
+
+def _last_line(run: Path) -> dict[str, float] | None:
+    """Read the newest whole line of a run's metrics."""
+    path = run / "metrics.jsonl"
+    if not path.exists():
+        return None
+    for line in reversed(path.read_text().splitlines()):
+        with contextlib.suppress(json.JSONDecodeError):
+            return json.loads(line)
+    return None
