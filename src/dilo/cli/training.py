@@ -1,6 +1,7 @@
 """Commands that train: demo, pretrain."""
 
 from pathlib import Path
+from typing import Literal
 
 from dilo.cli.output import say, show_columns
 
@@ -44,7 +45,7 @@ def pretrain(
     crop_size: int = 224,
     cache_size: int | None = None,
     lr: float = 0.03,
-    schedule: str = "step",
+    schedule: Literal["step", "cosine"] = "step",
     temperature: float = 0.07,
     negatives: int = 4096,
     probability: float = 0.5,
@@ -54,7 +55,7 @@ def pretrain(
     alpha_high: float = 1.0,
     seed: int = 0,
     workers: int = 4,
-    precision: str = "auto",
+    precision: Literal["auto", "32-true", "bf16-mixed"] = "auto",
     set: tuple[str, ...] = (),
 ) -> None:
     """Pretrain a backbone on a folder of unlabelled images.

@@ -4,6 +4,7 @@ import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -38,7 +39,7 @@ class SceneSet:
     masks: Path  # folder of exact masks
 
     @classmethod
-    def read(cls, folder: Path, split: str) -> "SceneSet":
+    def read(cls, folder: Path, split: Literal["train", "val"]) -> "SceneSet":
         """Read one split of a folder that `write_scenes` wrote."""
         images = read_labels(folder / "labels.csv", split)
         with (folder / "labels.csv").open(newline="", encoding="utf-8") as file:
