@@ -81,7 +81,7 @@ def test_two_processes_equal_one(tiny, tmp_path, monkeypatch):
         env={**os.environ, **launched},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
     assert result.returncode == 0, result.stderr
     alone = pretrain(config, tmp_path / "one").run
