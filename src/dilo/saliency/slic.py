@@ -14,6 +14,10 @@ from dilo.errors import InputError
 from dilo.saliency.connect import Labels, connect
 
 _SMALLEST_SIDE = 3  # pixels
+# Rows that are finished together. One centre after the other claims pixels of the same
+# rows; what one wrote must have left the store buffer when the next reads it, but
+# should still be in the fast cache when the runs are summed.
+_STRIP = 16
 
 
 def superpixel_side(height: int, width: int, count: int) -> int:
@@ -71,114 +75,132 @@ def _seeds(lab: NDArray[np.floating], side: int) -> NDArray[np.float64]:
 def _iterate(lab, centers, labels, side, weight, iterations):  # type: ignore[no-untyped-def]
     """Run k-means in place on `centers` and `labels`.
 
-    Rows are finished one after the other: all that a row needs stays in the fastest
-    cache, and running totals let a run of equal labels be summed from its two ends.
+    Running totals let a run of equal labels be summed from its two ends; the sums are
+    whole numbers, so that their order does not matter.
     """
     height, _, width = lab.shape
     # |Lab| < 128, so that a whole row cannot overflow; a power of two keeps it exact.
     scale = 2.0 ** (24 - int(np.ceil(np.log2(width))))
     totals = _running_totals(lab, lab.dtype.type(scale))
-    starts = np.empty(width + 2, np.int32)
-    nearest = np.empty(width, lab.dtype)
+    nearest = np.empty((_STRIP, width), lab.dtype)
+    changes = np.zeros((width + 8) // 8 * 8, np.uint8)
+    starts = np.empty(width + 9, np.int32)
     reach = np.empty((len(centers), 4), np.int64)
-    span = np.empty((height, 2), np.int64)
-    sums = np.empty((len(centers), 6))
+    sums = np.empty((len(centers), 6), np.int64)
     for _ in range(iterations):
-        _windows(centers, side, width, reach, span)
+        _windows(centers, side, (height, width), reach)
         sums[:] = 0
-        for y in range(height):
-            row = (y, span[y, 0], span[y, 1], weight)
-            _assign(row, lab, nearest, labels, centers, reach)
-            _add_runs(totals, labels, y, starts, sums)
+        for top in range(0, height, _STRIP):
+            bottom = min(height, top + _STRIP)
+            nearest[:] = np.inf
+            _assign((top, bottom, weight), lab, nearest, labels, centers, reach)
+            for y in range(top, bottom):
+                runs = _run_starts(labels[y], changes, starts)
+                _add_runs(totals[y], labels[y], y, starts[: runs + 1], sums)
         for k in range(len(centers)):
             if sums[k, 5] > 0:
-                for c in range(3):
-                    centers[k, c] = sums[k, c] / (sums[k, 5] * scale)
-                for c in range(3, 5):
-                    centers[k, c] = sums[k, c] / sums[k, 5]
+                for c in range(5):
+                    unit = scale if c < 3 else 1.0
+                    centers[k, c] = sums[k, c] / (sums[k, 5] * unit)
 
 
 @njit(cache=True, nogil=True)
 def _running_totals(lab, scale):  # type: ignore[no-untyped-def]
-    """Totals (H, W + 1, 3) of L, a, b left of each column, in units of 1 / scale."""
+    """Totals (H, W + 1, 4) of L, a, b in units of 1 / scale, and x, left of columns."""
     height, _, width = lab.shape
-    totals = np.empty((height, width + 1, 3), np.int32)
+    totals = np.empty((height, width + 1, 4), np.int32)
     for y in range(height):
-        light = a = b = np.int32(0)
+        light = a = b = column = np.int32(0)
         for x in range(width):
-            totals[y, x, 0], totals[y, x, 1], totals[y, x, 2] = light, a, b
+            totals[y, x, 0], totals[y, x, 1] = light, a
+            totals[y, x, 2], totals[y, x, 3] = b, column
             light += np.int32(lab[y, 0, x] * scale)
             a += np.int32(lab[y, 1, x] * scale)
             b += np.int32(lab[y, 2, x] * scale)
-        totals[y, width, 0], totals[y, width, 1], totals[y, width, 2] = light, a, b
+            column += np.int32(x)
+        totals[y, width, 0], totals[y, width, 1] = light, a
+        totals[y, width, 2], totals[y, width, 3] = b, column
     return totals
 
 
 @njit(cache=True, nogil=True)
-def _windows(centers, side, width, reach, span):  # type: ignore[no-untyped-def]
-    """Find rows and columns [from, to) in reach of each centre; centres of each row."""
-    height = len(span)
-    span[:, 0], span[:, 1] = len(centers), 0
+def _windows(centers, side, size, reach):  # type: ignore[no-untyped-def]
+    """Find rows and columns [from, to) in reach of each centre."""
+    height, width = size
     for k in range(len(centers)):
         x, y = centers[k, 3], centers[k, 4]
         reach[k, 0], reach[k, 1] = int(max(0, y - side)), int(min(height, y + side))
         reach[k, 2], reach[k, 3] = int(max(0, x - side)), int(min(width, x + side))
-        for row in range(reach[k, 0], reach[k, 1]):
-            span[row, 0] = min(span[row, 0], k)
-            span[row, 1] = k + 1
 
 
 @njit(cache=True, nogil=True)
-def _assign(row, lab, nearest, labels, centers, reach):  # type: ignore[no-untyped-def]
-    """Give the pixels of row y to the nearest centre; out of reach they keep theirs."""
-    y, first, last, weight = row
+def _assign(rows, lab, nearest, labels, centers, reach):  # type: ignore[no-untyped-def]
+    """Give the pixels of a strip to the nearest centre; out of reach they keep theirs."""
+    top, bottom, weight = rows
     kind = lab.dtype.type
-    width, scale = np.uint64(nearest.size), kind(weight)
-    pixels, owner = lab.reshape(-1), labels.reshape(-1)
-    start = np.uint64(y) * width
-    row_l = start + start + start
-    row_a, row_b = row_l + width, row_l + width + width
-    for x in range(width):
-        nearest[x] = np.inf
-    for k in range(first, last):
-        if reach[k, 0] <= y < reach[k, 1]:
-            light, a, b = kind(centers[k, 0]), kind(centers[k, 1]), kind(centers[k, 2])
-            column, dy = kind(centers[k, 3]), kind(y - centers[k, 4])
-            dy2, name = dy * dy, np.int32(k)
-            for x in range(np.uint64(reach[k, 2]), np.uint64(reach[k, 3])):
+    width, scale = np.uint64(lab.shape[2]), kind(weight)
+    pixels, owner, closest = lab.reshape(-1), labels.reshape(-1), nearest.reshape(-1)
+    for k in range(len(centers)):
+        light, a, b = kind(centers[k, 0]), kind(centers[k, 1]), kind(centers[k, 2])
+        column, name = kind(centers[k, 3]), np.int32(k)
+        left, right = np.uint64(reach[k, 2]), np.uint64(reach[k, 3])
+        for y in range(max(top, reach[k, 0]), min(bottom, reach[k, 1])):
+            dy = kind(y - centers[k, 4])
+            dy2 = dy * dy
+            start, line = np.uint64(y) * width, np.uint64(y - top) * width
+            row_l = start + start + start
+            row_a, row_b = row_l + width, row_l + width + width
+            for x in range(left, right):
                 dl = pixels[row_l + x] - light
                 da = pixels[row_a + x] - a
                 db = pixels[row_b + x] - b
                 dx = kind(np.int32(x)) - column
                 distance = dl * dl + da * da + db * db + (dx * dx + dy2) * scale
-                best, old = nearest[x], owner[start + x]  # a load in a branch is slow
+                best, old = (
+                    closest[line + x],
+                    owner[start + x],
+                )  # a load in a branch is slow
                 closer = distance < best
-                nearest[x] = distance if closer else best
+                closest[line + x] = distance if closer else best
                 owner[start + x] = name if closer else old
 
 
 @njit(cache=True, nogil=True)
-def _add_runs(totals, labels, y, starts, sums):  # type: ignore[no-untyped-def]
-    """Add the runs of row y to `sums` (N, 6): L, a, b, x, y, pixels."""
-    width = np.uint64(labels.shape[1])
-    one, three, six = np.uint64(1), np.uint64(3), np.uint64(6)
-    owner, total, flat = labels.reshape(-1), totals.reshape(-1), sums.reshape(-1)
-    row = np.uint64(y) * width
-    runs = one
+def _run_starts(labels, changes, starts):  # type: ignore[no-untyped-def]
+    """Write the first column of every run of a row, and the end; return their number.
+
+    `changes` are 0 beyond the row; eight columns without a change are skipped at once.
+    """
+    width = np.uint64(labels.size)
+    one, eight = np.uint64(1), np.uint64(8)
+    for x in range(one, width):
+        changes[x] = labels[x] != labels[x - one]
+    blocks = changes.view(np.uint64)
     starts[0] = 0
-    for x in range(one, width):  # without a branch: run ends cannot be predicted
-        starts[runs] = x
-        runs += np.uint64(owner[row + x] != owner[row + x - one])
+    runs = one
+    for block in range(np.uint64(blocks.size)):
+        if blocks[block]:
+            for x in range(block * eight, block * eight + eight):
+                starts[runs] = x  # without a branch: changes cannot be predicted
+                runs += np.uint64(changes[x])
     starts[runs] = width
-    column = np.uint64(y) * three * (width + one)
-    for run in range(runs):
-        start, end = np.uint64(starts[run]), np.uint64(starts[run + one])
-        k = np.uint64(owner[row + start]) * six
-        for c in range(three):
-            left, right = column + three * start + c, column + three * end + c
-            flat[k + c] += np.float64(total[right] - total[left])
-        count = np.float64(np.int64(end - start))
-        middle = 0.5 * np.float64(np.int64(start + end - one))
-        flat[k + three] += count * middle
-        flat[k + three + one] += count * y
-        flat[k + six - one] += count
+    return runs
+
+
+@njit(cache=True, nogil=True)
+def _add_runs(totals, labels, y, starts, sums):  # type: ignore[no-untyped-def]
+    """Add the runs of row y to `sums` (N, 6): L, a, b, x, y, pixels.
+
+    All is read before anything is written, so that the four totals are one vector.
+    """
+    end = np.uint64(0)
+    for run in range(np.uint64(1), np.uint64(starts.size)):
+        start, end = end, np.uint64(starts[run])
+        k, pixels = np.uint64(labels[start]), np.int64(end - start)
+        light = sums[k, 0] + (totals[end, 0] - totals[start, 0])
+        a = sums[k, 1] + (totals[end, 1] - totals[start, 1])
+        b = sums[k, 2] + (totals[end, 2] - totals[start, 2])
+        column = sums[k, 3] + (totals[end, 3] - totals[start, 3])
+        row, count = sums[k, 4] + pixels * y, sums[k, 5] + pixels
+        sums[k, 0], sums[k, 1], sums[k, 2] = light, a, b
+        sums[k, 3], sums[k, 4], sums[k, 5] = column, row, count
