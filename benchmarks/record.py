@@ -1,4 +1,4 @@
-"""Write a benchmark's figures to benchmarks/results, saying what they were made with."""
+"""Write figures of a benchmark to benchmarks/results, and what they were made with."""
 
 import subprocess
 from pathlib import Path

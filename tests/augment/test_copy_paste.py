@@ -35,14 +35,15 @@ def test_curve_maps_low_to_zero_and_high_to_one():
     alpha = map_to_alpha(saliency, config)
     np.testing.assert_allclose(alpha, expected, atol=1e-6)
     assert alpha.dtype == np.float32
-    assert map_to_alpha(saliency, CopyPasteConfig()) is saliency
+    raw = CopyPasteConfig(alpha_low=0.0, alpha_high=1.0)
+    assert map_to_alpha(saliency, raw) is saliency
 
 
 def test_the_probability_rises_evenly_along_the_ramp():
     config = CopyPasteConfig(probability=0.5, ramp=0.4)
     rising = [paste_probability(config, progress) for progress in (0, 0.1, 0.2, 0.4, 1)]
     assert rising == pytest.approx([0, 0.125, 0.25, 0.5, 0.5])
-    at_once = CopyPasteConfig(probability=0.5)
+    at_once = CopyPasteConfig(probability=0.5, ramp=0.0)
     assert [paste_probability(at_once, progress) for progress in (0, 1)] == [0.5, 0.5]
 
 
@@ -108,8 +109,8 @@ def test_mix_blurs_every_second_time():
         ("ramp", 1.5, r"copy-paste ramp must be in \[0, 1\], got 1.5"),
         ("background", "snow", "background must be one of grey.*'snow'"),
         ("blending", "poisson", "none, gaussian, mix, got 'poisson'"),
-        ("alpha_low", 1.0, "must be in .* and rise, got 1.0 and 1.0"),
-        ("alpha_high", 1.1, "got 0.0 and 1.1"),
+        ("alpha_low", 1.0, "must be in .* and rise, got 1.0 and 0.4"),
+        ("alpha_high", 1.1, "got 0.1 and 1.1"),
     ],
 )
 def test_bad_values_are_refused(field, value, message):

@@ -26,15 +26,16 @@ class CopyPasteConfig:
 
     probability: float = 0.5  # Table 2b: flat from 0.2 to 0.5, harmful at 1.0
     background: str = "grey"  # Table 2c: grey 59.3, mined crops 59.2, texture 57.1
-    # Share of the training during which the probability rises evenly from 0. Pasting
-    # makes instances much harder to tell apart; a network that meets it at once can
-    # stay at chance for most of a short training (docs/RESULTS.md).
-    ramp: float = 0.0
+    # Share of the training during which the probability rises evenly from 0; 0 is the
+    # paper. Pasting makes instances much harder to tell apart, and a network that meets
+    # it at once stays near chance for most of a short training (docs/RESULTS.md).
+    ramp: float = 0.4
     blending: str = "mix"  # Table 2d: as good as none; edges then give nothing away
-    # alpha = clip((map - alpha_low) / (alpha_high - alpha_low), 0, 1). The paper's raw
-    # soft alpha is 0 and 1.
-    alpha_low: float = 0.0
-    alpha_high: float = 1.0
+    # alpha = clip((map - alpha_low) / (alpha_high - alpha_low), 0, 1). Classic maps are
+    # half transparent on the object (RBD's mean there is .64 on photographs); this
+    # curve brings them nearest to exact masks. 0 and 1 are the paper's raw soft alpha.
+    alpha_low: float = 0.1
+    alpha_high: float = 0.4
 
     def __post_init__(self) -> None:
         """Check every field.

@@ -13,8 +13,8 @@ def preview(
     out: Path,
     count: int = 8,
     seed: int = 0,
-    alpha_low: float = 0.0,
-    alpha_high: float = 1.0,
+    alpha_low: float = 0.1,
+    alpha_high: float = 0.4,
 ) -> None:
     """Draw a contact sheet: images, their maps, composites and training views.
 

@@ -49,10 +49,11 @@ def pretrain(
     temperature: float = 0.07,
     negatives: int = 4096,
     probability: float = 0.5,
+    ramp: float = 0.4,
     background: str = "grey",
     blending: str = "mix",
-    alpha_low: float = 0.0,
-    alpha_high: float = 1.0,
+    alpha_low: float = 0.1,
+    alpha_high: float = 0.4,
     seed: int = 0,
     workers: int = 4,
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto",
@@ -87,10 +88,11 @@ def pretrain(
         temperature: similarities are divided by it; smaller is sharper.
         negatives: other images that each is compared with; all where there are fewer.
         probability: of pasting, for every view of an image that has a map.
+        ramp: share of the training in which the probability rises from 0.
         background: what the foreground is pasted on: grey.
         blending: of the pasted edge: none, gaussian, or mix (each half the time).
         alpha_low: map values up to this become transparent.
-        alpha_high: map values from this on become opaque.
+        alpha_high: map values from this on become opaque; 0 and 1 keep the raw map.
         seed: of weights, order, crops and everything else that is random.
         workers: processes that make views; 0 makes them in the training process.
         precision: 32-true, bf16-mixed, or auto: bf16 where the hardware is fast at it.
@@ -103,6 +105,7 @@ def pretrain(
 
     copy_paste = CopyPasteConfig(
         probability=probability,
+        ramp=ramp,
         background=background,
         blending=blending,
         alpha_low=alpha_low,

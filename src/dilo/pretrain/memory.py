@@ -55,7 +55,8 @@ class MemoryBank(nn.Module):
         if count + 1 == total:
             drawn = torch.arange(total, device=index.device)
         else:
-            rng = np.random.default_rng((self.seed, step))
+            # The trailing 2 keeps the draws apart from the streams of views and orders.
+            rng = np.random.default_rng((self.seed, step, 0, 2))
             choice = rng.choice(total, count + 1, replace=False)
             drawn = torch.from_numpy(choice).to(index.device, non_blocking=True)
         excluded = drawn == index[:, None]  # (B, K + 1)

@@ -51,7 +51,8 @@ class Views(Dataset[View]):
             self.crop_size,
             self.config,
             rng,
-            progress=epoch / self.epochs,
+            # A single epoch has no time to raise the probability.
+            progress=epoch / self.epochs if self.epochs > 1 else 1.0,
         )
         return view, index
 

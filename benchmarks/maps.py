@@ -1,0 +1,114 @@
+"""Score the maps of every method against exact masks, on whole data sets.
+
+    python benchmarks/maps.py ecssd=DATA/ecssd200 duts=DATA/duts --limit 1000 \
+        --reference ecssd=REFERENCE/ecssd200
+
+Each data set is a folder with images/ and masks/. Of one with more than --limit images
+so many are drawn by a fixed seed. A reference is a folder METHOD/NAME.png of maps by the
+original programs; then their scores and the correlation with ours are given too.
+"""
+
+import argparse
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from record import record
+
+from dilo.folder import list_images
+from dilo.image import Image, Map, read_image
+from dilo.masks import MaskStore
+from dilo.progress import Progress
+from dilo.saliency import METHODS
+from dilo.saliency.score import score_maps
+
+
+def draw(folder: Path, limit: int) -> list[str]:
+    """List the images of a data set, or a fixed random part of them."""
+    names = list_images(folder / "images")
+    if len(names) <= limit:
+        return names
+    chosen = np.random.default_rng(0).choice(len(names), limit, replace=False)
+    return [names[index] for index in sorted(chosen)]
+
+
+def examine(folder: Path, names: list[str], method: str) -> dict[str, Any]:
+    """Compute and score the maps of one method; time is CPU time without reading."""
+    truth = MaskStore.open(folder / "masks")
+    maps: dict[str, Map] = {}
+    estimate = METHODS[method]
+    estimate(read_image(folder / "images" / names[0]))  # compile, or load what was
+    seconds = 0.0
+    with Progress(f"{folder.name} {method}", len(names), "images") as progress:
+        for name in names:
+            image: Image = read_image(folder / "images" / name)
+            start = time.process_time()
+            maps[name] = estimate(image)
+            seconds += time.process_time() - start
+            progress.advance()
+    return {
+        **asdict(score_maps(_pairs(maps, truth))),
+        "cpu_ms": 1000 * seconds / len(names),
+        "empty": sum(not saliency.any() for saliency in maps.values()),
+        "maps": maps,
+    }
+
+
+def compare(maps: Mapping[str, Map], folder: Path, reference: Path) -> dict[str, Any]:
+    """Score the original program's maps, and correlate ours with them."""
+    theirs = MaskStore.open(reference)
+    known = {name: theirs[name] for name in maps}
+    truth = MaskStore.open(folder / "masks")
+    correlation = [_correlation(maps[name], known[name]) for name in maps]
+    return {
+        **asdict(score_maps(_pairs(known, truth))),
+        "correlation_median": float(np.median(correlation)),
+        "correlation_5th_percentile": float(np.percentile(correlation, 5)),
+    }
+
+
+def _pairs(
+    maps: Mapping[str, Map], truth: MaskStore
+) -> Iterator[tuple[str, Map, NDArray[np.bool_]]]:
+    for name, saliency in maps.items():
+        yield name, saliency, truth.mask(name)
+
+
+def _correlation(ours: Map, theirs: Map) -> float:
+    if ours.std() == 0 or theirs.std() == 0:
+        return float(np.array_equal(ours, theirs))
+    return float(np.corrcoef(ours.ravel(), theirs.ravel())[0, 1])
+
+
+def main() -> None:
+    """Read the command line, score, and write benchmarks/results/maps.json."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("sets", nargs="+", metavar="NAME=FOLDER")
+    parser.add_argument("--limit", type=int, default=1000)
+    parser.add_argument("--reference", nargs="*", default=[], metavar="NAME=FOLDER")
+    words = parser.parse_args()
+    references = dict(item.split("=", 1) for item in words.reference)
+    figures: dict[str, Any] = {}
+    for name, folder in (item.split("=", 1) for item in words.sets):
+        images = draw(Path(folder), words.limit)
+        for method in METHODS:
+            result = examine(Path(folder), images, method)
+            maps = result.pop("maps")
+            figures[f"{name} {method}"] = result
+            if name in references:
+                reference = Path(references[name]) / method
+                compared = compare(maps, Path(folder), reference)
+                figures[f"{name} {method}, original program"] = compared
+    for name, result in figures.items():
+        print(name, {key: round(value, 4) for key, value in result.items()})
+    print(record("maps", figures))
+
+
+if __name__ == "__main__":
+    main()
