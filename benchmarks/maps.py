@@ -4,8 +4,8 @@
         --reference ecssd=REFERENCE/ecssd200
 
 Each data set is a folder with images/ and masks/. Of one with more than --limit images
-so many are drawn by a fixed seed. A reference is a folder METHOD/NAME.png of maps by the
-original programs; then their scores and the correlation with ours are given too.
+so many are drawn by a fixed seed. A reference is a folder of the original programs'
+maps, METHOD/NAME.png; then their scores and the correlation with ours are given too.
 """
 
 import argparse
@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from record import record
 
 from dilo.folder import list_images
 from dilo.image import Image, Map, read_image
@@ -25,6 +24,7 @@ from dilo.masks import MaskStore
 from dilo.progress import Progress
 from dilo.saliency import METHODS
 from dilo.saliency.score import score_maps
+from record import record
 
 
 def draw(folder: Path, limit: int) -> list[str]:

@@ -10,7 +10,6 @@ writes benchmarks/results/photographs.json.
 """
 
 import argparse
-import statistics
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from dilo.experiments.recipes import instdisc_photographs
 from dilo.models.weights import load_backbone
 from dilo.pretrain import PretrainConfig, pretrain
 from dilo.runs import Run
-from record import record
+from record import markdown_row, record, spread
 
 # How a map becomes an alpha: the paper's raw soft alpha, and the curve that brings
 # RBD maps nearest to exact masks (soft IoU .665 against .537 on 302 photographs).
@@ -89,24 +88,13 @@ def table(words: argparse.Namespace) -> None:
         for name, value in result.items():
             scores[folder.name.rpartition("-seed")[0]][name].append(value)
         print(folder.name, {name: round(value, 2) for name, value in result.items()})
-    summary = {row: _spread(columns) for row, columns in scores.items()}
-    for row, columns in summary.items():
-        cells = " | ".join(
-            f"{cell['mean']:.1f} ± {cell['std']:.1f}" for cell in columns.values()
-        )
-        print(f"| {row} | {cells} |")
-    print(record("photographs", {"summary": summary, "runs": runs}))
-
-
-def _spread(columns: dict[str, list[float]]) -> dict[str, dict[str, float]]:
-    return {
-        name: {
-            "mean": statistics.mean(values),
-            "std": statistics.stdev(values) if len(values) > 1 else 0.0,
-            "seeds": len(values),
-        }
-        for name, values in columns.items()
+    summary = {
+        row: {name: spread(values) for name, values in columns.items()}
+        for row, columns in scores.items()
     }
+    for row, cells in summary.items():
+        print(markdown_row(row, cells))
+    print(record("photographs", {"summary": summary, "runs": runs}))
 
 
 def main() -> None:

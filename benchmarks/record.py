@@ -1,6 +1,8 @@
 """Write figures of a benchmark to benchmarks/results, and what they were made with."""
 
+import statistics
 import subprocess
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,3 +31,15 @@ def commit() -> str:
         check=False,
     )
     return described.stdout.strip() or "unknown"
+
+
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """Give mean and standard deviation over seeds."""
+    deviation = statistics.stdev(values) if len(values) > 1 else 0.0
+    return {"mean": statistics.mean(values), "std": deviation, "seeds": len(values)}
+
+
+def markdown_row(name: str, cells: Mapping[str, Mapping[str, float]]) -> str:
+    """Write a row of a table from what `spread` gave."""
+    texts = [f"{cell['mean']:.1f} ± {cell['std']:.1f}" for cell in cells.values()]
+    return " | ".join([f"| {name}", *texts]) + " |"

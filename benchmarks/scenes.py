@@ -7,11 +7,8 @@ Writes benchmarks/results/scenes.json.
 """
 
 import argparse
-import statistics
 from collections import defaultdict
 from pathlib import Path
-
-from record import record
 
 from dilo.config import replace
 from dilo.experiments.demo import DemoConfig, demo, demo_configs
@@ -19,6 +16,7 @@ from dilo.experiments.readout import SceneSets, read_out
 from dilo.experiments.runner import train_all
 from dilo.models.weights import load_backbone
 from dilo.pretrain import PretrainConfig
+from record import markdown_row, record, spread
 
 RAW = {"view.copy_paste.alpha_low": 0.0, "view.copy_paste.alpha_high": 1.0}
 AT_ONCE = {"view.copy_paste.ramp": 0.0}
@@ -62,18 +60,12 @@ def main() -> None:
             for name, value in scores.items():
                 columns[row][name].append(value)
     summary = {
-        row: {name: _spread(values) for name, values in scores.items()}
+        row: {name: spread(values) for name, values in scores.items()}
         for row, scores in columns.items()
     }
-    for row, scores in summary.items():
-        cells = " | ".join(f"{m:.1f} ± {s:.1f}" for m, s in scores.values())
-        print(f"| {row} | {cells} |")
+    for row, cells in summary.items():
+        print(markdown_row(row, cells))
     print(record("scenes", {"mean and standard deviation": summary, "seeds": seeds}))
-
-
-def _spread(values: list[float]) -> tuple[float, float]:
-    deviation = statistics.stdev(values) if len(values) > 1 else 0.0
-    return statistics.mean(values), deviation
 
 
 if __name__ == "__main__":
