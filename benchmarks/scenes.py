@@ -26,7 +26,6 @@ def ablations(rbd: PretrainConfig) -> dict[str, PretrainConfig]:
     """Give the variants of the training with RBD masks that the table compares."""
     return {
         "RBD, raw alpha": replace(rbd, **RAW),
-        "RBD, no ramp": replace(rbd, **AT_ONCE),
         "RBD, raw alpha, no ramp (paper)": replace(rbd, **RAW, **AT_ONCE),
     }
 

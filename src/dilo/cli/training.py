@@ -63,7 +63,9 @@ def pretrain(
 
     With --masks the foreground is pasted on other backgrounds (copy-paste); without it
     this is the baseline. Can be stopped at any time: the same command goes on from the
-    last checkpoint. The defaults are the paper's recipe for ResNet-50 on ImageNet.
+    last checkpoint. The defaults are the paper's recipe for ResNet-50 on ImageNet,
+    but for how maps are pasted: there, --ramp 0 --alpha-low 0 --alpha-high 1 is the
+    paper.
 
     Examples:
         dilo pretrain photos --out runs/baseline
