@@ -21,7 +21,17 @@ LAYERS = {
     **dict.fromkeys(("training", "attribution", "augment", "models"), 2),
     **dict.fromkeys(("saliency", "masks", "data"), 1),
     **dict.fromkeys(
-        ("image", "folder", "files", "config", "progress", "runs", "errors"), 0
+        (
+            "image",
+            "folder",
+            "files",
+            "config",
+            "progress",
+            "runs",
+            "errors",
+            "lifetime",
+        ),
+        0,
     ),
     "__init__": 0,  # the package itself, for its version
 }

@@ -11,6 +11,7 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 from dilo.errors import RunError
+from dilo.lifetime import end_with_parent
 from dilo.pretrain import PretrainConfig
 from dilo.progress import Progress
 from dilo.runs import Run
@@ -65,6 +66,7 @@ def _start(config: PretrainConfig, out: Path, threads: int) -> SpawnProcess:
 
 def _train(config: PretrainConfig, out: Path, threads: int) -> None:
     """Run one training, in its own process."""
+    end_with_parent()
     log = os.open(out.with_suffix(".log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, sys.stdout.fileno())
     os.dup2(log, sys.stderr.fileno())

@@ -2,11 +2,9 @@
 
 import errno
 import multiprocessing
-import multiprocessing.connection
 import os
 import signal
 import sys
-import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -21,6 +19,7 @@ import numpy as np
 
 from dilo.errors import DiloError, ImageError, InputError
 from dilo.image import Image, Map, read_image, read_map
+from dilo.lifetime import end_with_parent
 from dilo.masks.store import MaskStore, has_foreground
 
 # Large enough that handing over costs little beside a method of some milliseconds,
@@ -188,14 +187,7 @@ def _start(job: Job) -> None:
     cv2.setNumThreads(0)
     if "numba" in sys.modules:  # else the method does not use it
         sys.modules["numba"].set_num_threads(1)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
-
-
-def _die_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        multiprocessing.connection.wait([parent.sentinel])
-        os._exit(1)
+    end_with_parent()
 
 
 def _run_chunk(names: Sequence[str]) -> list[Outcome]:

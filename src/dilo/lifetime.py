@@ -1,0 +1,22 @@
+"""End a worker process when the process that started it has ended, however it ended."""
+
+import multiprocessing
+import multiprocessing.connection
+import os
+import threading
+
+
+def end_with_parent() -> None:
+    """Watch the parent from a thread; call it first thing in a worker process.
+
+    A parent that was killed cannot stop its workers; left alone they would go on and
+    write beside those of the next call.
+    """
+    threading.Thread(target=_wait_and_exit, daemon=True).start()
+
+
+def _wait_and_exit() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
