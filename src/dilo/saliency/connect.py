@@ -23,7 +23,7 @@ def connect(labels: Labels, smallest: int) -> Labels:
 @njit(cache=True, nogil=True)
 def _connect(labels, smallest):  # type: ignore[no-untyped-def]
     height, width = labels.shape
-    starts, first_run = _runs(labels)
+    starts, first_run = image_runs(labels)
     parts = _parts(labels, starts, first_run)
     size = np.zeros(len(starts), np.int64)
     for y in range(height):
@@ -49,21 +49,41 @@ def _connect(labels, smallest):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _runs(labels):  # type: ignore[no-untyped-def]
+def image_runs(labels):  # type: ignore[no-untyped-def]
     """First column of every run of equal labels, and the first run of every row."""
     height, width = labels.shape
-    starts = np.empty(height * width, np.int32)
+    starts = np.empty(height * width + 9, np.int32)
     first_run = np.empty(height + 1, np.int64)
+    changes = np.zeros((width + 8) // 8 * 8, np.uint8)
     count = 0
     for y in range(height):
         first_run[y] = count
-        starts[count] = 0
-        count += 1
-        for x in range(1, width):
-            starts[count] = x
-            count += labels[y, x] != labels[y, x - 1]
+        count += row_runs(labels[y], changes, starts[count:])
     first_run[height] = count
     return starts[:count].copy(), first_run
+
+
+@njit(cache=True, nogil=True)
+def row_runs(labels, changes, starts):  # type: ignore[no-untyped-def]
+    """Write the first column of every run of a row, and its end; return their number.
+
+    `changes` has a whole number of eights above the width, 0 beyond the row: eight
+    columns without a change are skipped at once.
+    """
+    width = np.uint64(labels.size)
+    one, eight = np.uint64(1), np.uint64(8)
+    for x in range(one, width):
+        changes[x] = labels[x] != labels[x - one]
+    blocks = changes.view(np.uint64)
+    starts[0] = 0
+    runs = one
+    for block in range(np.uint64(blocks.size)):
+        if blocks[block]:
+            for x in range(block * eight, block * eight + eight):
+                starts[runs] = x  # without a branch: changes cannot be predicted
+                runs += np.uint64(changes[x])
+    starts[runs] = width
+    return np.int64(runs)
 
 
 @njit(cache=True, nogil=True)

@@ -18,7 +18,9 @@ from dilo.saliency.graph import (
     Floats,
     RegionGraph,
     distances,
+    linked_pairs,
     mean_nearest,
+    minimize,
     paint,
     region_graph,
     shortest_paths,
@@ -121,7 +123,7 @@ def border_band(side: int) -> int:
 
 def rbd_of_regions(image: Image, labels: Labels, band: int) -> Map:
     """Estimate saliency of given regions `labels`; else as `rbd`."""
-    graph = region_graph(image, labels, band)
+    graph = region_graph(image, labels, band, np.float32)
     saliency = rbd_steps(graph).saliency
     if saliency.max() < _NOTHING_FOUND:
         return np.zeros(labels.shape, np.float32)
@@ -130,23 +132,27 @@ def rbd_of_regions(image: Image, labels: Labels, band: int) -> Map:
 
 def rbd_steps(graph: RegionGraph) -> RbdSteps:
     """Run RBD on a region graph and return every step."""
-    color = mean_lab(graph.rgb)
+    kind = graph.rgb.dtype.type
+    color = mean_lab(graph.rgb.astype(np.float64)).astype(kind)
     contrast_of = distances(color)
     neighbors = graph.neighbors
     ring = two_ring(neighbors)
     clip, geodesic_sigma, smoothness_sigma = _scales(contrast_of, neighbors, ring)
     both = graph.border[:, None] & graph.border
-    lengths = np.where(neighbors | both, np.maximum(0, contrast_of - clip), np.inf)
-    near = _kernel(shortest_paths(lengths), geodesic_sigma)
-    connectivity = near[:, graph.border].sum(axis=1) / np.sqrt(near.sum(axis=1))
+    lengths = np.where(
+        neighbors | both, np.maximum(0, contrast_of - kind(clip)), kind(np.inf)
+    )
+    near = _kernel(shortest_paths(lengths, 3 * geodesic_sigma), geodesic_sigma)
+    connectivity = near @ graph.border.astype(kind) / np.sqrt(near.sum(axis=1))
     background = 1 - np.exp(connectivity**2 / -2)
     spatial = _kernel(distances(graph.position), _SPATIAL_SIGMA)
     contrast = _stretch((contrast_of * spatial) @ background)
     contrast[contrast < otsu(contrast)] = 0
     smooth = _kernel(contrast_of, smoothness_sigma) * (ring | both)
-    touching = _SMOOTHNESS * graph.links
-    smooth += touching + touching.T  # twice where two regions touch both ways
-    weight = np.where(connectivity > 3, _SURE_BACKGROUND, background)
+    # Twice where two regions touch both ways.
+    touching = graph.links.view(np.uint8) + graph.links.T.copy().view(np.uint8)
+    smooth += touching * kind(_SMOOTHNESS)
+    weight = np.where(connectivity > 3, kind(_SURE_BACKGROUND), background)
     saliency = _optimum(smooth, _BACKGROUND_WEIGHT * weight, contrast)
     return RbdSteps(
         color,
@@ -181,8 +187,7 @@ def _scales(
     contrast: Floats, neighbors: Bools, ring: Bools
 ) -> tuple[float, float, float]:
     """Adapt clip, geodesic sigma and smoothness sigma to the image's colours."""
-    rows, columns = np.nonzero(neighbors)
-    edges = contrast[rows, columns][rows < columns]
+    edges = linked_pairs(contrast, neighbors)
     if edges.size == 0:
         return 0.0, 5.0, 0.0
     one_ring, clip = mean_nearest(contrast, neighbors), mean_nearest(contrast, ring)
@@ -195,8 +200,10 @@ def _scales(
 def _kernel(distance: Floats, sigma: float) -> Floats:
     """Gaussian weight of a distance, 0 beyond three sigma."""
     if sigma <= 0:
-        return (distance <= 0).astype(np.float64)
-    weight: Floats = np.exp(distance * distance * (-0.5 / sigma**2))
+        return (distance <= 0).astype(distance.dtype)
+    weight: Floats = distance * distance
+    weight *= -0.5 / sigma**2
+    np.exp(weight, out=weight)
     weight *= distance <= 3 * sigma
     return weight
 
@@ -211,4 +218,4 @@ def _optimum(smooth: Floats, background: Floats, foreground: Floats) -> Floats:
     system = -smooth
     np.fill_diagonal(system, 0)
     np.fill_diagonal(system, background + foreground - system.sum(axis=1))
-    return np.asarray(np.linalg.solve(system, foreground), np.float64)
+    return minimize(system, foreground)

@@ -11,7 +11,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from dilo.errors import InputError
-from dilo.saliency.connect import Labels, connect
+from dilo.saliency.connect import Labels, connect, row_runs
 
 _SMALLEST_SIDE = 3  # pixels
 # Rows that are finished together. One centre after the other claims pixels of the same
@@ -95,7 +95,7 @@ def _iterate(lab, centers, labels, side, weight, iterations):  # type: ignore[no
             nearest[:] = np.inf
             _assign((top, bottom, weight), lab, nearest, labels, centers, reach)
             for y in range(top, bottom):
-                runs = _run_starts(labels[y], changes, starts)
+                runs = row_runs(labels[y], changes, starts)
                 _add_runs(totals[y], labels[y], y, starts[: runs + 1], sums)
         for k in range(len(centers)):
             if sums[k, 5] > 0:
@@ -135,7 +135,7 @@ def _windows(centers, side, size, reach):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _assign(rows, lab, nearest, labels, centers, reach):  # type: ignore[no-untyped-def]
-    """Give the pixels of a strip to the nearest centre; out of reach they keep theirs."""
+    """Give a strip's pixels to the nearest centre; out of reach they keep theirs."""
     top, bottom, weight = rows
     kind = lab.dtype.type
     width, scale = np.uint64(lab.shape[2]), kind(weight)
@@ -156,35 +156,11 @@ def _assign(rows, lab, nearest, labels, centers, reach):  # type: ignore[no-unty
                 db = pixels[row_b + x] - b
                 dx = kind(np.int32(x)) - column
                 distance = dl * dl + da * da + db * db + (dx * dx + dy2) * scale
-                best, old = (
-                    closest[line + x],
-                    owner[start + x],
-                )  # a load in a branch is slow
+                best = closest[line + x]
                 closer = distance < best
                 closest[line + x] = distance if closer else best
-                owner[start + x] = name if closer else old
-
-
-@njit(cache=True, nogil=True)
-def _run_starts(labels, changes, starts):  # type: ignore[no-untyped-def]
-    """Write the first column of every run of a row, and the end; return their number.
-
-    `changes` are 0 beyond the row; eight columns without a change are skipped at once.
-    """
-    width = np.uint64(labels.size)
-    one, eight = np.uint64(1), np.uint64(8)
-    for x in range(one, width):
-        changes[x] = labels[x] != labels[x - one]
-    blocks = changes.view(np.uint64)
-    starts[0] = 0
-    runs = one
-    for block in range(np.uint64(blocks.size)):
-        if blocks[block]:
-            for x in range(block * eight, block * eight + eight):
-                starts[runs] = x  # without a branch: changes cannot be predicted
-                runs += np.uint64(changes[x])
-    starts[runs] = width
-    return runs
+                if closer:
+                    owner[start + x] = name
 
 
 @njit(cache=True, nogil=True)
