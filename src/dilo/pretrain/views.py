@@ -1,5 +1,6 @@
 """Batches of training views, made in this process or by workers."""
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,11 @@ from dilo.data.sampler import BatchSampler, Sample
 from dilo.errors import DiloError, RunError
 from dilo.image import Image
 from dilo.training.loop import Batch
+
+# A forked worker shares the images that are kept in memory; one that starts afresh, as
+# it would below a spawned process, gets a copy of them all. Other systems cannot fork
+# safely.
+START_METHOD = "fork" if sys.platform == "linux" else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +87,7 @@ class ViewLoader:
             num_workers=self.workers,
             collate_fn=list,
             worker_init_fn=_use_one_thread,
+            multiprocessing_context=START_METHOD if self.workers else None,
         )
         for items in loader:
             failed = [item for item in items if isinstance(item, Failure)]
