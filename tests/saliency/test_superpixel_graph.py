@@ -10,7 +10,9 @@ from dilo.saliency.connect import connect
 from dilo.saliency.graph import (
     _measure,
     distances,
+    linked_pairs,
     mean_nearest,
+    minimize,
     region_graph,
     shortest_paths,
     two_ring,
@@ -126,9 +128,28 @@ def test_graph_kernels_agree_with_slow_twins(count):
     assert mean_nearest(lengths, linked) == pytest.approx(
         reference.mean_nearest(lengths, linked)
     )
+    pairs = sorted(linked_pairs(lengths, linked))
+    assert pairs == sorted(lengths[np.tril(linked, -1)])
     lengths[~linked] = np.inf
     slow = reference.shortest_paths(lengths)
     np.testing.assert_allclose(shortest_paths(lengths), slow, atol=1e-12)
+    bounded, near = shortest_paths(lengths, 1.5), slow <= 1.5
+    np.testing.assert_allclose(bounded[near], slow[near], atol=1e-12)
+    assert (bounded[~near] > 1.5).all()
+
+
+@pytest.mark.parametrize("precision", [np.float32, np.float64])
+@pytest.mark.parametrize("count", [1, 2, 30, 200])
+def test_minimize_solves_the_system(count, precision):
+    links = RNG.random((count, count)).astype(precision)
+    matrix = -(links + links.T)
+    np.fill_diagonal(matrix, 0.1 - matrix.sum(axis=1))  # diagonal dominates
+    vector = RNG.random(count).astype(precision)
+    x = minimize(matrix, vector)
+    assert x.dtype == precision
+    rounding = 1e4 * np.finfo(precision).eps
+    np.testing.assert_allclose(x, np.linalg.solve(matrix, vector), rtol=rounding)
+    assert not minimize(matrix, np.zeros_like(vector)).any()
 
 
 def test_unusable_labels_are_refused():
