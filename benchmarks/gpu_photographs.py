@@ -130,8 +130,10 @@ def describe(
 
 def show(table: Table) -> None:
     """Print mean and deviation of every row."""
-    for row, cells in table.summary().items():
-        print(markdown_row(row, cells), *cells, flush=True)
+    for number, (row, cells) in enumerate(table.summary().items()):
+        if number == 0:
+            print(f"| row | {' | '.join(cells)} |")
+        print(markdown_row(row, cells), flush=True)
 
 
 @contextmanager
