@@ -154,7 +154,11 @@ def provenance() -> dict[str, str]:
         "date": datetime.date.today().isoformat(),
         "hardware": f"{processor()}, one thread",
         "commit": commit.stdout.strip(),
-        "command": " ".join(["python", "benchmarks/saliency.py", *sys.argv[1:]]),
+        # Folders by name: where they lie on this machine concerns nobody.
+        "command": " ".join(
+            ["python", "benchmarks/saliency.py"]
+            + [Path(a).name if Path(a).is_absolute() else a for a in sys.argv[1:]]
+        ),
     }
 
 
