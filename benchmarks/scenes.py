@@ -1,6 +1,6 @@
 """Repeat the demo over seeds, with ablations: the scenes table of docs/RESULTS.md.
 
-    python benchmarks/scenes.py OUT --seeds 0 1 2
+    python benchmarks/scenes.py OUT --seeds 0 1 2 --ablations
 
 Each seed has its own scenes and its own weights. Can be stopped and called again.
 Writes benchmarks/results/scenes.json.
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dilo.config import replace
 from dilo.experiments.demo import DemoConfig, demo, demo_configs
-from dilo.experiments.readout import SceneSets, read_out
+from dilo.experiments.readout import ReadOut, SceneSets, read_out
 from dilo.experiments.runner import train_all
 from dilo.models.weights import load_backbone
 from dilo.pretrain import PretrainConfig
@@ -30,16 +30,15 @@ def ablations(rbd: PretrainConfig) -> dict[str, PretrainConfig]:
     }
 
 
-def scores_of_seed(out: Path, seed: int) -> dict[str, dict[str, float]]:
-    """Run the demo and its ablations with one seed; percentages by row."""
-    config = DemoConfig(seed=seed)
-    results = dict(demo(out, config).results)
-    variants = ablations(demo_configs(out, config)["RBD masks"])
-    runs = train_all(variants, out / "ablations")
+def ablate(out: Path, seed: int) -> dict[str, ReadOut]:
+    """Train the variants on the scenes of a finished demo, and read them out."""
+    rbd = demo_configs(out, DemoConfig(seed=seed))["RBD masks"]
+    runs = train_all(ablations(rbd), out / "ablations")
     sets = SceneSets.read(out / "scenes")
-    for name, run in runs.items():
-        results[name] = read_out(load_backbone(run.folder), sets, name)
-    return {name: result.percentages() for name, result in results.items()}
+    return {
+        name: read_out(load_backbone(run.folder), sets, name)
+        for name, run in runs.items()
+    }
 
 
 def main() -> None:
@@ -49,9 +48,19 @@ def main() -> None:
     )
     parser.add_argument("out", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--ablations", action="store_true")
     words = parser.parse_args()
+    folders = {seed: words.out / f"seed{seed}" for seed in words.seeds}
+    results = {
+        seed: dict(demo(folder, DemoConfig(seed=seed)).results)
+        for seed, folder in folders.items()
+    }
+    if words.ablations:
+        for seed, folder in folders.items():
+            results[seed] |= ablate(folder, seed)
     seeds = {
-        seed: scores_of_seed(words.out / f"seed{seed}", seed) for seed in words.seeds
+        seed: {name: result.percentages() for name, result in rows.items()}
+        for seed, rows in results.items()
     }
     columns: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for rows in seeds.values():

@@ -28,7 +28,7 @@ class DemoConfig:
 
     train: int = 2000  # scenes
     val: int = 1000
-    epochs: int = 75
+    epochs: int = 100
     seed: int = 0
     # In nature objects have their places: fish are in water, bees on meadows. Seven of
     # ten scenes are so here, and a model can take the place for the object.

@@ -27,16 +27,16 @@ def instdisc_photographs(images: str, masks: str | None = None) -> PretrainConfi
 
 
 def instdisc_scenes(images: str, masks: str | None = None) -> PretrainConfig:
-    """InstDisc on 2,000 synthetic scenes in two minutes on one CPU core.
+    """InstDisc on 2,000 synthetic scenes in some two minutes on one CPU core.
 
     Recipe of the demo and of the scenes table in docs/RESULTS.md. Steps matter, not
-    epochs: after 300 steps nothing is learned, after 2,400 the effect is plain.
+    epochs: after 300 steps nothing is learned, after 3,200 the effect is plain.
     """
     return PretrainConfig(
         images=images,
         masks=masks,
         arch="conv6",
-        epochs=75,
+        epochs=100,
         batch_size=64,
         crop_size=40,
         cache_size=48,
