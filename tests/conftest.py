@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+# Read when torch is loaded, which is after this: on tiny arrays more threads gain
+# nothing, and on a busy machine they wait for each other. Processes inherit it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 @pytest.fixture(scope="session")
 def data_folder() -> Path:

@@ -1,4 +1,4 @@
-"""The errors that a user can cause. Only the command line turns them into exit status."""
+"""The errors that a user can cause; the command line makes exit statuses of them."""
 
 
 class DiloError(Exception):

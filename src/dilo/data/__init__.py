@@ -1,0 +1,1 @@
+"""Images, labels and batches by number; the synthetic scenes. No torch."""
