@@ -10,20 +10,19 @@ writes benchmarks/results/photographs.json.
 """
 
 import argparse
-from collections import defaultdict
+import json
 from pathlib import Path
 from typing import Any
 
 from dilo.config import replace
 from dilo.data.labels import read_train_val
-from dilo.evaluate.features import extract_labelled
-from dilo.evaluate.knn import knn_score
-from dilo.evaluate.linear import linear_score
 from dilo.experiments.recipes import instdisc_photographs
+from dilo.files import write_json_atomic
 from dilo.models.weights import load_backbone
 from dilo.pretrain import PretrainConfig, pretrain
 from dilo.runs import Run
-from record import markdown_row, record, spread
+from readout import read_out
+from record import markdown_row, record, summarise
 
 # How a map becomes an alpha: the paper's raw soft alpha, and the curve that brings
 # RBD maps nearest to exact masks (soft IoU .665 against .537 on 302 photographs).
@@ -60,38 +59,24 @@ def train(words: argparse.Namespace) -> None:
 def table(words: argparse.Namespace) -> None:
     """Read out every finished run, and gather mean and deviation over seeds."""
     labelled = read_train_val(words.data / "labels.csv", words.data / "labels.csv")
-    runs: dict[str, dict[str, Any]] = {}
-    scores: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    # Kept beside the runs, so that a later call reads out the new ones only.
+    path = words.runs / "readouts.json"
+    runs: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
     for folder in sorted(words.runs.glob("*-seed*")):
         run = Run.open(folder)
-        if not run.backbone.exists():
-            print(f"{folder.name}: not finished, left out")
+        if folder.name in runs or not run.backbone.exists():
             continue
-        loaded = load_backbone(folder)
-        fitted, tested = (extract_labelled(loaded, part) for part in labelled)
-        knn, linear = knn_score(fitted, tested), linear_score(fitted, tested)
-        result = {
-            "knn": 100 * knn.top1,
-            "knn_per_class": 100 * knn.per_class,
-            "linear": 100 * linear.top1,
-            "linear_per_class": 100 * linear.per_class,
-        }
         last = run.metrics[-1]
         runs[folder.name] = {
-            **result,
-            "loss": last["loss"],
-            "chance": last["chance"],
-            "steps": last["step"],
-            "seconds": last["seconds"],
+            "scores": read_out(load_backbone(folder), labelled),
+            **{name: last[name] for name in ("loss", "chance", "step", "seconds")},
             "config": run.config,
         }
-        for name, value in result.items():
-            scores[folder.name.rpartition("-seed")[0]][name].append(value)
-        print(folder.name, {name: round(value, 2) for name, value in result.items()})
-    summary = {
-        row: {name: spread(values) for name, values in columns.items()}
-        for row, columns in scores.items()
-    }
+        write_json_atomic(path, runs)
+        print(folder.name, runs[folder.name]["scores"])
+    summary = summarise(
+        (name.rpartition("-seed")[0], entry["scores"]) for name, entry in runs.items()
+    )
     for row, cells in summary.items():
         print(markdown_row(row, cells))
     print(record("photographs", {"summary": summary, "runs": runs}))

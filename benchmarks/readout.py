@@ -1,7 +1,6 @@
 """Classification read-outs of pretrained backbones, and the table of many runs."""
 
 import json
-from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from dilo.evaluate.linear import linear_score
 from dilo.files import write_json_atomic
 from dilo.models.weights import LoadedBackbone
 from dilo.runs import cpu_name, environment
-from record import spread
+from record import summarise
 
 
 def read_out(
@@ -88,14 +87,10 @@ class Table:
 
         Runs are named ROW-seedN.
         """
-        rows: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-        for name, entry in self.runs.items():
-            for score, value in entry["scores"].items():
-                rows[name.rpartition("-seed")[0]][score].append(value)
-        return {
-            row: {score: spread(values) for score, values in scores.items()}
-            for row, scores in rows.items()
-        }
+        return summarise(
+            (name.rpartition("-seed")[0], entry["scores"])
+            for name, entry in self.runs.items()
+        )
 
 
 def device_name() -> str:

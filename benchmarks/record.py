@@ -2,7 +2,8 @@
 
 import statistics
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,20 @@ def spread(values: Sequence[float]) -> dict[str, float]:
     """Give mean and standard deviation over seeds."""
     deviation = statistics.stdev(values) if len(values) > 1 else 0.0
     return {"mean": statistics.mean(values), "std": deviation, "seeds": len(values)}
+
+
+def summarise(
+    scores: Iterable[tuple[str, Mapping[str, float]]],
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Give row -> score -> mean and deviation, from (row, scores) of every seed."""
+    values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for row, cells in scores:
+        for name, value in cells.items():
+            values[row][name].append(value)
+    return {
+        row: {name: spread(numbers) for name, numbers in cells.items()}
+        for row, cells in values.items()
+    }
 
 
 def markdown_row(name: str, cells: Mapping[str, Mapping[str, float]]) -> str:

@@ -7,7 +7,6 @@ Writes benchmarks/results/scenes.json.
 """
 
 import argparse
-from collections import defaultdict
 from pathlib import Path
 
 from dilo.config import replace
@@ -16,7 +15,7 @@ from dilo.experiments.readout import ReadOut, SceneSets, read_out
 from dilo.experiments.runner import train_all
 from dilo.models.weights import load_backbone
 from dilo.pretrain import PretrainConfig
-from record import markdown_row, record, spread
+from record import markdown_row, record, summarise
 
 RAW = {"view.copy_paste.alpha_low": 0.0, "view.copy_paste.alpha_high": 1.0}
 AT_ONCE = {"view.copy_paste.ramp": 0.0}
@@ -62,15 +61,7 @@ def main() -> None:
         seed: {name: result.percentages() for name, result in rows.items()}
         for seed, rows in results.items()
     }
-    columns: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for rows in seeds.values():
-        for row, scores in rows.items():
-            for name, value in scores.items():
-                columns[row][name].append(value)
-    summary = {
-        row: {name: spread(values) for name, values in scores.items()}
-        for row, scores in columns.items()
-    }
+    summary = summarise(item for rows in seeds.values() for item in rows.items())
     for row, cells in summary.items():
         print(markdown_row(row, cells))
     print(record("scenes", {"mean and standard deviation": summary, "seeds": seeds}))
