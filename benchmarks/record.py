@@ -56,5 +56,8 @@ def summarise(
 
 def markdown_row(name: str, cells: Mapping[str, Mapping[str, float]]) -> str:
     """Write a row of a table from what `spread` gave."""
-    texts = [f"{cell['mean']:.1f} ± {cell['std']:.1f}" for cell in cells.values()]
+    texts = []
+    for cell in cells.values():
+        deviation = f" ± {cell['std']:.1f}" if cell["seeds"] > 1 else ""
+        texts.append(f"{cell['mean']:.1f}{deviation}")
     return " | ".join([f"| {name}", *texts]) + " |"

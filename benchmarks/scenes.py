@@ -1,6 +1,6 @@
 """Repeat the demo over seeds, with ablations: the scenes table of docs/RESULTS.md.
 
-    python benchmarks/scenes.py OUT --seeds 0 1 2 --ablations
+    python benchmarks/scenes.py OUT --seeds 0 1 2 --ablate 0 1 2
 
 Each seed has its own scenes and its own weights. Can be stopped and called again.
 Writes benchmarks/results/scenes.json.
@@ -47,16 +47,15 @@ def main() -> None:
     )
     parser.add_argument("out", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--ablations", action="store_true")
+    parser.add_argument("--ablate", type=int, nargs="*", default=[], metavar="SEED")
     words = parser.parse_args()
     folders = {seed: words.out / f"seed{seed}" for seed in words.seeds}
     results = {
         seed: dict(demo(folder, DemoConfig(seed=seed)).results)
         for seed, folder in folders.items()
     }
-    if words.ablations:
-        for seed, folder in folders.items():
-            results[seed] |= ablate(folder, seed)
+    for seed in words.ablate:
+        results[seed] |= ablate(folders[seed], seed)
     seeds = {
         seed: {name: result.percentages() for name, result in rows.items()}
         for seed, rows in results.items()
