@@ -32,7 +32,7 @@ from dilo.models.weights import load_backbone
 from dilo.runs import Run
 
 EXAMPLES = 8  # scenes shown with map and composite
-SHOWN = 6  # scenes shown with neighbours and gradients
+SHOWN = 10  # scenes shown with neighbours and gradients
 COMPARED = ("baseline", "RBD masks")  # side by side; exact masks are only in the table
 
 
@@ -163,15 +163,16 @@ def _copy_paste(run: Run) -> CopyPasteConfig:
 
 
 def _curves(runs: Mapping[str, Run]) -> Curves:
-    metrics = {name: run.metrics for name, run in runs.items()}
+    # The first line is of a bank still at random, far off the scale of the others.
+    metrics = {name: run.metrics[1:] or run.metrics for name, run in runs.items()}
     chance = next(iter(metrics.values()))[-1]["chance"]
 
     def chart(title: str, field: str, level: tuple[str, float] | None) -> Chart:
         series = [
             Series(
                 name=name,
-                x=[line["epoch"] for line in lines[1:]],  # the first is off the scale
-                y=[line[field] for line in lines[1:]],
+                x=[line["epoch"] for line in lines],
+                y=[line[field] for line in lines],
             )
             for name, lines in metrics.items()
         ]
