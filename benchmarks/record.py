@@ -1,5 +1,6 @@
 """Write figures of a benchmark to benchmarks/results, and what they were made with."""
 
+import re
 import statistics
 import subprocess
 from collections import defaultdict
@@ -11,15 +12,24 @@ from dilo.files import write_json_atomic
 from dilo.runs import environment
 
 RESULTS = Path(__file__).parent / "results"
+ABSOLUTE = re.compile(r"(?<![\w.])/(?:[^/\s]+/)*(?=[^/\s]+)")
 
 
 def record(name: str, figures: Any, folder: Path = RESULTS) -> Path:
     """Write figures with date, hardware, libraries, commit and command."""
     path = folder / f"{name}.json"
-    write_json_atomic(
-        path, {"commit": commit(), "environment": environment(), "figures": figures}
-    )
+    content = {"commit": commit(), "environment": environment(), "figures": figures}
+    write_json_atomic(path, without_folders(content))
     return path
+
+
+def without_folders(value: Any) -> Any:
+    """Keep only the last name of every absolute path: /data/duts becomes duts."""
+    if isinstance(value, dict):
+        return {key: without_folders(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [without_folders(item) for item in value]
+    return ABSOLUTE.sub("", value) if isinstance(value, str) else value
 
 
 def commit() -> str:

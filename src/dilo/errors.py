@@ -19,7 +19,3 @@ class StoreError(DiloError):
 
 class RunError(DiloError):
     """A run folder is missing, damaged, or holds another run."""
-
-
-class MissingExtraError(DiloError):
-    """An optional dependency is needed; the message says what to install."""

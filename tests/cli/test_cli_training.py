@@ -5,7 +5,7 @@ import numpy as np
 import PIL.Image
 
 from dilo.augment import CopyPasteConfig
-from dilo.cli import main
+from dilo.cli import dispatch, main
 from dilo.cli.training import pretrain
 from dilo.pretrain import PretrainConfig
 
@@ -47,3 +47,13 @@ def test_a_wrong_field_is_named_with_the_choices(tmp_path, capsys):
     words = ["pretrain", str(tmp_path), "--out", str(tmp_path / "run")]
     assert main([*words, "--set", "view.copy_paste.probabilty=0.3"]) == 2
     assert "there are: probability," in capsys.readouterr().err
+
+
+def test_a_missing_package_is_named_with_what_to_install(monkeypatch, capsys):
+    def missing(words):
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+    monkeypatch.setattr(dispatch, "_dispatch", missing)
+    assert main(["pretrain", "photos", "--out", "run"]) == 2
+    assert "needs torch" in (said := capsys.readouterr().err)
+    assert "pip install 'dilo[train]'" in said

@@ -47,6 +47,9 @@ COMMANDS: dict[str, Command] = {
     ),
 }
 
+# Packages of the extra `train`; masks, score and preview do without them.
+EXTRA = ("jinja2", "lightning", "safetensors", "tensorboard", "torch", "torchvision")
+
 EXIT_ERROR = 2
 EXIT_INTERRUPTED = 130  # what shells give for a program ended by Ctrl-C
 
@@ -67,6 +70,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_ERROR
     except DiloError as error:
         _complain(f"error: {error}")
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] not in EXTRA:
+            raise
+        _complain(
+            f"error: this command needs {error.name}, which is not installed; "
+            "install dilo with its extra: pip install 'dilo[train]'"
+        )
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         _complain(f"error: {where}{error.strerror or error}")

@@ -12,7 +12,7 @@ from dilo.image import Image, Map
 from dilo.masks.manifest import stem
 from dilo.masks.store import MaskStore
 from dilo.masks.workers import Job, Outcomes, default_workers, run_parallel, run_serial
-from dilo.progress import Progress, format_seconds
+from dilo.progress import Progress, format_rate, format_seconds
 
 # The manifest of a million images takes a second to write: save it now and then, and
 # never so often that it costs more than a twentieth of the time.
@@ -39,7 +39,7 @@ class MaskReport:
         lines = [
             f"{self.computed + self.kept} of {self.images} images have a map: "
             f"{self.computed} made in {format_seconds(self.seconds)} "
-            f"({rate:.0f} images/s), {self.kept} were there"
+            f"({format_rate(rate)} images/s), {self.kept} were there"
         ]
         if self.empty:
             lines.append(
