@@ -71,7 +71,7 @@ def test_score_takes_plain_folders_and_says_what_was_not_compared(
         (["masks", ".", "../m", "--method", "magic"], "--method must be one of rbd"),
         (["masks", ".", "../m", "--workers", "0"], "workers must be at least 1, got 0"),
         (["score", "none", "."], "none: not a folder"),
-        (["frobnicate"], "no command 'frobnicate'; there are: masks, score"),
+        (["frobnicate"], "no command 'frobnicate'; there are: demo, masks, "),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(

@@ -10,9 +10,11 @@ from collections.abc import Iterator, Mapping
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
+from dilo.config import to_dict
 from dilo.errors import RunError
 from dilo.lifetime import end_with_parent
 from dilo.pretrain import PretrainConfig
+from dilo.pretrain.config import FREE_FIELDS
 from dilo.progress import Progress
 from dilo.runs import Run
 
@@ -41,7 +43,11 @@ def train_all(
     processes = processes or min(len(configs), cores + 1)
     folder.mkdir(parents=True, exist_ok=True)
     threads = max(1, cores // processes)
-    waiting = dict(configs)
+    waiting = {
+        name: config
+        for name, config in configs.items()
+        if not _is_finished(config, folder / name)
+    }
     running: dict[str, SpawnProcess] = {}
     with _watched(configs, folder) as show, _stopping(running):
         while waiting or running:
@@ -54,6 +60,12 @@ def train_all(
                 _check(running.pop(name), folder / f"{name}.log")
         show()
     return {name: Run.open(folder / name) for name in configs}
+
+
+def _is_finished(config: PretrainConfig, out: Path) -> bool:
+    """Look before starting a process, which takes seconds to find nothing to do."""
+    run = Run.check(out, to_dict(config), free=FREE_FIELDS)
+    return run.report is not None and run.backbone.exists()
 
 
 def _start(config: PretrainConfig, out: Path, threads: int) -> SpawnProcess:
