@@ -1,10 +1,13 @@
 """Colour, superpixels and their graph: the kernels agree with their slow twins."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
 import reference
 from dilo.errors import InputError
+from dilo.saliency import rbd
 from dilo.saliency.color import mean_lab, pixel_lab
 from dilo.saliency.connect import connect
 from dilo.saliency.graph import (
@@ -51,7 +54,8 @@ def test_iterations_agree_with_slow_twin(size, side):
     centers = _seeds(lab, side)
     slow_centers = centers.copy()
     labels, slow_labels = np.zeros((2, *size), np.int32)
-    _iterate(lab, centers, labels, side, 0.8, 3)
+    totals = np.empty((size[0], size[1] + 1, 4), np.int32)
+    _iterate((lab, totals), centers, labels, side, 0.8, 3)
     reference.slic_iterations(lab, slow_centers, slow_labels, side, 0.8, 3)
     np.testing.assert_array_equal(labels, slow_labels)
     np.testing.assert_allclose(centers, slow_centers, atol=1e-4)
@@ -164,3 +168,12 @@ def test_unusable_labels_are_refused():
         slic(np.zeros((4, 4, 3)), 3)
     with pytest.raises(InputError, match="at least 1 pixel, got 0"):
         slic(np.zeros((4, 3, 4)), 0)
+
+
+def test_kept_memory_is_each_threads_own_and_does_not_leak_into_results():
+    images = [noise((40, 56)), noise((24, 90)), np.zeros((40, 56, 3), np.uint8)]
+    alone = [rbd(image) for image in images]
+    with ThreadPoolExecutor(3) as pool:
+        together = list(pool.map(rbd, images * 4))
+    for index, saliency in enumerate(together):
+        np.testing.assert_array_equal(saliency, alone[index % 3])

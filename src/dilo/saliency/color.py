@@ -29,13 +29,21 @@ _MEAN_XYZ = np.linalg.inv(
 ) / np.array([[0.950456], [1.0], [1.088754]])
 
 
-def pixel_lab(image: Image) -> NDArray[np.float32]:
+def pixel_lab(
+    image: Image, out: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
     """Convert every pixel to Lab, for the superpixels of RBD and GS.
+
+    Args:
+        image: uint8 (H, W, 3).
+        out: float32 (H, 3, W) to write to; None takes new memory.
 
     Returns:
         float32 (H, 3, W): row by row L, a, b, so that one row lies together.
     """
-    lab = np.empty((image.shape[0], 3, image.shape[1]), np.float32)
+    lab = out
+    if lab is None:
+        lab = np.empty((image.shape[0], 3, image.shape[1]), np.float32)
     table = (_LINEAR[:, None, None] * _XYZ.T).astype(np.float32)  # (256, RGB, XYZ)
     _pixel_lab(np.ascontiguousarray(image), table, lab)
     return lab

@@ -26,6 +26,7 @@ from dilo.saliency.graph import (
     shortest_paths,
     two_ring,
 )
+from dilo.saliency.scratch import scratch
 from dilo.saliency.slic import slic, superpixel_side
 
 _PIXELS_PER_SUPERPIXEL = 600  # of the released program
@@ -105,7 +106,8 @@ def _rbd(image: Image, superpixels: int | None) -> Map:
     height, width, _ = image.shape
     count = superpixels or default_superpixels(height, width)
     side = superpixel_side(height, width, count)
-    return rbd_of_regions(image, slic(pixel_lab(image), side), border_band(side))
+    lab = pixel_lab(image, out=scratch("lab", (height, 3, width), np.float32))
+    return rbd_of_regions(image, slic(lab, side), border_band(side))
 
 
 def default_superpixels(height: int, width: int) -> int:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from dilo.errors import InputError
 from dilo.saliency.connect import Labels, connect, row_runs
+from dilo.saliency.scratch import scratch
 
 _SMALLEST_SIDE = 3  # pixels
 # Rows that are finished together. One centre after the other claims pixels of the same
@@ -50,10 +51,13 @@ def slic(
     if side < 1:
         raise InputError(f"the side of a superpixel is at least 1 pixel, got {side}")
     lab = np.ascontiguousarray(lab)
-    labels = np.zeros((lab.shape[0], lab.shape[2]), np.int32)
+    height, _, width = lab.shape
+    labels = scratch("labels", (height, width), np.int32)
+    labels[:] = 0
+    totals = scratch("totals", (height, width + 1, 4), np.int32)
     centers = _seeds(lab, side)
     weight = (compactness / side) ** 2
-    _iterate(lab, centers, labels, side, weight, iterations)
+    _iterate((lab, totals), centers, labels, side, weight, iterations)
     return connect(labels, side * side // 4)
 
 
@@ -72,16 +76,17 @@ def _seeds(lab: NDArray[np.floating], side: int) -> NDArray[np.float64]:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _iterate(lab, centers, labels, side, weight, iterations):  # type: ignore[no-untyped-def]
+def _iterate(pixels, centers, labels, side, weight, iterations):  # type: ignore[no-untyped-def]
     """Run k-means in place on `centers` and `labels`.
 
     Running totals let a run of equal labels be summed from its two ends; the sums are
     whole numbers, so that their order does not matter.
     """
+    lab, totals = pixels
     height, _, width = lab.shape
     # |Lab| < 128, so that a whole row cannot overflow; a power of two keeps it exact.
     scale = 2.0 ** (24 - int(np.ceil(np.log2(width))))
-    totals = _running_totals(lab, lab.dtype.type(scale))
+    _running_totals(lab, lab.dtype.type(scale), totals)
     nearest = np.empty((_STRIP, width), lab.dtype)
     changes = np.zeros((width + 8) // 8 * 8, np.uint8)
     starts = np.empty(width + 9, np.int32)
@@ -105,10 +110,9 @@ def _iterate(lab, centers, labels, side, weight, iterations):  # type: ignore[no
 
 
 @njit(cache=True, nogil=True)
-def _running_totals(lab, scale):  # type: ignore[no-untyped-def]
+def _running_totals(lab, scale, totals):  # type: ignore[no-untyped-def]
     """Totals (H, W + 1, 4) of L, a, b in units of 1 / scale, and x, left of columns."""
     height, _, width = lab.shape
-    totals = np.empty((height, width + 1, 4), np.int32)
     for y in range(height):
         light = a = b = column = np.int32(0)
         for x in range(width):
@@ -120,7 +124,6 @@ def _running_totals(lab, scale):  # type: ignore[no-untyped-def]
             column += np.int32(x)
         totals[y, width, 0], totals[y, width, 1] = light, a
         totals[y, width, 2], totals[y, width, 3] = b, column
-    return totals
 
 
 @njit(cache=True, nogil=True)
