@@ -1,6 +1,6 @@
 """Time RBD against decoding and against scikit-image's SLIC, on one thread, in one run.
 
-    python benchmarks/saliency.py [--images DIR] [--count 12] [--out FILE.json]
+    python benchmarks/saliency.py [--images DIR] [--count 12] [--out DIR]
 
 The photographs that come with scikit-image are timed as JPEG of three sizes, and those
 of DIR as they are. Times are CPU times and the rivals take turns on every image: only
@@ -8,12 +8,8 @@ the ratios mean something on a shared machine.
 """
 
 import argparse
-import datetime
 import io
-import json
 import os
-import platform
-import subprocess
 import sys
 import time
 import warnings
@@ -33,6 +29,7 @@ from dilo.saliency.color import pixel_lab
 from dilo.saliency.graph import region_graph
 from dilo.saliency.rbd import border_band, default_superpixels, rbd_steps
 from dilo.saliency.slic import slic, superpixel_side
+from record import RESULTS, record
 
 ROUNDS = 3  # of each step in turn; the least time counts
 QUICK = 4  # runs of each of our steps in a round: short ones are easily disturbed
@@ -50,7 +47,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=Path, help="folder of JPEG files")
     parser.add_argument("--count", type=int, default=12, help="of DIR's images at most")
-    parser.add_argument("--out", type=Path, default=default_output())
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the JSON")
     arguments = parser.parse_args()
     if not ONE_THREAD.items() <= os.environ.items():  # numpy reads them when imported
         environment = os.environ | ONE_THREAD
@@ -61,10 +58,7 @@ def main() -> None:
         files = files[:: max(1, len(files) // arguments.count)][: arguments.count]
         sets["/".join(arguments.images.resolve().parts[-2:])] = files
     results = {name: time_set(name, files) for name, files in sets.items()}
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(
-        json.dumps(provenance() | {"sets": results}, indent=2) + "\n"
-    )
+    print(record("saliency", results, arguments.out))
 
 
 def time_set(name: str, files: list[bytes]) -> dict[str, Any]:
@@ -139,42 +133,6 @@ def shipped(size: tuple[int, int] | None) -> list[bytes]:
         picture.resize(size or picture.size).save(buffer, "JPEG", quality=90)
         contents.append(buffer.getvalue())
     return contents
-
-
-def provenance() -> dict[str, str]:
-    """When, on what and from which commit the figures come."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"],
-        cwd=Path(__file__).parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return {
-        "date": datetime.date.today().isoformat(),
-        "hardware": f"{processor()}, one thread",
-        "commit": commit.stdout.strip(),
-        # Folders by name: where they lie on this machine concerns nobody.
-        "command": " ".join(
-            ["python", "benchmarks/saliency.py"]
-            + [Path(a).name if Path(a).is_absolute() else a for a in sys.argv[1:]]
-        ),
-    }
-
-
-def processor() -> str:
-    """Name of the CPU."""
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
-
-
-def default_output() -> Path:
-    """benchmarks/results/saliency.json."""
-    return Path(__file__).parent / "results" / "saliency.json"
 
 
 if __name__ == "__main__":

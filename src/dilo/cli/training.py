@@ -26,9 +26,11 @@ def demo(out: Path = Path("dilo-demo"), seed: int = 0) -> None:
 
     result = run_demo(out, DemoConfig(seed=seed))
     scores = {name: model.percentages() for name, model in result.results.items()}
-    columns = list(next(iter(scores.values())))
-    rows = [(name, list(values.values())) for name, values in scores.items()]
-    show_columns("percent", columns, rows, digits=1)
+    rows = [
+        (score, [of_model[score] for of_model in scores.values()])
+        for score in next(iter(scores.values()))
+    ]
+    show_columns("percent", list(scores), rows, digits=1)
     say(f"report: {result.page.resolve()}")
 
 
@@ -114,8 +116,9 @@ def pretrain(
         alpha_high=alpha_high,
     )
     config = PretrainConfig(
-        images=str(images),
-        masks=None if masks is None else str(masks),
+        # Absolute, so that the run can be continued from any folder.
+        images=str(images.resolve()),
+        masks=None if masks is None else str(masks.resolve()),
         objective=objective,
         arch=arch,
         small_stem=small_stem,

@@ -58,6 +58,7 @@ def demo(out: Path, config: DemoConfig | None = None) -> Demo:
     """
     start = time.monotonic()
     config = config or DemoConfig()
+    out = out.resolve()  # so that it can be continued from any folder
     Run.create(out, asdict(config))
     make_scenes(out / "scenes", config)
     store = MaskStore.create(out / "masks", "rbd")
