@@ -20,12 +20,11 @@ Map = NDArray[np.float32]  # (H, W)
 
 Source = str | Path | bytes
 
-# 64-bit decoders expand a 1 kB file to gigabytes if asked; nothing that a camera
+# A file of a few kilobytes can ask to be expanded to gigabytes; nothing that a camera
 # makes today has more pixels than this.
 MAX_PIXELS = 250_000_000
 
-# Decoders of libraries fail in many ways on damaged input; these are all of them that
-# fuzzing Pillow's JPEG, PNG, WebP, BMP and TIFF readers gave.
+# Pillow's readers raise errors of many kinds on damaged files, not only OSError.
 _DECODE_ERRORS = (
     OSError,
     SyntaxError,
@@ -133,8 +132,6 @@ def describe(source: Source) -> str:
 
 def _open_rgb(source: Source, max_pixels: int) -> PIL.Image.Image:
     image = _load(source, max_pixels)
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return _eight_bits(image).convert("RGB")
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or (
         "transparency" in image.info
     ):
@@ -143,14 +140,11 @@ def _open_rgb(source: Source, max_pixels: int) -> PIL.Image.Image:
 
 
 def _read_grey(source: Source, max_pixels: int) -> NDArray[np.uint8]:
-    image = _load(source, max_pixels)
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        image = _eight_bits(image)
-    return np.asarray(image.convert("L"))
+    return np.asarray(_load(source, max_pixels).convert("L"))
 
 
 def _load(source: Source, max_pixels: int) -> PIL.Image.Image:
-    """Decode, apply the orientation, and word every failure alike."""
+    """Decode to 8 bits, apply the orientation, and word every failure alike."""
     name = describe(source)
     if len(source) == 0 if isinstance(source, bytes) else _is_empty(Path(source)):
         raise ImageError(f"{name}: the file is empty")
@@ -165,7 +159,7 @@ def _load(source: Source, max_pixels: int) -> PIL.Image.Image:
                         f"than the limit of {max_pixels}"
                     )
                 image.load()
-                return PIL.ImageOps.exif_transpose(image)
+                return _eight_bits(PIL.ImageOps.exif_transpose(image))
     except PIL.UnidentifiedImageError as error:
         raise ImageError(f"{name}: not an image of a kind we can read") from error
     except _DECODE_ERRORS as error:
@@ -181,6 +175,8 @@ def _is_empty(path: Path) -> bool:
 
 def _eight_bits(image: PIL.Image.Image) -> PIL.Image.Image:
     """Scale 16-bit, 32-bit integer or float grey to 8 bits, keeping black and white."""
+    if image.mode not in ("I", "F") and not image.mode.startswith("I;16"):
+        return image
     values = np.nan_to_num(np.asarray(image, dtype=np.float64))
     if image.mode == "F":
         top = 1.0 if values.max(initial=0) <= 1 else 255.0

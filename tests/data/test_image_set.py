@@ -14,6 +14,7 @@ from dilo.data.image_set import (
     resize_map,
 )
 from dilo.errors import ImageError, InputError
+from dilo.image import check_map
 
 
 def write_images(folder: Path, count: int, size: tuple[int, int] = (20, 30)) -> list:
@@ -117,3 +118,8 @@ def test_a_small_image_is_never_enlarged():
     image = np.zeros((5, 9, 3), np.uint8)
     assert reduce_short_side(image, 10) is image
     assert reduce_short_side(image, None) is image
+
+
+@pytest.mark.parametrize("size", [(7, 9), (20, 31), (64, 48)])
+def test_a_resized_map_is_a_map(size):
+    check_map(resize_map(np.ones((37, 53), np.float32), *size))

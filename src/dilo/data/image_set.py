@@ -136,7 +136,8 @@ def resize_map(saliency: Map, height: int, width: int) -> Map:
         return saliency
     shrinks = saliency.shape[0] >= height and saliency.shape[1] >= width
     method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return cast(Map, cv2.resize(saliency, (width, height), interpolation=method))
+    resized = cv2.resize(saliency, (width, height), interpolation=method)
+    return cast(Map, resized.clip(0, 1))  # averaging can round to just above 1
 
 
 def check_aspect(name: str, image: Image, saliency: Map) -> None:

@@ -66,7 +66,7 @@ def heat(image: Image, saliency: Map) -> Image:
     """
     check_image(image)
     check_map(saliency)
-    saliency = resize_map(saliency, *image.shape[:2]).clip(0, 1)
+    saliency = resize_map(saliency, *image.shape[:2])
     bgr = cv2.applyColorMap(_levels(saliency), cv2.COLORMAP_INFERNO)
     colour = bgr[..., ::-1].astype(np.float32)
     dimmed = np.float32(IMAGE_DIM) * cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)

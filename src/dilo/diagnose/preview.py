@@ -132,7 +132,7 @@ def _subject(
     except (StoreError, ImageError) as error:
         return _Subject(image=reduced, note="unusable map", reason=str(error))
     # Rounding in the resampling may leave [0, 1] by a hair.
-    saliency = resize_map(saliency, *reduced.shape[:2]).clip(0, 1)
+    saliency = resize_map(saliency, *reduced.shape[:2])
     if masks.is_empty(name):
         return _Subject(image=reduced, saliency=saliency, note="no foreground")
     alpha = map_to_alpha(saliency, config.view.copy_paste)

@@ -140,11 +140,12 @@ def _examples(scenes: SceneSet, store: MaskStore, run: Run) -> Gallery:
     rows: dict[str, list[Picture]] = {
         label: [] for label in ("scene", "RBD map", "pasted", "exact mask")
     }
+    masks = MaskStore.open(scenes.masks)
     for index in chosen:
         name = scenes.images.names[index]
         image = read_image(scenes.images.root / name)
         saliency = store[name.rpartition("/")[2]]
-        exact = MaskStore.open(scenes.masks)[name.rpartition("/")[2]]
+        exact = masks[name.rpartition("/")[2]]
         background = BACKGROUNDS[config.background](rng, *image.shape[:2])
         pasted = composite(image, map_to_alpha(saliency, config), background)
         rows["scene"].append(Picture(image=image))
