@@ -7,9 +7,7 @@ alone.
 
 import math
 from dataclasses import dataclass, field
-from typing import TypeVar, cast
 
-import cv2
 import numpy as np
 
 from dilo.augment.copy_paste import (
@@ -22,9 +20,7 @@ from dilo.augment.copy_paste import (
 )
 from dilo.augment.jitter import apply_jitter, draw_jitter, to_grey
 from dilo.errors import InputError
-from dilo.image import Image, Map
-
-Pixels = TypeVar("Pixels", Image, Map)
+from dilo.image import Image, Map, Pixels, resize
 
 # Test images are reduced to 256 and cropped to 224: the same ratio at every size.
 TEST_RESIZE = 256 / 224
@@ -156,11 +152,9 @@ def centre_view(image: Image, crop_size: int) -> Image:
 
 
 def crop_resize(pixels: Pixels, box: Box, side: int) -> Pixels:
-    """Cut a box and scale it to a square: averaging areas down, bilinear up."""
+    """Cut a box and scale it to a square."""
     cut = pixels[box.top : box.top + box.height, box.left : box.left + box.width]
-    shrinks = box.height >= side and box.width >= side
-    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return cast(Pixels, cv2.resize(cut, (side, side), interpolation=method))
+    return resize(cut, side, side)
 
 
 def _paste(

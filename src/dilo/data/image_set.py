@@ -5,17 +5,15 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar, cast
+from typing import Protocol
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from dilo.errors import DiloError, ImageError, InputError
-from dilo.image import Image, Map, read_image
+from dilo.image import Image, Map, Pixels, grey_levels, read_image, resize
 from dilo.progress import Progress
 
-Pixels = TypeVar("Pixels", Image, Map)
 FindMap = Callable[[str], Map | None]
 
 
@@ -126,18 +124,15 @@ def reduce_short_side(pixels: Pixels, short_side: int | None) -> Pixels:
     if short_side is None or min(height, width) <= short_side:
         return pixels
     scale = short_side / min(height, width)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return cast(Pixels, cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
+    return resize(pixels, max(1, round(height * scale)), max(1, round(width * scale)))
 
 
 def resize_map(saliency: Map, height: int, width: int) -> Map:
-    """Bring a map to a size: averaging areas down, bilinear up, never nearest."""
+    """Bring a map to a size; it stays a Map."""
     if saliency.shape == (height, width):
         return saliency
-    shrinks = saliency.shape[0] >= height and saliency.shape[1] >= width
-    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    resized = cv2.resize(saliency, (width, height), interpolation=method)
-    return cast(Map, resized.clip(0, 1))  # averaging can round to just above 1
+    # Averaging can round to just above 1.
+    return resize(saliency, height, width).clip(0, 1)
 
 
 def check_aspect(name: str, image: Image, saliency: Map) -> None:
@@ -159,4 +154,4 @@ def check_aspect(name: str, image: Image, saliency: Map) -> None:
 def _to_bytes(saliency: Map | None) -> NDArray[np.uint8] | None:
     if saliency is None:
         return None
-    return np.rint(saliency * np.float32(255)).astype(np.uint8)
+    return grey_levels(saliency)

@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 
 from dilo.data.image_set import resize_map
 from dilo.errors import InputError
-from dilo.image import Image, Map, check_image, check_map, encode_image
+from dilo.image import (
+    Image,
+    Map,
+    check_image,
+    check_map,
+    encode_image,
+    grey_levels,
+    resize,
+)
 
 # Up to this side a picture is kept without loss: every pixel is seen.
 LOSSLESS_SIDE = 96
@@ -32,8 +40,7 @@ def fit(image: Image, side: int) -> Image:
     scale = side / max(height, width)
     if scale >= 1:
         return image
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return resize(image, max(1, round(height * scale)), max(1, round(width * scale)))
 
 
 def enlarge(image: Image, side: int) -> Image:
@@ -45,7 +52,7 @@ def enlarge(image: Image, side: int) -> Image:
 def grey(saliency: Map) -> Image:
     """Show a map as grey levels, white where it is 1: uint8 (H, W, 3)."""
     check_map(saliency)
-    return np.repeat(_levels(saliency)[..., np.newaxis], 3, axis=2)
+    return np.repeat(grey_levels(saliency)[..., np.newaxis], 3, axis=2)
 
 
 def heat(image: Image, saliency: Map) -> Image:
@@ -67,7 +74,7 @@ def heat(image: Image, saliency: Map) -> Image:
     check_image(image)
     check_map(saliency)
     saliency = resize_map(saliency, *image.shape[:2])
-    bgr = cv2.applyColorMap(_levels(saliency), cv2.COLORMAP_INFERNO)
+    bgr = cv2.applyColorMap(grey_levels(saliency), cv2.COLORMAP_INFERNO)
     colour = bgr[..., ::-1].astype(np.float32)
     dimmed = np.float32(IMAGE_DIM) * cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     below = dimmed[..., np.newaxis]
@@ -145,10 +152,6 @@ def display_size(image: Image) -> tuple[int, int]:
     if longest > DISPLAY_SIDE:
         scale = DISPLAY_SIDE / longest
     return max(1, round(width * scale)), max(1, round(height * scale))
-
-
-def _levels(saliency: Map) -> NDArray[np.uint8]:
-    return np.rint(saliency * np.float32(255)).astype(np.uint8)
 
 
 def _uri(kind: str, content: bytes) -> str:

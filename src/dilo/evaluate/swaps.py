@@ -7,12 +7,11 @@ or signal: the role of image backgrounds in object recognition", 2020).
 from collections.abc import Callable, Sequence
 from typing import Literal, get_args
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from dilo.errors import InputError
-from dilo.image import Image, check_image
+from dilo.image import Image, check_image, resize
 
 Mask = NDArray[np.bool_]  # (H, W), True on the object
 Variant = Literal["original", "mixed_same", "mixed_rand", "only_fg", "only_bg"]
@@ -158,13 +157,10 @@ def tile_background(image: Image, mask: Mask) -> Image:
 def cover(image: Image, height: int, width: int) -> Image:
     """Scale an image until it covers height x width, and cut off what is over."""
     scale = max(height / image.shape[0], width / image.shape[1])
-    size = (
-        max(width, round(image.shape[1] * scale)),
-        max(height, round(image.shape[0] * scale)),
-    )
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    scaled = np.asarray(cv2.resize(image, size, interpolation=method), np.uint8)
-    top, left = (size[1] - height) // 2, (size[0] - width) // 2
+    rows = max(height, round(image.shape[0] * scale))
+    columns = max(width, round(image.shape[1] * scale))
+    scaled = resize(image, rows, columns)
+    top, left = (rows - height) // 2, (columns - width) // 2
     return scaled[top : top + height, left : left + width]
 
 
