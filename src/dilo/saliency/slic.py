@@ -46,19 +46,51 @@ def slic(
     Raises:
         InputError: `lab` is not (H, 3, W) of floats, or `side` is below 1.
     """
-    if lab.ndim != 3 or lab.shape[1] != 3 or lab.dtype.kind != "f" or lab.size == 0:
-        raise InputError(f"lab is float (H, 3, W), got {lab.dtype} {lab.shape}")
+    check_lab(lab)
     if side < 1:
         raise InputError(f"the side of a superpixel is at least 1 pixel, got {side}")
+    weight = (compactness / side) ** 2
+    labels = cluster(lab, _seeds(lab, side), side, weight, iterations)
+    return connect(labels, side * side // 4)
+
+
+def cluster(
+    lab: NDArray[np.floating],
+    centers: NDArray[np.float64],
+    side: int,
+    weight: float,
+    iterations: int,
+) -> Labels:
+    """Give each pixel to the nearest of the centres within `side` pixels of it.
+
+    Args:
+        lab: float32 or float64 (H, 3, W).
+        centers: (N, 5) of L, a, b, x, y in raster order; moved in place.
+        side: reach of a centre, in pixels.
+        weight: squared Lab units that one squared pixel of distance weighs.
+        iterations: rounds of assigning pixels and moving the centres.
+
+    Returns:
+        int32 (H, W) indices of centres; not connected, and kept only until the next
+        call of this thread.
+
+    Raises:
+        InputError: `lab` is not (H, 3, W) of floats.
+    """
+    check_lab(lab)
     lab = np.ascontiguousarray(lab)
     height, _, width = lab.shape
     labels = scratch("labels", (height, width), np.int32)
     labels[:] = 0
     totals = scratch("totals", (height, width + 1, 4), np.int32)
-    centers = _seeds(lab, side)
-    weight = (compactness / side) ** 2
     _iterate((lab, totals), centers, labels, side, weight, iterations)
-    return connect(labels, side * side // 4)
+    return labels
+
+
+def check_lab(lab: NDArray[np.floating]) -> None:
+    """Raise InputError unless `lab` is (H, 3, W) of floats."""
+    if lab.ndim != 3 or lab.shape[1] != 3 or lab.dtype.kind != "f" or lab.size == 0:
+        raise InputError(f"lab is float (H, 3, W), got {lab.dtype} {lab.shape}")
 
 
 def _seeds(lab: NDArray[np.floating], side: int) -> NDArray[np.float64]:
