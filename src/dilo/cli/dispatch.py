@@ -26,7 +26,7 @@ COMMANDS: dict[str, Command] = {
         "dilo.cli.masks:masks", "estimate the foreground map of every image of a folder"
     ),
     "score": Command(
-        "dilo.cli.masks:score",
+        "dilo.cli.scoring:score",
         "compare maps with ground-truth masks: F, MAE, S-measure",
     ),
     "preview": Command(
