@@ -17,6 +17,7 @@ from dilo.image import (
     read_image,
     read_map,
     read_mask,
+    read_size,
 )
 
 
@@ -290,3 +291,21 @@ def test_what_is_no_map_is_refused(saliency):
 def test_an_input_error_is_a_value_error_too():
     assert issubclass(InputError, ValueError)
     assert issubclass(ImageError, DiloError)
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_the_size_is_that_of_the_upright_image(tmp_path, kind, orientation):
+    exif = PIL.Image.Exif()
+    exif[0x0112] = orientation
+    PIL.Image.new("RGB", (8, 5)).save(tmp_path / "a", kind, exif=exif)
+    for source in (tmp_path / "a", (tmp_path / "a").read_bytes()):
+        assert read_size(source) == read_image(source).shape[:2]
+
+
+def test_what_is_no_image_has_no_size(tmp_path):
+    (tmp_path / "text.jpg").write_text("no image")
+    with pytest.raises(ImageError, match=r"text\.jpg: not an image"):
+        read_size(tmp_path / "text.jpg")
+    with pytest.raises(ImageError, match=r"none\.jpg: cannot be decoded"):
+        read_size(tmp_path / "none.jpg")

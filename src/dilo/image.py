@@ -11,6 +11,7 @@ from typing import TypeVar, cast
 
 import cv2
 import numpy as np
+import PIL.ExifTags
 import PIL.Image
 import PIL.ImageOps
 from numpy.typing import NDArray
@@ -26,6 +27,8 @@ Pixels = TypeVar("Pixels", Image, Map)
 # A file of a few kilobytes can ask to be expanded to gigabytes; nothing that a camera
 # makes today has more pixels than this.
 MAX_PIXELS = 250_000_000
+
+_QUARTER_TURNS = {5, 6, 7, 8}  # values of the orientation in EXIF
 
 # Pillow's readers raise errors of many kinds on damaged files, not only OSError.
 _DECODE_ERRORS = (
@@ -57,6 +60,29 @@ def read_image(source: Source, max_pixels: int = MAX_PIXELS) -> Image:
         ImageError: the file is missing, empty, truncated, too large or no image.
     """
     return np.asarray(_open_rgb(source, max_pixels))
+
+
+def read_size(source: Source) -> tuple[int, int]:
+    """Read the height and width of the upright image, mostly from its head alone.
+
+    Raises:
+        ImageError: the file is missing, empty or no image.
+    """
+    name = describe(source)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            stream = io.BytesIO(source) if isinstance(source, bytes) else source
+            with PIL.Image.open(stream) as image:
+                turned = (
+                    image.getexif().get(PIL.ExifTags.Base.Orientation) in _QUARTER_TURNS
+                )
+                width, height = image.size
+    except PIL.UnidentifiedImageError as error:
+        raise ImageError(f"{name}: not an image of a kind we can read") from error
+    except _DECODE_ERRORS as error:
+        raise ImageError(f"{name}: cannot be decoded ({error})") from error
+    return (width, height) if turned else (height, width)
 
 
 def read_map(source: Source, max_pixels: int = MAX_PIXELS) -> Map:

@@ -10,11 +10,21 @@ import pytest
 
 import dilo.masks.workers
 from dilo.errors import InputError, StoreError
+from dilo.image import read_image
 from dilo.masks import MaskStore, compute_masks
 
 
-def brightness(image):
+def brightness(path):
+    return bright(read_image(path))
+
+
+def bright(image):
     return image.max(axis=2).astype(np.float32) / np.float32(255)
+
+
+def by_image(method):
+    """Estimate by a method that takes an Image."""
+    return lambda path: method(read_image(path))
 
 
 def write_image(path, value=255, shape=(4, 6)):
@@ -72,7 +82,7 @@ def test_run_again_computes_only_what_is_missing(images, store):
     seen = []
     store = MaskStore.create(store.folder, "brightness")
     report = compute_masks(
-        images, store, lambda image: seen.append(1) or brightness(image), 1
+        images, store, lambda path: seen.append(1) or brightness(path), 1
     )
     assert (report.computed, report.kept, len(seen)) == (2, 19, 2)
 
@@ -86,9 +96,9 @@ def test_bad_images_are_named_and_counted(images, store, workers):
     def method(image):
         if image.shape[0] == 3:
             raise ZeroDivisionError("no superpixel")
-        return brightness(image)
+        return bright(image)
 
-    report = compute_masks(images, store, method, workers)
+    report = compute_masks(images, store, by_image(method), workers)
     assert report.failures == {
         "empty.jpg": "the file is empty",
         "odd.png": "no superpixel",
@@ -99,7 +109,7 @@ def test_bad_images_are_named_and_counted(images, store, workers):
         assert text in report.summary()
     (images / "empty.jpg").unlink()
     write_image(images / "text.jpg")
-    report = compute_masks(images, store, method, workers)
+    report = compute_masks(images, store, by_image(method), workers)
     assert list(report.failures) == ["odd.png"]
     assert (report.computed, report.kept) == (1, 20)
 
@@ -114,7 +124,7 @@ def test_bad_images_are_named_and_counted(images, store, workers):
 )
 def test_a_method_that_gives_no_map_is_told(images, store, result, reason):
     with pytest.raises(StoreError, match=rf"none of 20 images gave a map.*{reason}"):
-        compute_masks(images, store, lambda image: result, 1)
+        compute_masks(images, store, lambda path: result, 1)
     assert len(MaskStore.open(store.folder).failures) == 20
 
 
@@ -152,9 +162,9 @@ def test_an_image_that_kills_its_worker_is_a_named_failure(images, store):
     def method(image):
         if image[0, 0, 0] == 50:
             os.kill(os.getpid(), signal.SIGKILL)
-        return brightness(image)
+        return bright(image)
 
-    report = compute_masks(images, store, method, 2)
+    report = compute_masks(images, store, by_image(method), 2)
     assert list(report.failures) == ["0/03.png"]
     assert "killed" in report.failures["0/03.png"]
     assert report.computed == 19
@@ -166,9 +176,9 @@ def test_a_worker_killed_from_outside_loses_nothing(images, store, tmp_path):
         if image[0, 0, 0] == 50 and not (tmp_path / "once").exists():
             (tmp_path / "once").touch()
             os.kill(os.getpid(), signal.SIGKILL)
-        return brightness(image)
+        return bright(image)
 
-    report = compute_masks(images, store, method, 2)
+    report = compute_masks(images, store, by_image(method), 2)
     assert (report.computed, report.failures) == (20, {})
 
 
@@ -179,10 +189,10 @@ def test_an_interrupt_keeps_what_is_done(images, store):
         seen.append(1)
         if len(seen) == 8:
             raise KeyboardInterrupt
-        return brightness(image)
+        return bright(image)
 
     with pytest.raises(KeyboardInterrupt):
-        compute_masks(images, store, method, 1)
+        compute_masks(images, store, by_image(method), 1)
     assert len(MaskStore.open(store.folder)) == 7
     assert compute_masks(images, store, brightness, 1).kept == 7
 
@@ -196,7 +206,7 @@ def test_maps_of_a_killed_job_are_taken_without_computing(images, store):
     seen = []
     again = MaskStore.create(store.folder, "brightness")
     report = compute_masks(
-        images, again, lambda image: seen.append(1) or brightness(image), 1
+        images, again, lambda path: seen.append(1) or brightness(path), 1
     )
     assert len(seen) == 1
     assert report.empty == 11
@@ -228,7 +238,7 @@ def test_an_error_of_the_method_that_is_a_bug_is_not_hidden(images, store):
 
     for workers in (1, 2):
         with pytest.raises(AttributeError, match="no_such_attribute"):
-            compute_masks(images, store, method, workers)
+            compute_masks(images, store, by_image(method), workers)
 
 
 def test_the_store_must_not_lie_among_the_images(images):
@@ -255,9 +265,9 @@ def test_workers_end_with_their_parent(images, store, tmp_path):
             if image.shape == (4, 6, 3):  # not the warm-up
                 (tmp_path / f"pid-{os.getpid()}").touch()
                 time.sleep(60)
-            return brightness(image)
+            return bright(image)
 
-        compute_masks(images, store, method, 2)
+        compute_masks(images, store, by_image(method), 2)
         os._exit(0)
     deadline = time.monotonic() + 20
     while len(list(tmp_path.glob("pid-*"))) < 2 and time.monotonic() < deadline:

@@ -1,5 +1,6 @@
 """The command masks."""
 
+from functools import partial
 from pathlib import Path
 
 from dilo.cli.output import say
@@ -30,11 +31,11 @@ def masks(
         workers: processes; one for each CPU core by default.
     """
     from dilo.masks import MaskStore, compute_masks
-    from dilo.saliency import METHODS
+    from dilo.saliency import METHODS, estimate
 
     if method not in METHODS:
         choices = ", ".join(METHODS)
         raise InputError(f"--method must be one of {choices}, got {method!r}")
     store = MaskStore.create(masks, method)
-    report = compute_masks(images, store, METHODS[method], workers)
+    report = compute_masks(images, store, partial(estimate, method=method), workers)
     say(report.summary())

@@ -17,7 +17,7 @@ from dilo.masks import MaskStore, compute_masks
 from dilo.models.weights import load_backbone
 from dilo.pretrain import PretrainConfig
 from dilo.runs import Run
-from dilo.saliency import METHODS
+from dilo.saliency import estimate
 
 SCENE_SIZE = 48  # pixels
 
@@ -62,7 +62,7 @@ def demo(out: Path, config: DemoConfig | None = None) -> Demo:
     Run.create(out, asdict(config))
     make_scenes(out / "scenes", config)
     store = MaskStore.create(out / "masks", "rbd")
-    compute_masks(out / "scenes" / "train" / "images", store, METHODS["rbd"])
+    compute_masks(out / "scenes" / "train" / "images", store, estimate)
     runs = train_all(demo_configs(out, config), out / "runs")
     sets = SceneSets.read(out / "scenes")
     results = {

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dilo.errors import InputError, StoreError
 from dilo.folder import list_images
-from dilo.image import Image, Map
+from dilo.image import Map
 from dilo.masks.manifest import stem
 from dilo.masks.store import MaskStore
 from dilo.masks.workers import Job, Outcomes, default_workers, run_parallel, run_serial
@@ -61,8 +61,9 @@ class MaskReport:
 def compute_masks(
     images: Path,
     store: MaskStore,
-    method: Callable[[Image], Map],
+    estimate: Callable[[Path], Map],
     workers: int | None = None,
+    confidence: Callable[[Map], float] | None = None,
 ) -> MaskReport:
     """Compute the map of every image below a folder that the store does not hold.
 
@@ -72,9 +73,10 @@ def compute_masks(
     Args:
         images: folder of images, at any depth.
         store: where the maps go; see `MaskStore.create`.
-        method: Image -> Map of the same height and width.
+        estimate: file of an image -> Map of the upright image's height and width.
         workers: processes, each on one thread; the usable CPU cores by default. With
             1 everything runs in the calling process.
+        confidence: Map -> how much it can be trusted, in [0, 1].
 
     Raises:
         InputError: there are no images, the store lies among them, or `workers` < 1.
@@ -90,7 +92,7 @@ def compute_masks(
         store.forget_failure(name)
     for name, owner in duplicates.items():
         store.record_failure(name, f"its map would overwrite that of {owner}")
-    job = Job(images, store, method)
+    job = Job(images, store, estimate)
     start = time.monotonic()
     try:
         store.save()  # first, so that a folder of an interrupted call is known again

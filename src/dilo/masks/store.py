@@ -137,6 +137,25 @@ class MaskStore:
                 f"{error}; delete it and run `dilo masks` again"
             ) from error
 
+    def stored(self, name: str) -> Map:
+        """Read the map of an image at the size in which it is stored.
+
+        Raises:
+            StoreError: the image has no map, or the file of the map is damaged.
+            InputError: `name` is no relative name.
+        """
+        return self[name]
+
+    def confidence(self, name: str) -> float:
+        """Tell how much a map can be trusted, in [0, 1]; NaN where nobody said.
+
+        Raises:
+            StoreError: the image has no map.
+            InputError: `name` is no relative name.
+        """
+        self._find(name)
+        return float("nan")
+
     def mask(self, name: str) -> NDArray[np.bool_]:
         """Read a ground-truth mask, (H, W): foreground is brighter than 128 of 255.
 

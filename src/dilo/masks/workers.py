@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -18,7 +19,7 @@ import cv2
 import numpy as np
 
 from dilo.errors import DiloError, ImageError, InputError
-from dilo.image import Image, Map, read_image, read_map
+from dilo.image import Map, encode_image, read_map, read_size
 from dilo.lifetime import end_with_parent
 from dilo.masks.store import MaskStore, has_foreground
 
@@ -51,7 +52,7 @@ class Job:
 
     images: Path
     store: MaskStore
-    method: Callable[[Image], Map]
+    estimate: Callable[[Path], Map]
 
     def __call__(self, name: str) -> Outcome:
         """Make sure that the file of a map is there; a map written before is taken.
@@ -82,12 +83,12 @@ class Job:
         return None
 
     def _estimate(self, name: str) -> Map:
-        image = read_image(self.images / name)
-        saliency = self.method(image)
-        if saliency.shape != image.shape[:2]:
+        saliency = self.estimate(self.images / name)
+        shape = read_size(self.images / name)
+        if saliency.shape != shape:
             raise InputError(
                 f"the method gave a map of shape {saliency.shape} for an image of "
-                f"shape {image.shape}"
+                f"shape {shape}"
             )
         return saliency
 
@@ -113,7 +114,7 @@ def run_parallel(job: Job, names: Sequence[str], workers: int) -> Outcomes:
     """
     if not names:
         return
-    _warm(job.method)
+    _warm(job.estimate)
     starts = range(0, len(names), CHUNK)
     chunks = (tuple(names[start : start + CHUNK]) for start in starts)
     suspects: list[str] = []
@@ -154,11 +155,14 @@ def _alone(job: Job, name: str) -> Outcome:
         return Outcome(name, failure="its process was killed; is the memory too small?")
 
 
-def _warm(method: Callable[[Image], Map]) -> None:
+def _warm(estimate: Callable[[Path], Map]) -> None:
     """Compile the kernels before forking, so that not every worker has to."""
     noise = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
-    with suppress(*_IMAGE_ERRORS):  # too small for the method: it warms up later
-        method(noise)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "noise.png"
+        path.write_bytes(encode_image(noise))
+        with suppress(*_IMAGE_ERRORS):  # too small for the method: it warms up later
+            estimate(path)
 
 
 class _Pool(ProcessPoolExecutor):
