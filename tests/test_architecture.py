@@ -29,6 +29,7 @@ LAYERS = {
             "progress",
             "runs",
             "errors",
+            "kernel_cache",
             "lifetime",
         ),
         0,

@@ -1,0 +1,192 @@
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+import dilo
+from dilo.kernel_cache import VARIABLE, is_private, settle_cache
+
+posix = pytest.mark.skipif(os.name != "posix", reason="owners and modes are of POSIX")
+as_root = pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root gives files away"
+)
+NOBODY = 65534
+STRANGER = 65533
+
+PROBE = """
+from numba import njit
+
+@njit(cache=True)
+def add(a, b):
+    return a + b
+"""
+
+
+@pytest.fixture
+def place():
+    """A folder that every user can reach, unlike `tmp_path`."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    yield folder
+    subprocess.run(["chmod", "-R", "u+w", folder], check=True)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def package(place):
+    """A read-only installation of the package, with one small kernel."""
+    copy = place / "site/dilo"
+    source = Path(dilo.__file__).parent
+    shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    (copy / "saliency/__init__.py").write_text("")
+    (copy / "saliency/probe.py").write_text(PROBE)
+    subprocess.run(["chmod", "-R", "a-w", copy.parent], check=True)
+    return copy
+
+
+def as_user(user):
+    """Start of a command that drops root's right to write everywhere.
+
+    The right to read stays, for the interpreter may lie in root's home.
+    """
+    if os.geteuid() != 0:
+        return []
+    if shutil.which("setpriv") is None:
+        pytest.skip("root can write everywhere, and there is no setpriv")
+    rights = ["--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search"]
+    ids = ["--reuid", str(user), "--regid", str(user), "--clear-groups"]
+    return ["setpriv", *ids, *rights]
+
+
+def run_kernel(package, cwd, user=NOBODY, **variables):
+    """Call the kernel as a user to whom the package is read-only.
+
+    Returns:
+        Its result, NUMBA_CACHE_DIR, and whether it came from the cache.
+    """
+    code = (
+        "import os, dilo; from dilo.saliency.probe import add; print(add(1, 2));"
+        f"print(os.environ.get('{VARIABLE}', ''));"
+        "print(bool(add.stats.cache_hits)); print(dilo.__file__)"
+    )
+    environment = {
+        key: value
+        for key, value in os.environ.items()
+        if key not in (VARIABLE, "HOME", "XDG_CACHE_HOME", "TMPDIR")
+    }
+    environment |= {"PYTHONPATH": str(package.parent), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        [*as_user(user), sys.executable, "-c", code],
+        env=environment | {key: str(value) for key, value in variables.items()},
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    result, cache, hit, file = done.stdout.splitlines()
+    assert Path(file).parent == package  # the copy, not the one under test
+    return int(result), cache, hit == "True"
+
+
+def owned(folder, user=NOBODY, mode=0o700):
+    """Make a folder of the user that `run_kernel` takes."""
+    folder.mkdir(parents=True)
+    if os.geteuid() == 0:
+        os.chown(folder, user, user)
+    folder.chmod(mode)
+    return folder
+
+
+def test_a_writable_package_keeps_the_choice_of_numba(monkeypatch, tmp_path):
+    monkeypatch.delenv(VARIABLE, raising=False)
+    (tmp_path / "saliency/__pycache__").mkdir(parents=True)
+    settle_cache(tmp_path)
+    assert VARIABLE not in os.environ
+
+
+def test_the_folder_of_the_user_is_kept(monkeypatch, tmp_path):
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "mine"))
+    settle_cache(tmp_path)
+    assert os.environ[VARIABLE] == str(tmp_path / "mine")
+
+
+@posix
+def test_a_private_folder_is_ours_all_the_way_up(tmp_path):
+    assert is_private(tmp_path)
+    assert not is_private(Path(tempfile.gettempdir()))  # everybody's
+    below = tmp_path / "open/below"
+    below.mkdir(parents=True)
+    assert is_private(below)
+    below.parent.chmod(0o777)
+    assert not is_private(below)  # anybody could put another in its place
+    below.parent.chmod(0o1777)
+    assert is_private(below)
+    below.chmod(0o777)
+    assert not is_private(below)
+
+
+@posix
+@as_root
+def test_a_folder_of_another_user_is_not_private(tmp_path):
+    theirs = owned(tmp_path / "theirs")
+    assert not is_private(theirs)
+    (theirs / "ours").mkdir()
+    assert not is_private(theirs / "ours")
+
+
+@posix
+def test_a_read_only_package_caches_below_the_home(package, place):
+    home = owned(place / "home")
+    expected = home / ".cache/dilo/kernels"
+    for hit in (False, True):
+        assert run_kernel(package, place, HOME=home) == (3, str(expected), hit)
+    assert expected.stat().st_mode & 0o777 == 0o700
+
+
+@posix
+def test_without_a_home_it_caches_among_temporary_files(package, place):
+    temporary = owned(place / "tmp", mode=0o1777)
+    cwd = owned(place / "cwd")
+    for home in ("/nonexistent", ""):
+        result, cache, _ = run_kernel(package, cwd, HOME=home, TMPDIR=temporary)
+        user = NOBODY if os.geteuid() == 0 else os.geteuid()
+        assert (result, cache) == (3, str(temporary / f"dilo-{user}"))
+    assert not list(cwd.iterdir())  # numba would make a folder "~"
+
+
+@posix
+def test_a_cache_that_others_can_write_is_passed_over(package, place):
+    home = owned(place / "home")
+    shared = owned(place / "shared", mode=0o777)
+    result, cache, _ = run_kernel(package, place, HOME=home, NUMBA_CACHE_DIR=shared)
+    assert (result, cache) == (3, str(home / ".cache/dilo/kernels"))
+    mine = owned(place / "mine")
+    result, cache, _ = run_kernel(package, place, HOME=home, NUMBA_CACHE_DIR=mine)
+    assert (result, cache) == (3, str(mine))
+    assert not list(shared.iterdir())
+
+
+@posix
+@as_root
+def test_a_cache_laid_out_by_another_user_is_not_read(package, place):
+    temporary = owned(place / "tmp", user=0, mode=0o1777)
+    trap = owned(temporary / f"dilo-{NOBODY}", user=STRANGER, mode=0o777)
+    cwd = owned(place / "cwd")
+    result, cache, hit = run_kernel(package, cwd, HOME="/nonexistent", TMPDIR=temporary)
+    assert (result, cache, hit) == (3, "", False)
+    assert not list(trap.iterdir())
+    assert not list(cwd.iterdir())
+
+
+@posix
+@as_root
+def test_two_users_share_a_package_and_no_cache(package, place):
+    for user in (NOBODY, STRANGER):
+        home = owned(place / f"home{user}", user)
+        result, cache, hit = run_kernel(package, place, user, HOME=home)
+        assert (result, hit) == (3, False)
+        assert Path(cache).is_relative_to(home)
