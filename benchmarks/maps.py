@@ -23,7 +23,7 @@ from dilo.image import Image, Map, read_image
 from dilo.masks import MaskStore
 from dilo.progress import Progress
 from dilo.saliency import METHODS
-from dilo.saliency.score import score_maps
+from dilo.saliency.scoring import score_maps
 from record import record
 
 

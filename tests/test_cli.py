@@ -53,17 +53,6 @@ def test_masks_then_score(images, tmp_path, capsys):
         assert name in out
 
 
-def test_score_takes_plain_folders_and_says_what_was_not_compared(
-    images, tmp_path, capsys
-):
-    PIL.Image.new("L", (5, 5)).save(tmp_path / "truth/alone.png")
-    run("masks", images, tmp_path / "masks", "--workers", 1)
-    assert run("score", tmp_path / "masks", tmp_path / "truth") == 0
-    assert "Not compared: 1 truths have no map." in capsys.readouterr().out
-    assert run("score", tmp_path / "truth", tmp_path / "truth") == 0
-    assert "2 maps against" in capsys.readouterr().out
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -86,14 +75,6 @@ def test_bad_input_is_one_line_and_status_2(
     assert message in captured.err
     assert captured.err.count("\n") == 1
     assert sorted(images.parent.rglob("*")) == before  # nothing half-written
-
-
-def test_sizes_that_differ_are_named(images, tmp_path, capsys):
-    run("masks", images, tmp_path / "masks", "--workers", 1)
-    PIL.Image.new("L", (5, 5)).save(tmp_path / "truth/sub/scene.png")
-    capsys.readouterr()
-    assert run("score", tmp_path / "masks", tmp_path / "truth") == 2
-    assert "sub/scene.png: the map is (80, 100)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

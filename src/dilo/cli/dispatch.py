@@ -27,7 +27,7 @@ COMMANDS: dict[str, Command] = {
     ),
     "score": Command(
         "dilo.cli.scoring:score",
-        "compare maps with ground-truth masks: F, MAE, S-measure",
+        "compare maps with ground-truth masks: F, E, S, MAE; --plot draws",
     ),
     "preview": Command(
         "dilo.cli.preview:preview", "draw a contact sheet of maps and composites"
@@ -47,8 +47,9 @@ COMMANDS: dict[str, Command] = {
     ),
 }
 
-# Packages of the extra `train`; masks, score and preview do without them.
-EXTRA = ("jinja2", "lightning", "safetensors", "tensorboard", "torch", "torchvision")
+# Packages beside the base install, each with the extra that brings it.
+_TRAIN = ("jinja2", "lightning", "safetensors", "tensorboard", "torch", "torchvision")
+EXTRAS = {**dict.fromkeys(_TRAIN, "train"), "matplotlib": "plot"}
 
 EXIT_ERROR = 2
 EXIT_INTERRUPTED = 130  # what shells give for a program ended by Ctrl-C
@@ -71,11 +72,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except DiloError as error:
         _complain(f"error: {error}")
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] not in EXTRA:
+        extra = EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
             raise
         _complain(
             f"error: this command needs {error.name}, which is not installed; "
-            "install dilo with its extra: pip install 'dilo[train]'"
+            f"install dilo with its extra: pip install 'dilo[{extra}]'"
         )
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""

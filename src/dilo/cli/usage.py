@@ -60,7 +60,9 @@ def _signature(function: Callable[..., None]) -> inspect.Signature:
         kind = parameter.annotation
         options = [item for item in typing.get_args(kind) if item is not type(None)]
         name = None
-        if parameter.kind is parameter.POSITIONAL_ONLY:
+        if typing.get_origin(kind) is Annotated:
+            pass  # the command names it itself
+        elif parameter.kind is parameter.POSITIONAL_ONLY:
             name = parameter.name
         elif parameter.default is None and options in ([int], [float], [str], [Path]):
             name = options[0].__name__

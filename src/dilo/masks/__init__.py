@@ -2,6 +2,13 @@
 
 from dilo.masks.compute import MaskReport, compute_masks
 from dilo.masks.store import MaskStore, has_foreground
-from dilo.masks.truth import TruthPairs
+from dilo.masks.truth import Comparison, compare_with_truth
 
-__all__ = ["MaskReport", "MaskStore", "TruthPairs", "compute_masks", "has_foreground"]
+__all__ = [
+    "Comparison",
+    "MaskReport",
+    "MaskStore",
+    "compare_with_truth",
+    "compute_masks",
+    "has_foreground",
+]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dilo.errors import InputError
-from dilo.saliency.metrics import (
+from dilo.saliency.scoring import (
     adaptive_f_measure,
     f_measure,
     mean_absolute_error,

@@ -8,7 +8,7 @@ import pytest
 
 from dilo.errors import InputError
 from dilo.image import read_map, read_mask
-from dilo.saliency.score import score_maps
+from dilo.saliency.scoring import score_maps
 
 
 def square(size):

@@ -1,0 +1,201 @@
+"""The scores of many maps: averages as papers print them, and how sure they are."""
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dilo.errors import InputError
+from dilo.image import Map
+from dilo.saliency.scoring.image_scores import ImageScores, score_image
+from dilo.saliency.scoring.overlap import f_measure
+from dilo.saliency.scoring.pairs import Mask
+
+RESAMPLES = 1000
+CONFIDENCE = 0.95
+
+_LEVELS = 256
+
+# Resampled in blocks of at most this many draws, that 100,000 images fit in memory.
+_DRAWS = 5_000_000
+
+
+class Metric(NamedTuple):
+    """A column of `METRICS`: a field of `Scores` and what a reader needs to know."""
+
+    name: str
+    title: str
+    meaning: str
+    larger_is_better: bool = True
+
+
+METRICS: tuple[Metric, ...] = (
+    Metric("max_f_of_average", "maxF", "precision, recall averaged first"),
+    Metric("max_f_of_curve", "maxF (curve)", "best value of the mean F curve"),
+    Metric("mean_f", "mean F", "mean of that curve"),
+    Metric("adaptive_f", "adaptive F", "at twice the mean of each map"),
+    Metric("weighted_f", "weighted F", "Margolin's, without a threshold"),
+    Metric("mae", "MAE", "mean absolute error; smaller is better", False),
+    Metric("s_measure", "S-measure", "structure"),
+    Metric("max_e", "max E", "alignment, best of the mean curve"),
+    Metric("mean_e", "mean E", "mean of that curve"),
+    Metric("adaptive_e", "adaptive E", "at twice the mean of each map"),
+)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Averages over images; all but `mae` are better when larger."""
+
+    count: int  # images scored
+    max_f_of_average: float  # best F of precision and recall averaged over images
+    max_f_of_curve: float  # best value of the F curve averaged over images
+    mean_f: float  # mean of that curve over the 256 thresholds
+    adaptive_f: float  # threshold: twice the map's mean
+    weighted_f: float
+    mae: float
+    s_measure: float
+    max_e: float  # best value of the E curve averaged over images
+    mean_e: float  # mean of that curve over the 256 thresholds
+    adaptive_e: float
+
+
+class Interval(NamedTuple):
+    """Where a score would probably lie had other images been drawn."""
+
+    low: float
+    high: float
+
+
+def score_maps(pairs: Iterable[tuple[str, Map, Mask]]) -> Scores:
+    """Score maps against their masks, one pair in memory at a time.
+
+    Args:
+        pairs: (name, map, mask) of each image.
+
+    Raises:
+        InputError: there are no pairs, or the two of a pair cannot be compared.
+    """
+    images: list[ImageScores] = []
+    for name, saliency, truth in pairs:
+        try:
+            images.append(score_image(saliency, truth))
+        except InputError as error:
+            raise InputError(f"{name}: {error}") from error
+    return summarise(images)
+
+
+def summarise(images: Sequence[ImageScores]) -> Scores:
+    """Average over images.
+
+    The two kinds of maxF are both in use and differ by 0.03 to 0.08: Borji et al.
+    (TIP 2015) and most tables before 2019 print `max_f_of_average`, the toolboxes of
+    later papers `max_f_of_curve`.
+
+    Raises:
+        InputError: there are no images.
+    """
+    means = _stack(images).mean(axis=0, dtype=np.float64)
+    values = _from_means(means[None])[0]
+    names = (metric.name for metric in METRICS)
+    return Scores(len(images), **dict(zip(names, values.tolist(), strict=True)))
+
+
+def resample(
+    images: Sequence[ImageScores], resamples: int = RESAMPLES, seed: int = 0
+) -> NDArray[np.float64]:
+    """Score data sets of the same size drawn from the images with replacement.
+
+    Row k draws the same places of any list of equally many images: two stores scored
+    on the same images can be compared row by row.
+
+    Returns:
+        (resamples, metrics) in the order of `METRICS`.
+
+    Raises:
+        InputError: there are no images.
+
+    Source: Efron, "Bootstrap methods: another look at the jackknife", Annals of
+        Statistics 1979.
+    """
+    values = _stack(images)
+    count = len(values)
+    rng = np.random.default_rng(seed)
+    rows = max(1, _DRAWS // count)
+    blocks: list[NDArray[np.float64]] = []
+    for start in range(0, resamples, rows):
+        size = min(rows, resamples - start)
+        draws = rng.integers(0, count, (size, count))
+        draws += np.arange(size)[:, None] * count
+        times = np.bincount(draws.ravel(), minlength=size * count)
+        weights = times.reshape(size, count).astype(np.float32) / np.float32(count)
+        blocks.append(_from_means((weights @ values).astype(np.float64)))
+    return np.concatenate(blocks)
+
+
+def intervals(resampled: NDArray[np.float64]) -> dict[str, Interval]:
+    """Give the percentile interval of each metric from what `resample` returned.
+
+    19 of 20 such intervals hold the score of the population the images come from.
+    """
+    tail = 50 * (1 - CONFIDENCE)
+    low, high = np.percentile(resampled, [tail, 100 - tail], axis=0)
+    bounds = zip(METRICS, low.tolist(), high.tolist(), strict=True)
+    return {metric.name: Interval(*limits) for metric, *limits in bounds}
+
+
+def told_apart(
+    resampled: NDArray[np.float64], other: NDArray[np.float64]
+) -> dict[str, bool]:
+    """Tell for each metric whether two stores really differ, or by these images only.
+
+    They differ if the percentile interval of the difference does not hold 0. Images
+    that are hard are so for both: the difference is surer than the intervals of the
+    two suggest.
+
+    Args:
+        resampled: what `resample` returned for one store.
+        other: the same for another store, of the same images in the same order.
+    """
+    limits = intervals(resampled - other)
+    return {name: low > 0 or high < 0 for name, (low, high) in limits.items()}
+
+
+def _stack(images: Sequence[ImageScores]) -> NDArray[np.float32]:
+    """Put every value of an image into one row, (N, 4 * 256 + 5).
+
+    Raises:
+        InputError: there are no images.
+    """
+    if not images:
+        raise InputError("there are no maps to score")
+    fields = [field.name for field in dataclasses.fields(ImageScores)]
+    rows = [
+        np.hstack([getattr(image, name) for name in fields]).astype(np.float32)
+        for image in images
+    ]
+    return np.stack(rows)
+
+
+def _from_means(means: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Turn means over images, (R, 4 * 256 + 5), into metrics, (R, metrics)."""
+    precision, recall, f_curve, e_curve, singles = np.split(
+        means, np.arange(1, 5) * _LEVELS, axis=1
+    )
+    adaptive_f, mae, structure, adaptive_e, weighted_f = singles.T
+    columns = {
+        "max_f_of_average": f_measure(precision, recall).max(axis=1),
+        "max_f_of_curve": f_curve.max(axis=1),
+        "mean_f": f_curve.mean(axis=1),
+        "adaptive_f": adaptive_f,
+        "weighted_f": weighted_f,
+        "mae": mae,
+        "s_measure": structure,
+        "max_e": e_curve.max(axis=1),
+        "mean_e": e_curve.mean(axis=1),
+        "adaptive_e": adaptive_e,
+    }
+    return np.stack([columns[metric.name] for metric in METRICS], axis=1)
