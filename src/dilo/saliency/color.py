@@ -28,6 +28,17 @@ _MEAN_XYZ = np.linalg.inv(
     ]
 ) / np.array([[0.950456], [1.0], [1.088754]])
 
+# MC's superpixels see the standard sRGB curve, and its matrix is divided by the white
+# point already.
+_MC_LINEAR = np.where(_GREY > 0.04045, ((_GREY + 0.055) / 1.055) ** 2.4, _GREY / 12.92)
+_MC_XYZ = np.array(
+    [
+        [0.4339563, 0.3762153, 0.1898430],
+        [0.2126729, 0.7151522, 0.0721750],
+        [0.0177578, 0.1094756, 0.8728363],
+    ]
+)
+
 
 def pixel_lab(
     image: Image, out: NDArray[np.float32] | None = None
@@ -36,7 +47,7 @@ def pixel_lab(
 
     Args:
         image: uint8 (H, W, 3).
-        out: float32 (H, 3, W) to write to; None takes new memory.
+        out: float32 (H, 3, W or more) to write to; None takes new memory.
 
     Returns:
         float32 (H, 3, W): row by row L, a, b, so that one row lies together.
@@ -60,13 +71,39 @@ def mean_lab(rgb: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=1)
 
 
+def mc_pixel_lab(
+    image: Image, out: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
+    """Convert every pixel to Lab, for the superpixels of MC; else as `pixel_lab`."""
+    lab = out
+    if lab is None:
+        lab = np.empty((image.shape[0], 3, image.shape[1]), np.float32)
+    table = (_MC_LINEAR[:, None, None] * _MC_XYZ.T).astype(np.float32)
+    _pixel_lab(np.ascontiguousarray(image), table, lab)
+    return lab
+
+
+def mc_mean_lab(rgb: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Convert mean colours, (N, 3) in 0..255, to MC's Lab of regions.
+
+    The released program takes the curve of 0..1 at 0..255. That makes it a pure power;
+    L then reaches 6,500, and only the proportions of distances mean something.
+    """
+    linear = ((rgb + 0.099) / 1.099) ** 2.222  # ITU-R BT.709
+    linear = np.where(linear < 0.018, rgb / 4.5138, linear)
+    t = linear @ _MC_XYZ.T
+    f = np.where(t > 0.008856, np.cbrt(t), 7.787069 * t + 0.137931)
+    x, y, z = f.T
+    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=1)
+
+
 @njit(cache=True, nogil=True)
 def _pixel_lab(image, table, lab):  # type: ignore[no-untyped-def]
     """Fill `lab` (H, 3, W) from `image` (H, W, 3) with XYZ parts from `table`."""
-    height, _, width = lab.shape
+    height, width, _ = image.shape
     xyz = np.empty(3 * width, np.float32)
     root = np.empty(3 * width, np.float32)
-    flat = lab.reshape(-1)
+    flat, pitch = lab.reshape(-1), np.uint64(lab.shape[2])
     span = np.uint64(width)  # unsigned: no wrap-around of negative indices to check
     for y in range(height):
         for x in range(width):
@@ -74,12 +111,12 @@ def _pixel_lab(image, table, lab):  # type: ignore[no-untyped-def]
             for c in range(3):
                 xyz[c * width + x] = table[r, 0, c] + table[g, 1, c] + table[b, 2, c]
         _lab_curve(xyz, root)
-        start = np.uint64(y) * np.uint64(3) * span
+        start = np.uint64(y) * np.uint64(3) * pitch
         for x in range(span):
             fy = root[span + x]
             flat[start + x] = np.float32(116) * fy - np.float32(16)
-            flat[start + span + x] = np.float32(500) * (root[x] - fy)
-            flat[start + span + span + x] = np.float32(200) * (
+            flat[start + pitch + x] = np.float32(500) * (root[x] - fy)
+            flat[start + pitch + pitch + x] = np.float32(200) * (
                 fy - root[span + span + x]
             )
 

@@ -1,66 +1,88 @@
 """Make regions of an image connected, and merge the small ones.
 
 Works on runs, stretches of equal labels within a row: there are ten times fewer of
-them than pixels.
+them than pixels. After the runs of a row comes an entry that only marks its end, so
+that run r always reaches from starts[r] to starts[r + 1].
 """
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from dilo.saliency.scratch import scratch
+
 Labels = NDArray[np.int32]  # (H, W), 0..n-1
 
 
-def connect(labels: Labels, smallest: int) -> Labels:
+def connect(labels: Labels, smallest: int, width: int | None = None) -> Labels:
     """Split labels into 4-connected parts and merge the small ones into a neighbour.
 
     Parts are numbered in raster order of their first pixel. A part of at most
     `smallest` pixels joins an earlier part that its first pixel touches.
+
+    Args:
+        labels: integers (H, W).
+        smallest: pixels of the largest part that is merged.
+        width: how many columns count, where rows are padded; None counts all.
     """
-    return _connect(np.ascontiguousarray(labels, np.int32), smallest)
+    labels = np.ascontiguousarray(labels, np.int32)
+    height, columns = labels.shape
+    starts = run_space(height, columns)
+    return _connect(labels, columns if width is None else width, smallest, starts)
+
+
+def run_space(height: int, width: int) -> NDArray[np.int32]:
+    """Room for the runs of any image of this size, kept until the next call."""
+    return scratch("runs", (height * (width + 1) + 8,), np.int32)
 
 
 @njit(cache=True, nogil=True)
-def _connect(labels, smallest):  # type: ignore[no-untyped-def]
-    height, width = labels.shape
-    starts, first_run = image_runs(labels)
-    parts = _parts(labels, starts, first_run)
-    size = np.zeros(len(starts), np.int64)
-    for y in range(height):
-        for run in range(first_run[y], first_run[y + 1]):
-            end = starts[run + 1] if run + 1 < first_run[y + 1] else width
-            size[parts[run]] += end - starts[run]
-    final = np.empty(len(starts), np.int32)  # of each part, at its first run
+def _connect(labels, width, smallest, starts):  # type: ignore[no-untyped-def]
+    height = len(labels)
+    rows = image_runs(labels, width, starts)
+    parts = _parts(labels, starts, rows)
+    size = np.zeros(rows[height], np.int32)
+    for run in range(rows[height]):  # a row's end counts for a part of its own
+        size[parts[run]] += starts[run + 1] - starts[run]
+    final = np.empty(rows[height], np.int32)  # of each part, at its first run
     adjacent = count = 0
     merged = np.empty((height, width), np.int32)
+    flat, span = merged.reshape(-1), np.uint64(width)
     for y in range(height):
-        for run in range(first_run[y], first_run[y + 1]):
-            end = starts[run + 1] if run + 1 < first_run[y + 1] else width
+        above, below = rows[max(y - 1, 0)], rows[y + 1]
+        for run in range(rows[y], rows[y + 1] - 1):
             if parts[run] == run:
-                earlier = _earlier_part(run, y, end, parts, starts, first_run)
+                while y > 0 and starts[above + 1] <= starts[run]:
+                    above += 1
+                while y + 1 < height and starts[below + 1] <= starts[run]:
+                    below += 1
+                near = (above if y > 0 else -1, below if y + 1 < height else -1)
+                earlier = _earlier_part(run, near, parts, starts)
                 adjacent = final[earlier] if earlier >= 0 else adjacent
                 small = size[run] <= smallest
                 final[run] = adjacent if small else count
                 count += not small
-            value = final[parts[run]]
-            for x in range(starts[run], end):
-                merged[y, x] = value
+            value, row = final[parts[run]], np.uint64(y) * span
+            for x in range(np.uint64(starts[run]), np.uint64(starts[run + 1])):
+                flat[row + x] = value
     return merged
 
 
 @njit(cache=True, nogil=True)
-def image_runs(labels):  # type: ignore[no-untyped-def]
-    """First column of every run of equal labels, and the first run of every row."""
-    height, width = labels.shape
-    starts = np.empty(height * width + 9, np.int32)
-    first_run = np.empty(height + 1, np.int64)
+def image_runs(labels, width, starts):  # type: ignore[no-untyped-def]
+    """Write the first column of every run to `starts`; return the rows' first entries.
+
+    The entries of row y are rows[y] to rows[y + 1] - 1, and the last of them is the
+    row's end, not a run.
+    """
+    height = len(labels)
+    rows = np.empty(height + 1, np.int64)
     changes = np.zeros((width + 8) // 8 * 8, np.uint8)
-    count = 0
+    rows[0] = 0
     for y in range(height):
-        first_run[y] = count
-        count += row_runs(labels[y], changes, starts[count:])
-    first_run[height] = count
-    return starts[:count].copy(), first_run
+        runs = row_runs(labels[y, :width], changes, starts[rows[y] :])
+        rows[y + 1] = rows[y] + runs + 1
+    return rows
 
 
 @njit(cache=True, nogil=True)
@@ -70,36 +92,44 @@ def row_runs(labels, changes, starts):  # type: ignore[no-untyped-def]
     `changes` has a whole number of eights above the width, 0 beyond the row: eight
     columns without a change are skipped at once.
     """
-    width = np.uint64(labels.size)
-    one, eight = np.uint64(1), np.uint64(8)
+    width, one = np.uint64(labels.size), np.uint64(1)
     for x in range(one, width):
         changes[x] = labels[x] != labels[x - one]
-    blocks = changes.view(np.uint64)
     starts[0] = 0
-    runs = one
-    for block in range(np.uint64(blocks.size)):
-        if blocks[block]:
-            for x in range(block * eight, block * eight + eight):
-                starts[runs] = x  # without a branch: changes cannot be predicted
-                runs += np.uint64(changes[x])
+    runs = places_of(changes, starts[1:]) + 1
     starts[runs] = width
-    return np.int64(runs)
+    return runs
 
 
 @njit(cache=True, nogil=True)
-def _parts(labels, starts, first_run):  # type: ignore[no-untyped-def]
+def places_of(changes, places):  # type: ignore[no-untyped-def]
+    """Write the indices of the ones among bytes 0 and 1; return their number.
+
+    There are a whole number of eights, and room for eight places too many.
+    """
+    blocks, eight = changes.view(np.uint64), np.uint64(8)
+    count = np.uint64(0)
+    for block in range(np.uint64(blocks.size)):
+        if blocks[block]:
+            for i in range(block * eight, block * eight + eight):
+                places[count] = i  # without a branch: changes cannot be predicted
+                count += np.uint64(changes[i])
+    return np.int64(count)
+
+
+@njit(cache=True, nogil=True)
+def _parts(labels, starts, rows):  # type: ignore[no-untyped-def]
     """Name each run's 4-connected part after the part's first run, in raster order."""
-    parent = np.arange(len(starts))
-    for y in range(1, len(first_run) - 1):
-        up, down = first_run[y - 1], first_run[y]
-        while up < first_run[y] and down < first_run[y + 1]:
+    parent = np.arange(rows[-1])
+    for y in range(1, len(rows) - 1):
+        up, down = rows[y - 1], rows[y]
+        while up + 1 < rows[y] and down + 1 < rows[y + 1]:
             x = max(starts[up], starts[down])
             if labels[y - 1, x] == labels[y, x]:
                 _join(parent, up, down)
-            up_end = starts[up + 1] if up + 1 < first_run[y] else labels.shape[1]
-            end = starts[down + 1] if down + 1 < first_run[y + 1] else labels.shape[1]
-            up += up_end <= end
-            down += end <= up_end
+            up_end, down_end = starts[up + 1], starts[down + 1]
+            up += up_end <= down_end
+            down += down_end <= up_end
     for run in range(len(parent)):
         parent[run] = parent[parent[run]]  # the parent is earlier, so it is final
     return parent
@@ -118,20 +148,18 @@ def _join(parent, a, b):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _earlier_part(run, y, end, parts, starts, first_run):  # type: ignore[no-untyped-def]
+def _earlier_part(run, near, parts, starts):  # type: ignore[no-untyped-def]
     """Part before this run's that touches its first pixel, or -1.
 
-    Of several the last in the order left, up, right, down counts.
+    `near` are the runs above and below that pixel, or -1. Of several parts the last in
+    the order left, up, right, down counts.
     """
-    x = starts[run]
-    found = parts[run - 1] if x > 0 else -1
-    if y > 0:
-        above = starts[first_run[y - 1] : first_run[y]]
-        found = parts[first_run[y - 1] + np.searchsorted(above, x, "right") - 1]
-    if end == x + 1 and run + 1 < first_run[y + 1] and parts[run + 1] < run:
-        found = parts[run + 1]
-    if y + 2 < len(first_run):
-        below = starts[first_run[y + 1] : first_run[y + 2]]
-        part = parts[first_run[y + 1] + np.searchsorted(below, x, "right") - 1]
-        found = part if part < run else found
+    above, below = near
+    found = parts[run - 1] if starts[run] > 0 else -1
+    if above >= 0:
+        found = parts[above]
+    if starts[run + 1] == starts[run] + 1 and parts[run + 1] < run:
+        found = parts[run + 1]  # a row's end is its own part, later than `run`
+    if below >= 0 and parts[below] < run:
+        found = parts[below]
     return found

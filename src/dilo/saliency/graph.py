@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from dilo.errors import InputError
 from dilo.image import Image
-from dilo.saliency.connect import Labels, image_runs
+from dilo.saliency.connect import Labels, image_runs, run_space
 
 Floats = NDArray[np.floating]  # float64 to follow the steps, float32 for speed
 Bools = NDArray[np.bool_]
@@ -60,7 +60,9 @@ def region_graph(
     count = int(labels.max()) + 1
     if labels.min() < 0:
         raise InputError(f"labels start at 0, got {labels.min()}")
-    sums, links, border = _measure(np.ascontiguousarray(image), labels, count, band)
+    sums, links, border = _measure(
+        np.ascontiguousarray(image), labels, (count, band), run_space(*labels.shape)
+    )
     pixels = sums[:, 5:]
     if not pixels.all():
         raise InputError(f"no pixel has label {int(np.argmin(pixels))} of {count}")
@@ -136,17 +138,17 @@ def minimize(matrix: Floats, vector: Floats) -> Floats:
 
 
 @njit(cache=True, nogil=True)
-def _measure(image, labels, count, band):  # type: ignore[no-untyped-def]
+def _measure(image, labels, sizes, starts):  # type: ignore[no-untyped-def]
     """Sums (N, 6) of R, G, B, row, column, pixels; links (N, N); border (N,)."""
+    count, band = sizes
     height, width = labels.shape
     sums = np.zeros((count, 6))
     links = np.zeros((count, count), np.bool_)
     border = np.zeros(count, np.bool_)
-    starts, first_run = image_runs(labels)
+    rows = image_runs(labels, width, starts)
     for y in range(height):
-        for run in range(first_run[y], first_run[y + 1]):
-            start = starts[run]
-            end = starts[run + 1] if run + 1 < first_run[y + 1] else width
+        for run in range(rows[y], rows[y + 1] - 1):
+            start, end = starts[run], starts[run + 1]
             k = labels[y, start]
             _add_colors(image, y, (start, end), sums[k])
             sums[k, 3] += (end - start) * y

@@ -27,7 +27,7 @@ from dilo.saliency.graph import (
     two_ring,
 )
 from dilo.saliency.scratch import scratch
-from dilo.saliency.slic import slic, superpixel_side
+from dilo.saliency.slic import padded_width, slic, superpixel_side
 
 _PIXELS_PER_SUPERPIXEL = 600  # of the released program
 _STANDARD_PIXELS = 80_000  # below, that leaves too few: on 300 images of DUTS at 256 x
@@ -106,8 +106,10 @@ def _rbd(image: Image, superpixels: int | None) -> Map:
     height, width, _ = image.shape
     count = superpixels or default_superpixels(height, width)
     side = superpixel_side(height, width, count)
-    lab = pixel_lab(image, out=scratch("lab", (height, 3, width), np.float32))
-    return rbd_of_regions(image, slic(lab, side), border_band(side))
+    room = scratch("lab", (height, 3, padded_width(width)), np.float32)
+    room[:, :, width:] = 0
+    labels = slic(pixel_lab(image, out=room), side, width=width)
+    return rbd_of_regions(image, labels, border_band(side))
 
 
 def default_superpixels(height: int, width: int) -> int:

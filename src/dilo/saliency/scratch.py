@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 _LARGEST = 64 * 2**20  # bytes of one array; larger ones are not kept
+_LINE = 64  # bytes that the cache moves at once, and the longest vector
 
 
 class _Kept(threading.local):
@@ -37,5 +38,12 @@ def scratch(name: str, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]
         return np.empty(shape, kind)
     kept = _kept.arrays.get(name)
     if kept is None or kept.size < size:
-        kept = _kept.arrays[name] = np.empty(size, np.uint8)
+        kept = _kept.arrays[name] = _aligned(size)
     return kept[:size].view(kind).reshape(shape)
+
+
+def _aligned(size: int) -> NDArray[np.uint8]:
+    """Bytes that start where a line of the cache does."""
+    memory = np.empty(size + _LINE, np.uint8)
+    start = -memory.ctypes.data % _LINE
+    return memory[start : start + size]

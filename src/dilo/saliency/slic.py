@@ -11,14 +11,16 @@ from numba import njit
 from numpy.typing import NDArray
 
 from dilo.errors import InputError
-from dilo.saliency.connect import Labels, connect, row_runs
+from dilo.saliency.connect import Labels, connect, places_of, row_runs
 from dilo.saliency.scratch import scratch
 
 _SMALLEST_SIDE = 3  # pixels
+_VECTOR = 16  # columns that are computed at once: rows are padded to whole vectors
 # Rows that are finished together. One centre after the other claims pixels of the same
 # rows; what one wrote must have left the store buffer when the next reads it, but
-# should still be in the fast cache when the runs are summed.
-_STRIP = 16
+# should still be in the fast cache when the changes are counted.
+_STRIP = 32
+_UNIT = 65536.0  # Lab is summed in whole numbers of 1 / _UNIT: their order is free
 
 
 def superpixel_side(height: int, width: int, count: int) -> int:
@@ -31,6 +33,7 @@ def slic(
     side: int,
     compactness: float = 20.0,
     iterations: int = 10,
+    width: int | None = None,
 ) -> Labels:
     """Divide an image into connected superpixels of about `side` x `side` pixels.
 
@@ -39,9 +42,11 @@ def slic(
         side: wanted side of a superpixel, in pixels.
         compactness: Lab units that one side of distance weighs (m in the paper).
         iterations: rounds of assigning pixels and moving the centres.
+        width: how many columns are pixels, where rows are padded (`padded_width`);
+            None takes all.
 
     Returns:
-        int32 (H, W) labels 0..n-1, each 4-connected.
+        int32 (H, width) labels 0..n-1, each 4-connected.
 
     Raises:
         InputError: `lab` is not (H, 3, W) of floats, or `side` is below 1.
@@ -49,9 +54,11 @@ def slic(
     check_lab(lab)
     if side < 1:
         raise InputError(f"the side of a superpixel is at least 1 pixel, got {side}")
+    width = lab.shape[2] if width is None else width
     weight = (compactness / side) ** 2
-    labels = cluster(lab, _seeds(lab, side), side, weight, iterations)
-    return connect(labels, side * side // 4)
+    centers = _seeds(lab[:, :, :width], side)
+    labels = _cluster(_padded(lab), width, centers, (side, weight, iterations))
+    return connect(labels, side * side // 4, width)
 
 
 def cluster(
@@ -78,13 +85,14 @@ def cluster(
         InputError: `lab` is not (H, 3, W) of floats.
     """
     check_lab(lab)
-    lab = np.ascontiguousarray(lab)
-    height, _, width = lab.shape
-    labels = scratch("labels", (height, width), np.int32)
-    labels[:] = 0
-    totals = scratch("totals", (height, width + 1, 4), np.int32)
-    _iterate((lab, totals), centers, labels, side, weight, iterations)
-    return labels
+    width = lab.shape[2]
+    labels = _cluster(_padded(lab), width, centers, (side, weight, iterations))
+    return labels[:, :width]
+
+
+def padded_width(width: int) -> int:
+    """Columns of a row that is padded to whole vectors."""
+    return -(-width // _VECTOR) * _VECTOR
 
 
 def check_lab(lab: NDArray[np.floating]) -> None:
@@ -107,55 +115,68 @@ def _seeds(lab: NDArray[np.floating], side: int) -> NDArray[np.float64]:
     ).astype(np.float64)
 
 
+def _padded(lab: NDArray[np.floating]) -> NDArray[np.floating]:
+    height, _, width = lab.shape
+    if width % _VECTOR == 0 and lab.flags.c_contiguous:
+        return lab
+    padded = scratch("padded lab", (height, 3, padded_width(width)), lab.dtype)
+    padded[:, :, :width], padded[:, :, width:] = lab, 0
+    return padded
+
+
+def _cluster(
+    lab: NDArray[np.floating],
+    width: int,
+    centers: NDArray[np.float64],
+    rule: tuple[int, float, int],
+) -> Labels:
+    """Cluster padded rows; `rule` is side, weight and iterations as in `cluster`."""
+    height, _, padded = lab.shape
+    labels = scratch("labels", (height, padded), np.int32)
+    previous = scratch("previous labels", (height, padded), np.int32)
+    nearest = scratch("nearest", (_STRIP, padded), lab.dtype)
+    _iterate(lab, width, (labels, previous, nearest), centers, rule)
+    return labels
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
-def _iterate(pixels, centers, labels, side, weight, iterations):  # type: ignore[no-untyped-def]
-    """Run k-means in place on `centers` and `labels`.
+def _iterate(lab, width, work, centers, rule):  # type: ignore[no-untyped-def]
+    """Run k-means in place on `centers` and the labels.
 
-    Running totals let a run of equal labels be summed from its two ends; the sums are
-    whole numbers, so that their order does not matter.
+    After the first round few pixels change hands (1 to 10 %), and only those are
+    taken from one centre's sums and added to the other's.
     """
-    lab, totals = pixels
-    height, _, width = lab.shape
-    # |Lab| < 128, so that a whole row cannot overflow; a power of two keeps it exact.
-    scale = 2.0 ** (24 - int(np.ceil(np.log2(width))))
-    _running_totals(lab, lab.dtype.type(scale), totals)
-    nearest = np.empty((_STRIP, width), lab.dtype)
-    changes = np.zeros((width + 8) // 8 * 8, np.uint8)
-    starts = np.empty(width + 9, np.int32)
+    labels, previous, nearest = work
+    side, weight, iterations = rule
+    height = len(labels)
+    labels[:] = 0
+    offsets = np.empty(2 * side + 2 * _VECTOR, lab.dtype)
     reach = np.empty((len(centers), 4), np.int64)
-    sums = np.empty((len(centers), 6), np.int64)
-    for _ in range(iterations):
+    sums = np.zeros((len(centers), 6), np.int64)
+    changes = np.zeros(max(nearest.size, width + 8), np.uint8)
+    places = np.empty(nearest.size + width + 9, np.int32)
+    for iteration in range(iterations):
         _windows(centers, side, (height, width), reach)
-        sums[:] = 0
         for top in range(0, height, _STRIP):
-            bottom = min(height, top + _STRIP)
+            rows = (top, min(height, top + _STRIP))
             nearest[:] = np.inf
-            _assign((top, bottom, weight), lab, nearest, labels, centers, reach)
-            for y in range(top, bottom):
-                runs = row_runs(labels[y], changes, starts)
-                _add_runs(totals[y], labels[y], y, starts[: runs + 1], sums)
-        for k in range(len(centers)):
-            if sums[k, 5] > 0:
-                for c in range(5):
-                    unit = scale if c < 3 else 1.0
-                    centers[k, c] = sums[k, c] / (sums[k, 5] * unit)
+            _assign(rows, lab, (nearest, labels, offsets), centers, (reach, weight))
+            if iteration == 0:
+                row = changes[: (width + 8) // 8 * 8]
+                _sum_runs(rows, (lab, width), labels, (row, places), sums)
+                previous[rows[0] : rows[1]] = labels[rows[0] : rows[1]]
+            else:
+                _sum_changes(rows, lab, (labels, previous), (changes, places), sums)
+        _move(centers, sums)
 
 
-@njit(cache=True, nogil=True)
-def _running_totals(lab, scale, totals):  # type: ignore[no-untyped-def]
-    """Totals (H, W + 1, 4) of L, a, b in units of 1 / scale, and x, left of columns."""
-    height, _, width = lab.shape
-    for y in range(height):
-        light = a = b = column = np.int32(0)
-        for x in range(width):
-            totals[y, x, 0], totals[y, x, 1] = light, a
-            totals[y, x, 2], totals[y, x, 3] = b, column
-            light += np.int32(lab[y, 0, x] * scale)
-            a += np.int32(lab[y, 1, x] * scale)
-            b += np.int32(lab[y, 2, x] * scale)
-            column += np.int32(x)
-        totals[y, width, 0], totals[y, width, 1] = light, a
-        totals[y, width, 2], totals[y, width, 3] = b, column
+@njit(cache=True, nogil=True, error_model="numpy")
+def _move(centers, sums):  # type: ignore[no-untyped-def]
+    """Put each centre that has pixels at their mean."""
+    for k in range(len(centers)):
+        if sums[k, 5] > 0:
+            for c in range(5):
+                centers[k, c] = sums[k, c] / (sums[k, 5] * (_UNIT if c < 3 else 1.0))
 
 
 @njit(cache=True, nogil=True)
@@ -168,50 +189,121 @@ def _windows(centers, side, size, reach):  # type: ignore[no-untyped-def]
         reach[k, 2], reach[k, 3] = int(max(0, x - side)), int(min(width, x + side))
 
 
-@njit(cache=True, nogil=True)
-def _assign(rows, lab, nearest, labels, centers, reach):  # type: ignore[no-untyped-def]
-    """Give a strip's pixels to the nearest centre; out of reach they keep theirs."""
-    top, bottom, weight = rows
+@njit(cache=True, nogil=True, fastmath={"contract", "nnan", "nsz"})
+def _assign(rows, lab, work, centers, reach):  # type: ignore[no-untyped-def]
+    """Give a strip's pixels to the nearest centre; out of reach they keep theirs.
+
+    Of the squared distance |p|^2 - 2 p c + |c|^2 the first term is the same for all
+    centres and left out. A window is widened to whole vectors, whose columns out of
+    reach are infinitely far. Minimum and bit mask instead of `if`: both are stored
+    unconditionally, as masked stores are slow.
+    """
+    top, bottom = rows
+    nearest, labels, offsets = work
+    windows, weight = reach
     kind = lab.dtype.type
-    width, scale = np.uint64(lab.shape[2]), kind(weight)
+    width = np.uint64(lab.shape[2])
     pixels, owner, closest = lab.reshape(-1), labels.reshape(-1), nearest.reshape(-1)
     for k in range(len(centers)):
-        light, a, b = kind(centers[k, 0]), kind(centers[k, 1]), kind(centers[k, 2])
-        column, name = kind(centers[k, 3]), np.int32(k)
-        left, right = np.uint64(reach[k, 2]), np.uint64(reach[k, 3])
-        for y in range(max(top, reach[k, 0]), min(bottom, reach[k, 1])):
-            dy = kind(y - centers[k, 4])
-            dy2 = dy * dy
-            start, line = np.uint64(y) * width, np.uint64(y - top) * width
-            row_l = start + start + start
+        first_row, last_row = max(top, windows[k, 0]), min(bottom, windows[k, 1])
+        if first_row >= last_row:
+            continue
+        light, a, b, name = centers[k, 0], centers[k, 1], centers[k, 2], np.int32(k)
+        norm = light * light + a * a + b * b
+        light2, a2, b2 = kind(-2 * light), kind(-2 * a), kind(-2 * b)
+        first, span = _offsets(windows[k], centers[k, 3], weight, offsets)
+        for y in range(first_row, last_row):
+            dy = y - centers[k, 4]
+            base = kind(norm + dy * dy * weight)
+            start = np.uint64(y) * width + first
+            line = np.uint64(y - top) * width + first
+            row_l = start + np.uint64(2) * np.uint64(y) * width
             row_a, row_b = row_l + width, row_l + width + width
-            for x in range(left, right):
-                dl = pixels[row_l + x] - light
-                da = pixels[row_a + x] - a
-                db = pixels[row_b + x] - b
-                dx = kind(np.int32(x)) - column
-                distance = dl * dl + da * da + db * db + (dx * dx + dy2) * scale
-                best = closest[line + x]
-                closer = distance < best
-                closest[line + x] = distance if closer else best
-                if closer:
-                    owner[start + x] = name
+            for i in range(span):
+                distance = pixels[row_l + i] * light2 + (
+                    pixels[row_a + i] * a2
+                    + (pixels[row_b + i] * b2 + (offsets[i] + base))
+                )
+                best, old = closest[line + i], owner[start + i]
+                closest[line + i] = min(distance, best)
+                closer = -np.int32(distance < best)
+                owner[start + i] = old ^ ((old ^ name) & closer)
 
 
 @njit(cache=True, nogil=True)
-def _add_runs(totals, labels, y, starts, sums):  # type: ignore[no-untyped-def]
-    """Add the runs of row y to `sums` (N, 6): L, a, b, x, y, pixels.
+def _offsets(window, center_x, weight, offsets):  # type: ignore[no-untyped-def]
+    """Fill `offsets` with weighted squared distances along a row; inf out of reach.
 
-    All is read before anything is written, so that the four totals are one vector.
+    Returns the first column, which starts a vector, and the number of columns.
     """
-    end = np.uint64(0)
-    for run in range(np.uint64(1), np.uint64(starts.size)):
-        start, end = end, np.uint64(starts[run])
-        k, pixels = np.uint64(labels[start]), np.int64(end - start)
-        light = sums[k, 0] + (totals[end, 0] - totals[start, 0])
-        a = sums[k, 1] + (totals[end, 1] - totals[start, 1])
-        b = sums[k, 2] + (totals[end, 2] - totals[start, 2])
-        column = sums[k, 3] + (totals[end, 3] - totals[start, 3])
-        row, count = sums[k, 4] + pixels * y, sums[k, 5] + pixels
-        sums[k, 0], sums[k, 1], sums[k, 2] = light, a, b
-        sums[k, 3], sums[k, 4], sums[k, 5] = column, row, count
+    kind = offsets.dtype.type
+    first = window[2] // _VECTOR * _VECTOR
+    span = np.uint64((window[3] + _VECTOR - 1) // _VECTOR * _VECTOR - first)
+    skipped, reached = np.uint64(window[2] - first), np.uint64(window[3] - window[2])
+    for i in range(span):
+        dx = kind(np.int32(i)) + kind(first - center_x)
+        inside = i - skipped < reached  # unsigned: what is left of it is huge
+        offsets[i] = dx * dx * kind(weight) if inside else np.inf
+    return np.uint64(first), span
+
+
+@njit(cache=True, nogil=True)
+def _sum_runs(rows, pixels, labels, work, sums):  # type: ignore[no-untyped-def]
+    """Add the runs of a strip to `sums` (N, 6): L, a, b, x, y, pixels."""
+    lab, width = pixels
+    changes, starts = work
+    flat, span = lab.reshape(-1), np.uint64(lab.shape[2])
+    unit = lab.dtype.type(_UNIT)
+    for y in range(rows[0], rows[1]):
+        runs = row_runs(labels[y, :width], changes, starts)
+        row_l = np.uint64(3 * y) * span
+        row_a, row_b = row_l + span, row_l + span + span
+        for run in range(runs):
+            start, end = starts[run], starts[run + 1]
+            light = a = b = np.int64(0)
+            for x in range(np.uint64(start), np.uint64(end)):
+                light += np.int64(np.int32(flat[row_l + x] * unit))
+                a += np.int64(np.int32(flat[row_a + x] * unit))
+                b += np.int64(np.int32(flat[row_b + x] * unit))
+            k, count = labels[y, start], np.int64(end - start)
+            sums[k, 0] += light
+            sums[k, 1] += a
+            sums[k, 2] += b
+            sums[k, 3] += count * (start + end - 1) // 2
+            sums[k, 4] += count * y
+            sums[k, 5] += count
+
+
+@njit(cache=True, nogil=True)
+def _sum_changes(rows, lab, names, work, sums):  # type: ignore[no-untyped-def]
+    """Move pixels whose label changed from the sums of the old to those of the new."""
+    labels, previous = names
+    changes, places = work
+    unit, one = lab.dtype.type(_UNIT), np.uint64(1)
+    pixels, now, before = lab.reshape(-1), labels.reshape(-1), previous.reshape(-1)
+    width = np.uint64(labels.shape[1])
+    strip = np.uint64(rows[0]) * width
+    size = np.uint64(rows[1] - rows[0]) * width
+    for i in range(size):
+        changes[i] = now[strip + i] != before[strip + i]
+    count = places_of(changes[:size], places)
+    y, end = np.uint64(rows[0]), width
+    for place in range(count):
+        i = np.uint64(places[place])
+        while i >= end:
+            end, y = end + width, y + one
+        at, row = strip + i, y * width
+        light = at + row + row
+        values = (
+            np.int64(np.int32(pixels[light] * unit)),
+            np.int64(np.int32(pixels[light + width] * unit)),
+            np.int64(np.int32(pixels[light + width + width] * unit)),
+            np.int64(width + i - end),
+            np.int64(y),
+            np.int64(1),
+        )
+        new, old = np.uint64(now[at]), np.uint64(before[at])
+        before[at] = now[at]
+        for c in range(6):
+            sums[new, c] += values[c]
+            sums[old, c] -= values[c]
