@@ -27,7 +27,9 @@ def masks(
     Args:
         images: folder of photographs, at any depth; JPEG, PNG, WebP, BMP or TIFF.
         masks: new folder for the maps, or the one of an interrupted run.
-        method: saliency method: rbd (robust background detection).
+        method: saliency method: rbd (robust background detection),
+            gs (geodesic saliency), mc (absorbing Markov chain) or
+            consensus (the mean of the three).
         workers: processes; one for each CPU core by default.
     """
     from dilo.masks import MaskStore, compute_masks

@@ -5,9 +5,17 @@ from pathlib import Path
 
 from dilo.errors import InputError
 from dilo.image import Image, Map, Source, read_image
+from dilo.saliency.consensus import consensus
+from dilo.saliency.gs import gs
+from dilo.saliency.mc import mc
 from dilo.saliency.rbd import rbd
 
-METHODS: dict[str, Callable[[Image], Map]] = {"rbd": rbd}
+METHODS: dict[str, Callable[[Image], Map]] = {
+    "rbd": rbd,
+    "gs": gs,
+    "mc": mc,
+    "consensus": consensus,
+}
 
 
 def estimate(source: Source | Image, method: str = "rbd") -> Map:
@@ -31,4 +39,4 @@ def estimate(source: Source | Image, method: str = "rbd") -> Map:
     return METHODS[method](source)
 
 
-__all__ = ["METHODS", "estimate", "rbd"]
+__all__ = ["METHODS", "consensus", "estimate", "gs", "mc", "rbd"]

@@ -1,0 +1,38 @@
+"""Consensus: the mean of RBD, GS and MC, in one pass over the image."""
+
+from dilo.image import Image, Map, check_image
+from dilo.saliency.graph import Floats, RegionGraph, paint
+from dilo.saliency.gs import gs_of_graph
+from dilo.saliency.mc import mc_of_graph
+from dilo.saliency.rbd import _NOTHING_FOUND, rbd_steps
+from dilo.saliency.regions import image_graph
+from dilo.saliency.stretch import stretch
+
+
+def consensus(image: Image) -> Map:
+    """Estimate saliency as the mean of what RBD, GS and MC find.
+
+    All three work on RBD's superpixels, which take most of the time; MC's map differs
+    a little from that on its own.
+
+    Args:
+        image: uint8 (H, W, 3), sRGB.
+
+    Returns:
+        float32 (H, W) in [0, 1]; all zeros where nothing stands out.
+
+    Raises:
+        InputError: `image` is no Image.
+    """
+    check_image(image)
+    graph = image_graph(image)
+    return paint(consensus_of_graph(graph), graph.labels)
+
+
+def consensus_of_graph(graph: RegionGraph) -> Floats:
+    """Saliency (N,) in [0, 1] of the regions of a graph."""
+    steps = rbd_steps(graph)
+    total = gs_of_graph(graph, steps.clip) + mc_of_graph(graph)
+    if steps.saliency.max() >= _NOTHING_FOUND:
+        total += stretch(steps.saliency)
+    return total / 3

@@ -1,0 +1,189 @@
+"""GS: geodesic saliency, on superpixels.
+
+Source: Wei et al., "Geodesic saliency using background priors", ECCV 2012, with the
+constants and the extra steps of the program that was released with RBD.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+
+from dilo.image import Image, Map, check_image
+from dilo.saliency.color import mean_lab
+from dilo.saliency.connect import Labels
+from dilo.saliency.frame import find_frame
+from dilo.saliency.graph import (
+    Bools,
+    Floats,
+    RegionGraph,
+    distances,
+    mean_nearest,
+    paint,
+    region_graph,
+    two_ring,
+)
+from dilo.saliency.regions import image_graph
+from dilo.saliency.stretch import stretch
+
+_SIMILAR_SHARE = 1 / 40  # of all regions: so many of the border must look alike
+_SEED_CONTRAST = 0.5  # of the strongest along the border; above, no background seed
+_TOP_SHARE = 0.02  # of the regions gets the full saliency
+# The most salient regions are at least so far from the background in Lab; stretching
+# less would show noise. Far are they 0.5 on noise of 9 grey levels, 3.8 on noise of 30
+# (256 x 192 pixels), 6 where an object differs by 16 grey levels from flat ground, and
+# 5.5 to 150 on 1580 photographs.
+_NOTHING_FOUND = 5.0
+
+
+@dataclass(frozen=True)
+class GsSteps:
+    """What GS computes on the way, for N regions.
+
+    Attributes:
+        clip: colour distance that costs nothing on a path.
+        border_contrast: (B,) how each region of the border differs from the others.
+        seeds: (N,) regions of the border that are taken for background.
+        reach: Lab distance that the most salient regions are from the seeds.
+        saliency: (N,) distance to the seeds in [0, 1], 1 from `reach` on.
+    """
+
+    clip: float
+    border_contrast: Floats
+    seeds: Bools
+    reach: float
+    saliency: Floats
+
+
+def gs(image: Image, remove_frame: bool = False) -> Map:
+    """Estimate saliency from the colour steps on the way to the image border.
+
+    Args:
+        image: uint8 (H, W, 3), sRGB.
+        remove_frame: find an artificial frame and give it zero saliency.
+
+    Returns:
+        float32 (H, W) in [0, 1]; all zeros where nothing stands out.
+
+    Raises:
+        InputError: `image` is no Image.
+
+    Source: Wei et al., ECCV 2012.
+    """
+    check_image(image)
+    if not remove_frame:
+        return _gs(image)
+    saliency = np.zeros(image.shape[:2], np.float32)
+    inside = find_frame(image)
+    saliency[inside] = _gs(np.ascontiguousarray(image[inside]))
+    return saliency
+
+
+def _gs(image: Image) -> Map:
+    graph = image_graph(image)
+    return paint(gs_of_graph(graph), graph.labels)
+
+
+def gs_of_regions(image: Image, labels: Labels, band: int) -> Map:
+    """Estimate saliency of given regions `labels`; else as `gs`."""
+    graph = region_graph(image, labels, band, np.float32)
+    return paint(gs_of_graph(graph), graph.labels)
+
+
+def gs_of_graph(graph: RegionGraph, clip: float | None = None) -> Floats:
+    """Saliency (N,) in [0, 1] of the regions of a graph; `clip` as for `gs_steps`."""
+    steps = gs_steps(graph, clip)
+    if steps.reach < _NOTHING_FOUND:
+        return np.zeros_like(steps.saliency)
+    return stretch(steps.saliency)
+
+
+def gs_steps(graph: RegionGraph, clip: float | None = None) -> GsSteps:
+    """Run GS on a region graph and return every step.
+
+    Args:
+        graph: the regions; links between all regions of the border are added.
+        clip: colour distance that costs nothing, if RBD has found it for this graph.
+    """
+    kind = graph.rgb.dtype.type
+    contrast = distances(mean_lab(graph.rgb.astype(np.float64)).astype(kind))
+    neighbors = graph.neighbors
+    if clip is None:
+        clip = mean_nearest(contrast, two_ring(neighbors)) if len(contrast) > 1 else 0.0
+    count = len(contrast)
+    border = np.flatnonzero(graph.border)
+    similar = max(1, int(count * _SIMILAR_SHARE + 0.5))
+    border_contrast = _border_contrast(contrast, graph.position, border, similar)
+    seeds = np.zeros(count, np.bool_)
+    seeds[border[_is_background(border_contrast)]] = True
+    distance = _distance_to(seeds, contrast, kind(clip), (neighbors, graph.border))
+    top = max(1, int(count * _TOP_SHARE + 0.5))
+    reach = float(np.partition(distance, -top)[-top])
+    saliency = np.minimum(distance / kind(reach), 1) if reach > 0 else 0 * distance
+    return GsSteps(clip, border_contrast, seeds, reach, saliency)
+
+
+def _is_background(border_contrast: Floats) -> Bools:
+    """Leave out the border regions that differ most, if they differ at all."""
+    low, high = border_contrast.min(), border_contrast.max()
+    if high - low <= 1:
+        return np.ones(len(border_contrast), np.bool_)
+    return (border_contrast - low) / (high - low) <= _SEED_CONTRAST
+
+
+@njit(cache=True, nogil=True)
+def _border_contrast(contrast, position, border, similar):  # type: ignore[no-untyped-def]
+    """Mean distance of each border region to the `similar` ones most like it.
+
+    Colours count less the farther apart two regions lie.
+    """
+    count = len(border)
+    similar = min(similar, count - 1)
+    found = np.zeros(count, contrast.dtype)
+    nearest = np.empty(similar + 1, contrast.dtype)
+    for a in range(count):
+        nearest[:] = np.inf
+        for b in range(count):
+            i, j = border[a], border[b]
+            dy = position[i, 0] - position[j, 0]
+            dx = position[i, 1] - position[j, 1]
+            value = contrast[i, j] / (1 + 3 * np.sqrt(dy * dy + dx * dx))
+            if a == b or value >= nearest[similar - 1]:
+                continue
+            place = similar - 1
+            while place > 0 and nearest[place - 1] > value:
+                nearest[place] = nearest[place - 1]
+                place -= 1
+            nearest[place] = value
+        for place in range(similar):
+            found[a] += nearest[place] / similar
+    return found
+
+
+@njit(cache=True, nogil=True, fastmath={"nnan", "nsz"})  # lets min() run in SIMD
+def _distance_to(seeds, contrast, clip, links):  # type: ignore[no-untyped-def]
+    """Length of the shortest path from each region to a seed (Dijkstra's algorithm).
+
+    `links` are (neighbors, border): all regions of the border are linked too.
+    """
+    neighbors, border = links
+    count = len(seeds)
+    kind = contrast.dtype.type
+    distance = np.where(seeds, kind(0), kind(np.inf))
+    waiting = distance.copy()  # infinite for regions that are done
+    for _ in range(count):
+        least = kind(np.inf)
+        for j in range(count):
+            least = min(least, waiting[j])
+        i = 0
+        while i < count - 1 and waiting[i] != least:
+            i += 1
+        waiting[i] = np.inf
+        for j in range(count):
+            linked = neighbors[i, j] | (border[i] & border[j])
+            step = max(contrast[i, j] - clip, kind(0))
+            length = least + step if linked else kind(np.inf)
+            closer = length < distance[j]
+            distance[j] = length if closer else distance[j]
+            waiting[j] = length if closer else waiting[j]
+    return distance
