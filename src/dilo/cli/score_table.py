@@ -1,22 +1,26 @@
 """The tables of the command score."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import rich.box
+import rich.console
 import rich.table
 import rich.text
 
 from dilo.cli.output import console, say
 
 if TYPE_CHECKING:
-    from dilo.saliency.scoring import ImageScores, Metric
+    from dilo.saliency.scoring import ImageScores
 
-LEGEND = (
-    "* best; = not told apart from the best by these images (95 %, paired bootstrap).\n"
-    "Below each score its 95 % interval over images. Of MAE smaller is better."
+BEST = (
+    "* best; = not told apart from the best by these images (95 %, paired bootstrap)."
 )
+INTERVALS = "Below each score its 95 % interval over images."
+MAE = "Of MAE smaller is better."
+
+_COLUMN = 11  # characters: the width of an interval
 
 
 def show_store(folder: Path, truth: Path, images: Sequence["ImageScores"]) -> None:
@@ -40,7 +44,32 @@ def show_store(folder: Path, truth: Path, images: Sequence["ImageScores"]) -> No
 
 
 def show_comparison(truth: Path, stores: Mapping[str, Sequence["ImageScores"]]) -> None:
-    """Print the scores of several stores side by side, the best of each row marked."""
+    """Print the scores of several stores side by side, the best of each row marked.
+
+    Intervals are left out where they would make the table wider than the screen.
+    """
+    count = len(next(iter(stores.values())))
+    say(f"{count} maps of each of {len(stores)} stores against {truth}")
+    rows = _rows(stores)
+    table = _table(stores, rows, with_intervals=True)
+    fits = _width(table) <= console.width
+    if not fits:
+        table = _table(stores, rows, with_intervals=False)
+    if _width(table) <= console.width:
+        console.print(table)
+    else:  # let the screen wrap it; cut columns would be lost
+        rich.console.Console(width=_width(table)).print(table)
+    say(BEST)
+    say(f"{INTERVALS} {MAE}" if fits else MAE)
+
+
+class _Cell(NamedTuple):
+    score: str
+    interval: str
+
+
+def _rows(stores: Mapping[str, Sequence["ImageScores"]]) -> dict[str, list[_Cell]]:
+    """Write the cells of each metric, one for each store."""
     from dilo.saliency.scoring import (
         METRICS,
         intervals,
@@ -49,28 +78,49 @@ def show_comparison(truth: Path, stores: Mapping[str, Sequence["ImageScores"]]) 
         told_apart,
     )
 
-    scores = {name: summarise(images) for name, images in stores.items()}
-    resampled = {name: resample(images) for name, images in stores.items()}
-    limits = {name: intervals(values) for name, values in resampled.items()}
-    table = rich.table.Table(box=rich.box.SIMPLE_HEAD, padding=(0, 1))
-    table.add_column("")
-    for name in stores:
-        table.add_column(name, justify="right", overflow="fold")
+    scores = [summarise(images) for images in stores.values()]
+    resampled = [resample(images) for images in stores.values()]
+    limits = [intervals(values) for values in resampled]
+    rows: dict[str, list[_Cell]] = {}
     for metric in METRICS:
-        values = {name: getattr(scores[name], metric.name) for name in stores}
-        best = _best(values, metric)
-        cells = []
-        for name, value in values.items():
-            apart = told_apart(resampled[best], resampled[name])[metric.name]
-            mark = "*" if value == values[best] else " " if apart else "="
-            low, high = limits[name][metric.name]
-            cells.append(_cell(value, mark, f"{low:.3f}-{high:.3f}"))
-        table.add_row(metric.title, *cells)
-    count = next(iter(scores.values())).count
-    say(f"{count} maps of each of {len(stores)} stores against {truth}")
-    # A table wider than the screen is wrapped by it; cut columns would be lost.
-    console.print(table, width=max(console.width, console.measure(table).minimum))
-    say(LEGEND)
+        values = [getattr(score, metric.name) for score in scores]
+        best = max(values) if metric.larger_is_better else min(values)
+        winner = resampled[values.index(best)]
+        rows[metric.title] = []
+        for value, sample, limit in zip(values, resampled, limits, strict=True):
+            apart = told_apart(winner, sample)[metric.name]
+            mark = "* " if value == best else "" if apart else "= "
+            low, high = limit[metric.name]
+            cell = _Cell(f"{mark}{value:.4f}", f"{low:.3f}-{high:.3f}")
+            rows[metric.title].append(cell)
+    return rows
+
+
+def _table(
+    names: Iterable[str], rows: Mapping[str, Sequence[_Cell]], *, with_intervals: bool
+) -> rich.table.Table:
+    table = rich.table.Table(
+        box=rich.box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False
+    )
+    table.add_column("", no_wrap=True)
+    for name in names:
+        starts = range(0, len(name), _COLUMN)
+        folded = "\n".join(name[start : start + _COLUMN] for start in starts)
+        table.add_column(rich.text.Text(folded), justify="right", no_wrap=True)
+    for title, cells in rows.items():
+        table.add_row(title, *(_text(cell, with_intervals) for cell in cells))
+    return table
+
+
+def _width(table: rich.table.Table) -> int:
+    """Measure a table as it would be on a screen of any width."""
+    endless = console.options.update(max_width=10_000)
+    return console.measure(table, options=endless).maximum
+
+
+def _text(cell: _Cell, with_interval: bool) -> rich.text.Text:
+    text = rich.text.Text(cell.score, "bold green" if "*" in cell.score else "")
+    return text.append(f"\n{cell.interval}", "dim") if with_interval else text
 
 
 def distinct_names(folders: Sequence[Path]) -> list[str]:
@@ -81,15 +131,3 @@ def distinct_names(folders: Sequence[Path]) -> list[str]:
         if len(set(names)) == len(names):
             return names
     return [folder.as_posix() for folder in folders]
-
-
-def _best(values: Mapping[str, float], metric: "Metric") -> str:
-    choose = max if metric.larger_is_better else min
-    return choose(values, key=lambda name: values[name])
-
-
-def _cell(value: float, mark: str, interval: str) -> rich.text.Text:
-    style = "bold green" if mark == "*" else ""
-    return rich.text.Text.assemble(
-        (f"{mark} {value:.4f}".strip(), style), "\n", (interval, "dim")
-    )

@@ -19,6 +19,7 @@ KINDS = (".png", ".pdf", ".svg")
 # white by the dashes.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
+LEGEND_COLUMNS = 3
 
 _LOOK: dict[Any, Any] = {
     "font.size": 8,
@@ -31,8 +32,7 @@ _LOOK: dict[Any, Any] = {
     "xtick.labelsize": 7,
     "ytick.labelsize": 7,
     "legend.fontsize": 7,
-    "legend.framealpha": 1.0,
-    "legend.edgecolor": "none",
+    "legend.frameon": False,
     "svg.hashsalt": "dilo",  # else drawn by chance
 }
 
@@ -62,7 +62,7 @@ def plot_scores(stores: Mapping[str, Sequence[ImageScores]], path: Path) -> None
     """Draw precision against recall, and F-measure against threshold.
 
     A dot marks the best F-measure: on the left of precision and recall averaged over
-    images, on the right of the F curve averaged over images; the legends give both.
+    images, on the right of the F curve averaged over images; the legend gives both.
 
     Args:
         stores: for each store by its name the scores of its images.
@@ -81,36 +81,50 @@ def plot_scores(stores: Mapping[str, Sequence[ImageScores]], path: Path) -> None
     content = io.BytesIO()
     kind = path.suffix.lower().removeprefix(".")
     with mpl.rc_context(_LOOK):
-        figure = Figure(figsize=(6.8, 3.0), layout="constrained")
+        rows = -(-len(curves) // LEGEND_COLUMNS)
+        figure = Figure(figsize=(6.8, 3.1 + 0.14 * rows), layout="constrained")
         left, right = figure.subplots(1, 2)
-        _draw_precision_recall(left, curves)
         _draw_f_measure(right, curves)
+        _add_legend(figure, right.lines[::2], curves)  # between them are the dots
+        _draw_precision_recall(left, curves)
         metadata = {_DATES[kind]: None} if kind in _DATES else {}
         figure.savefig(content, format=kind, dpi=300, metadata=metadata)
     write_atomic(path, content.getvalue())
 
 
 def _draw_precision_recall(axes: Any, curves: Mapping[str, _Curves]) -> None:
-    for number, (name, curve) in enumerate(curves.items()):
-        f = f_measure(curve.precision, curve.recall)
-        best = int(f.argmax())
-        _draw(
-            axes, number, curve.recall, curve.precision, best, f"{name} {f[best]:.3f}"
-        )
+    for number, curve in enumerate(curves.values()):
+        best = int(f_measure(curve.precision, curve.recall).argmax())
+        _draw(axes, number, curve.recall, curve.precision, best)
     _draw_levels_of_f(axes)
     axes.set(xlabel="Recall", ylabel="Precision", xlim=(0, 1.01), ylim=(0, 1.01))
-    axes.legend(loc="best", title="maxF", title_fontsize=7, alignment="left")
 
 
 def _draw_f_measure(axes: Any, curves: Mapping[str, _Curves]) -> None:
     thresholds = np.arange(256, dtype=np.float64)
-    for number, (name, curve) in enumerate(curves.items()):
-        best = int(curve.f_curve.argmax())
-        label = f"{name} {curve.f_curve[best]:.3f}"
-        _draw(axes, number, thresholds, curve.f_curve, best, label)
+    for number, curve in enumerate(curves.values()):
+        _draw(axes, number, thresholds, curve.f_curve, int(curve.f_curve.argmax()))
     axes.set(xlabel="Threshold", ylabel="F-measure", xlim=(0, 255), ylim=(0, 1.01))
     axes.set_xticks([0, 51, 102, 153, 204, 255])
-    axes.legend(loc="best", title="maxF (curve)", title_fontsize=7, alignment="left")
+
+
+def _add_legend(
+    figure: Any, lines: Sequence[Any], curves: Mapping[str, _Curves]
+) -> None:
+    """Name the curves below both panels, with the height of their dots as F."""
+    labels = [
+        f"{name}  {f_measure(curve.precision, curve.recall).max():.3f} / "
+        f"{curve.f_curve.max():.3f}"
+        for name, curve in curves.items()
+    ]
+    figure.legend(
+        lines,
+        labels,
+        loc="outside lower center",
+        ncols=LEGEND_COLUMNS,
+        title="maxF / maxF (curve)",
+        title_fontsize=7,
+    )
 
 
 def _draw(
@@ -119,12 +133,11 @@ def _draw(
     x: NDArray[np.float64],
     y: NDArray[np.float64],
     best: int,
-    label: str,
 ) -> None:
     """Draw one curve with a dot at its index `best`."""
     colour = COLOURS[number % len(COLOURS)]
     dash = DASHES[number % len(DASHES)]
-    axes.plot(x, y, color=colour, linestyle=dash, linewidth=1.3, label=label)
+    axes.plot(x, y, color=colour, linestyle=dash, linewidth=1.3)
     axes.plot(x[best], y[best], "o", color=colour, markersize=3.5, zorder=3)
 
 

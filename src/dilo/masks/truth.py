@@ -69,6 +69,8 @@ def compare_with_truth(
     Raises:
         InputError: there are no stores, or `workers` < 1.
         StoreError: not one image could be measured in all stores.
+        Exception: what `measure` raises, but for a DiloError, which is a failure of
+            the image.
     """
     if not stores:
         raise InputError("there are no stores to compare with the truth")
@@ -150,7 +152,7 @@ def _match(
     left_out: dict[str, list[str]] = {}
     for store in stores:
         maps = {stem(name): name for name in store.names()}
-        if not common & set(maps):
+        if not set(masks) & set(maps):
             raise StoreError(
                 f"no name occurs both in {store.folder} ({_example(store)}) and in "
                 f"{truth.folder} ({_example(truth)})"
@@ -164,6 +166,9 @@ def _match(
                 maps[key] for key in sorted(set(maps) - set(masks))
             ],
         }
+    if not common:
+        folders = ", ".join(str(store.folder) for store in stores)
+        raise StoreError(f"no image has a map in all of {folders}; score them apart")
     names = [masks[key] for key in sorted(common)]
     return names, {what: lacking for what, lacking in left_out.items() if lacking}
 

@@ -1,6 +1,6 @@
 import os
 import warnings
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +8,16 @@ import pytest
 
 from dilo.errors import InputError
 from dilo.image import read_map, read_mask
-from dilo.saliency.scoring import score_maps
+from dilo.saliency.scoring import (
+    METRICS,
+    Scores,
+    intervals,
+    resample,
+    score_image,
+    score_maps,
+    summarise,
+    told_apart,
+)
 
 
 def square(size):
@@ -53,6 +62,68 @@ def test_nothing_to_score_is_an_error():
         score_maps([])
 
 
+def noisy_images(count, strength, seed=0):
+    """Scores of maps that agree with a square to some strength."""
+    rng = np.random.default_rng(seed)
+    images = []
+    for _ in range(count):
+        truth = square(int(rng.integers(2, 7)))
+        noise = rng.random((8, 8), np.float32)
+        saliency = np.float32(strength) * truth + np.float32(1 - strength) * noise
+        images.append(score_image(saliency, truth))
+    return images
+
+
+def test_every_score_but_the_count_is_a_metric():
+    names = [field.name for field in fields(Scores)]
+    assert sorted(names) == sorted(["count", *(metric.name for metric in METRICS)])
+
+
+def test_a_resampled_data_set_is_scored_as_the_images_drawn():
+    images = noisy_images(5, 0.4)
+    draws = np.random.default_rng(7).integers(0, 5, (3, 5))
+    for row, drawn in zip(resample(images, 3, seed=7), draws, strict=True):
+        expected = asdict(summarise([images[index] for index in drawn]))
+        for metric, value in zip(METRICS, row, strict=True):
+            assert value == pytest.approx(expected[metric.name], abs=1e-5)
+
+
+def test_resampling_in_blocks_changes_nothing(monkeypatch):
+    images = noisy_images(6, 0.4)
+    whole = resample(images, 20)
+    monkeypatch.setattr("dilo.saliency.scoring.summary._DRAWS", 18)
+    np.testing.assert_allclose(resample(images, 20), whole, atol=1e-6)
+
+
+def test_the_interval_holds_the_score_and_narrows_with_more_images():
+    widths = []
+    for count in (20, 320):
+        images = noisy_images(count, 0.4)
+        scores = asdict(summarise(images))
+        limits = intervals(resample(images))
+        assert all(low <= scores[name] <= high for name, (low, high) in limits.items())
+        widths.append(limits["mae"].high - limits["mae"].low)
+    assert widths[1] == pytest.approx(widths[0] / 4, rel=0.4)  # as 1 / sqrt(N)
+
+
+def test_the_interval_of_a_mean_is_that_of_the_normal_law():
+    images = noisy_images(300, 0.4)
+    errors = [image.mae for image in images]
+    half = 1.96 * np.std(errors, ddof=1) / np.sqrt(len(errors))
+    low, high = intervals(resample(images, 4000))["mae"]
+    assert (low, high) == pytest.approx(
+        (np.mean(errors) - half, np.mean(errors) + half), abs=half / 10
+    )
+
+
+def test_stores_are_told_apart_by_what_differs_on_the_same_images():
+    weak, strong = noisy_images(40, 0.2), noisy_images(40, 0.3)
+    other = resample(noisy_images(40, 0.2, seed=1))
+    assert told_apart(resample(weak), resample(strong))["mae"]
+    assert not told_apart(resample(weak), other)["mae"]
+    assert not any(told_apart(resample(weak), resample(weak)).values())
+
+
 def reference_pairs(method, step):
     data = os.environ.get("DILO_DATA")
     if data is None:
@@ -62,32 +133,40 @@ def reference_pairs(method, step):
     return [(p.name, read_map(p), read_mask(masks / p.name)) for p in maps[::step]]
 
 
+def stretched(saliency):
+    """Do beforehand what PySODMetrics does to every map."""
+    scaled = (saliency - saliency.min()) / np.ptp(saliency)
+    return (np.rint(scaled * 255) / 255).astype(np.float32)
+
+
 @pytest.mark.realdata
 @pytest.mark.filterwarnings("ignore")
-def test_agrees_with_pysodmetrics_on_photographs():
+@pytest.mark.parametrize("method", ["gs", "mc", "rbd"])
+def test_agrees_with_pysodmetrics_on_photographs(method):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import py_sod_metrics
-    pairs = reference_pairs("rbd", step=10)
-    f, mae, s = (
-        py_sod_metrics.Fmeasure(),
-        py_sod_metrics.MAE(),
-        py_sod_metrics.Smeasure(),
-    )
+    pairs = [(n, stretched(s), t) for n, s, t in reference_pairs(method, step=10)]
+    kinds = ("Fmeasure", "MAE", "Smeasure", "Emeasure", "WeightedFmeasure")
+    metrics = [getattr(py_sod_metrics, kind)() for kind in kinds]
     for _, saliency, truth in pairs:
         grey = np.rint(saliency * 255).astype(np.uint8)
-        for metric in (f, mae, s):
+        for metric in metrics:
             metric.step(grey, truth.astype(np.uint8) * 255)
-    results = f.get_results()
-    p, r = results["pr"]["p"], results["pr"]["r"]
+    f, mae, s, e, weighted = (metric.get_results() for metric in metrics)
+    p, r = f["pr"]["p"], f["pr"]["r"]
     expected = {
         "count": len(pairs),
         "max_f_of_average": np.max(1.3 * p * r / (0.3 * p + r + 1e-12)),
-        "max_f_of_curve": results["fm"]["curve"].max(),
-        "mean_f": results["fm"]["curve"].mean(),
-        "adaptive_f": results["fm"]["adp"],
-        "mae": mae.get_results()["mae"],
-        "s_measure": s.get_results()["sm"],
+        "max_f_of_curve": f["fm"]["curve"].max(),
+        "mean_f": f["fm"]["curve"].mean(),
+        "adaptive_f": f["fm"]["adp"],
+        "weighted_f": weighted["wfm"],
+        "mae": mae["mae"],
+        "s_measure": s["sm"],
+        "max_e": e["em"]["curve"].max(),
+        "mean_e": e["em"]["curve"].mean(),
+        "adaptive_e": e["em"]["adp"],
     }
     assert asdict(score_maps(pairs)) == pytest.approx(expected, abs=1e-4)
 

@@ -10,7 +10,9 @@ from dilo.saliency.scoring.pairs import Mask, check_pair
 def s_measure(saliency: Map, truth: Mask, alpha: float = 0.5) -> float:
     """Compare structure: per object, and per quarter around the mask's centroid.
 
-    An empty mask asks for a black map, a full one for a white map.
+    An empty mask asks for a black map, a full one for a white map. Two flat quarters
+    are alike whatever their levels, as in the program of the authors; in PySODMetrics
+    it depends on the rounding of the mean whether a grey quarter is flat.
 
     Args:
         saliency: the map.
@@ -64,6 +66,8 @@ def _structural_likeness(saliency: Map, truth: Mask) -> float:
     values = saliency.astype(np.float64)
     mean, mask_mean = values.mean(), truth.mean()
     freedom = max(values.size - 1, 1)
+    if values.min() == values.max():
+        mean = values.flat[0]  # exactly, for its spread decides between 0 and 1
     # Sums, not dot products: on a busy machine BLAS threads cost more than they save.
     mask_spread = values.size * mask_mean * (1 - mask_mean)
     spread = (np.square(values - mean).sum() + mask_spread) / freedom

@@ -21,7 +21,8 @@ def weighted_f_measure(saliency: Map, truth: Mask, beta_squared: float = 1.0) ->
 
     A miss within the object is forgiven in part where its neighbours are right; a
     false alarm weighs the more, the farther it is from the object, up to twice. An
-    empty mask has no weighted recall and scores 0.
+    empty mask has no weighted recall and scores 0. As in the program of the authors
+    nothing beyond the image counts as right, so that misses at its rim are forgiven.
 
     Args:
         saliency: the map.
