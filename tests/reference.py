@@ -127,3 +127,50 @@ def turn_hue(image, turn):
         rgb = colorsys.hsv_to_rgb((hue + turn) % 1, saturation, value)
         turned[place] = np.array(rgb) * 255
     return turned
+
+
+def border_contrast(contrast, position, border, similar):
+    """Mean of the least distances to other border regions, less for far ones."""
+    found = []
+    for i in border:
+        others = sorted(
+            contrast[i, j] / (1 + 3 * math.dist(position[i], position[j]))
+            for j in border
+            if j != i
+        )
+        found.append(np.mean(others[:similar]) if others else 0.0)
+    return np.array(found)
+
+
+def touching(labels, count):
+    """Pairs of regions that have pixels side by side or corner to corner."""
+    height, width = labels.shape
+    pairs = np.eye(count, dtype=bool)
+    for y, x in np.ndindex(height, width):
+        for v, u in ((y, x + 1), (y + 1, x - 1), (y + 1, x), (y + 1, x + 1)):
+            if v < height and 0 <= u < width:
+                pairs[labels[y, x], labels[v, u]] = True
+                pairs[labels[v, u], labels[y, x]] = True
+    return pairs
+
+
+def walk_weights(distance, linked):
+    """MC's weights, from distances of linked pairs scaled to [0, 1]."""
+    pairs = linked & ~np.eye(len(linked), dtype=bool)
+    low, high = distance[pairs].min(), distance[pairs].max()
+    weights = np.exp(-10 * (distance - low) / (high - low)) + 1e-5
+    weights[~pairs] = 0
+    np.fill_diagonal(weights, 1)
+    return weights
+
+
+def absorbed_time(weights, border, start):
+    """Steps until a walk is absorbed, if a step away from i takes the time start[i].
+
+    The chain has a copy of each border region, which is linked like the region itself
+    and is never left. Its transition matrix is written out.
+    """
+    to_all = np.concatenate([weights, weights[:, border]], axis=1)
+    to_all /= to_all.sum(axis=1, keepdims=True)
+    stay = to_all[:, : len(weights)]
+    return np.linalg.inv(np.eye(len(weights)) - stay) @ start

@@ -1,0 +1,22 @@
+"""Simple images with a known answer."""
+
+import numpy as np
+
+
+def object_on_ground(height=120, width=160, seed=0):
+    """A reddish rectangle on noisy green ground, and where the rectangle is."""
+    image = np.empty((height, width, 3), np.uint8)
+    image[:] = [40, 90, 60]
+    truth = np.zeros((height, width), bool)
+    truth[height // 3 : 2 * height // 3, width // 3 : 2 * width // 3] = True
+    image[truth] = [220, 60, 40]
+    noise = np.random.default_rng(seed).integers(-10, 11, image.shape)
+    return (image + noise).clip(0, 255).astype(np.uint8), truth
+
+
+def blocks(greys, side=10):
+    """Square blocks of the given grey levels (rows, columns), and their labels."""
+    greys = np.asarray(greys)
+    image = greys.repeat(side, 0).repeat(side, 1).astype(np.uint8)
+    labels = np.arange(greys.size, dtype=np.int32).reshape(greys.shape)
+    return np.stack([image] * 3, axis=2), labels.repeat(side, 0).repeat(side, 1)

@@ -1,0 +1,28 @@
+import numpy as np
+import pytest
+
+from dilo.saliency.cholesky import solve
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize("precision", [np.float32, np.float64])
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 8, 9, 61])
+@pytest.mark.parametrize("density", [0.0, 0.1, 1.0])
+def test_solution_is_that_of_numpy(count, precision, density):
+    links = RNG.random((count, count)) * (RNG.random((count, count)) < density)
+    matrix = -(links + links.T)
+    np.fill_diagonal(matrix, 0.1 - matrix.sum(axis=1))  # diagonal dominates
+    right = RNG.random((count, 2))
+    expected = np.linalg.solve(matrix, right)
+    given = matrix.astype(precision), right.astype(precision)
+    found = solve(*given)
+    assert found.dtype == precision
+    assert found.shape == (count, 2)
+    np.testing.assert_allclose(found, expected, rtol=1e4 * np.finfo(precision).eps)
+    np.testing.assert_array_equal(given[0], matrix.astype(precision))  # left as it was
+
+
+def test_identity_changes_nothing():
+    right = RNG.random((7, 3))
+    np.testing.assert_allclose(solve(np.eye(7), right), right)
