@@ -35,9 +35,7 @@ class RegionGraph:
     @property
     def neighbors(self) -> Bools:
         """Pairs of regions that touch, (N, N); a region touches itself."""
-        both = self.links | self.links.T
-        np.fill_diagonal(both, True)
-        return both
+        return _neighbors(self.links)
 
 
 def region_graph(
@@ -63,6 +61,7 @@ def region_graph(
     sums, links, border = _measure(
         np.ascontiguousarray(image), labels, (count, band), run_space(*labels.shape)
     )
+    sums = sums * [1, 1, 1, 1, 0.5, 1]
     pixels = sums[:, 5:]
     if not pixels.all():
         raise InputError(f"no pixel has label {int(np.argmin(pixels))} of {count}")
@@ -93,48 +92,9 @@ def linked_pairs(distance: Floats, linked: Bools) -> Floats:
     return _linked_pairs(distance, linked)
 
 
-def shortest_paths(lengths: Floats, limit: float = np.inf) -> Floats:
-    """Length of the shortest path between every two nodes, (N, N).
-
-    Args:
-        lengths: symmetric (N, N) of edge lengths >= 0, inf where there is no edge.
-        limit: paths longer than this only have to come out longer than this.
-    """
-    return _shortest_paths(lengths, lengths.dtype.type(limit))
-
-
 def paint(values: Floats, labels: Labels) -> NDArray[np.float32]:
     """Give each pixel the value of its region, float32 (H, W)."""
     return _paint(values.astype(np.float32), labels)
-
-
-def minimize(matrix: Floats, vector: Floats) -> Floats:
-    """Solve matrix @ x = vector for a symmetric positive definite (N, N) matrix.
-
-    Conjugate gradients with the diagonal as preconditioner, to the limit of the
-    precision: as the diagonal dominates, some ten steps in float32, far below the N
-    steps' worth of work of a factorisation.
-
-    Source: Hestenes and Stiefel, "Methods of conjugate gradients for solving linear
-    systems", 1952.
-    """
-    x = np.zeros_like(vector)
-    residual = vector.copy()
-    diagonal = matrix.diagonal()
-    direction = scaled = residual / diagonal
-    energy = residual @ scaled
-    enough = energy * np.finfo(vector.dtype).eps ** 2
-    for _ in range(2 * len(vector)):
-        if energy <= enough:
-            break
-        image = matrix @ direction
-        step = energy / (direction @ image)
-        x += step * direction
-        residual -= step * image
-        scaled = residual / diagonal
-        previous, energy = energy, residual @ scaled
-        direction = scaled + energy / previous * direction
-    return x
 
 
 @njit(cache=True, nogil=True)
@@ -142,42 +102,46 @@ def _measure(image, labels, sizes, starts):  # type: ignore[no-untyped-def]
     """Sums (N, 6) of R, G, B, row, column, pixels; links (N, N); border (N,)."""
     count, band = sizes
     height, width = labels.shape
-    sums = np.zeros((count, 6))
+    sums = np.zeros((count, 6), np.int64)
     links = np.zeros((count, count), np.bool_)
     border = np.zeros(count, np.bool_)
     rows = image_runs(labels, width, starts)
     for y in range(height):
+        _add_colors(image, labels, y, starts[rows[y] : rows[y + 1]], sums)
+        above, below = max(y - 1, 0), min(y + 1, height - 1)
+        edge = y < band or y >= height - band
         for run in range(rows[y], rows[y + 1] - 1):
             start, end = starts[run], starts[run + 1]
             k = labels[y, start]
-            _add_colors(image, y, (start, end), sums[k])
-            sums[k, 3] += (end - start) * y
-            sums[k, 4] += 0.5 * (end - start) * (start + end - 1)
-            sums[k, 5] += end - start
-            border[k] |= y < band or y >= height - band
-            border[k] |= start < band or end > width - band
-            if end < width:
-                links[k, labels[y, end]] = True
+            border[k] |= edge | (start < band) | (end > width - band)
             # Who lies above whom changes only where a run starts, here or there.
-            if y > 0:
-                links[labels[y - 1, start], k] = True
-            if y + 1 < height:
-                links[k, labels[y + 1, start]] = True
+            links[labels[above, start], k] = True
+            links[k, labels[below, start]] = True
+            links[k, labels[y, min(end, width - 1)]] = True
     for k in range(count):
         links[k, k] = False
     return sums, links, border
 
 
 @njit(cache=True, nogil=True)
-def _add_colors(image, y, run, sums):  # type: ignore[no-untyped-def]
-    red = green = blue = np.uint32(0)
-    for x in range(np.uint64(run[0]), np.uint64(run[1])):
-        red += image[y, x, 0]
-        green += image[y, x, 1]
-        blue += image[y, x, 2]
-    sums[0] += red
-    sums[1] += green
-    sums[2] += blue
+def _add_colors(image, labels, y, starts, sums):  # type: ignore[no-untyped-def]
+    """Add the runs of row y to R, G, B, row, column and pixels."""
+    flat, three = image.reshape(-1), np.uint64(3)
+    row = np.uint64(y) * np.uint64(image.shape[1])
+    for run in range(np.uint64(len(starts) - 1)):
+        start, end = np.uint64(starts[run]), np.uint64(starts[run + np.uint64(1)])
+        red = green = blue = np.uint32(0)
+        for i in range(three * (row + start), three * (row + end), three):
+            red += flat[i]
+            green += flat[i + np.uint64(1)]
+            blue += flat[i + np.uint64(2)]
+        k, pixels = np.uint64(labels[y, start]), np.int64(end - start)
+        sums[k, 0] += red
+        sums[k, 1] += green
+        sums[k, 2] += blue
+        sums[k, 3] += pixels * y
+        sums[k, 4] += pixels * np.int64(start + end - np.uint64(1))  # twice the mean
+        sums[k, 5] += pixels
 
 
 @njit(cache=True, nogil=True)
@@ -190,26 +154,44 @@ def _paint(values, labels):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
+def _neighbors(links):  # type: ignore[no-untyped-def]
+    near = links.copy()
+    for i in range(len(links)):
+        near[i, i] = True
+        for j in range(len(links)):
+            if links[i, j]:
+                near[j, i] = True
+    return near
+
+
+@njit(cache=True, nogil=True)
 def _two_ring(neighbors):  # type: ignore[no-untyped-def]
     count = len(neighbors)
     reached = neighbors.copy()
+    near = np.empty(count + 1, np.int32)
     for i in range(count):
+        found = 0
         for j in range(count):
-            if neighbors[i, j]:
-                for k in range(count):
-                    reached[i, k] |= neighbors[j, k]
+            near[found] = j
+            found += neighbors[i, j]
+        for n in range(found):
+            j = np.uint64(near[n])
+            for k in range(count):
+                reached[i, k] |= neighbors[j, k]
     return reached
 
 
 @njit(cache=True, nogil=True, fastmath={"nnan", "nsz"})  # lets min() run in SIMD
 def _mean_nearest(distance, linked):  # type: ignore[no-untyped-def]
     count = len(distance)
+    kind = distance.dtype.type
     total = 0.0
     for i in range(count):
-        nearest = distance.dtype.type(np.inf)
-        for j in range(count):
-            other = linked[i, j] & (j != i)
-            nearest = min(nearest, distance[i, j] if other else np.inf)
+        nearest = kind(np.inf)
+        for j in range(i):
+            nearest = min(nearest, distance[i, j] if linked[i, j] else kind(np.inf))
+        for j in range(i + 1, count):
+            nearest = min(nearest, distance[i, j] if linked[i, j] else kind(np.inf))
         total += nearest
     return total / count
 
@@ -237,47 +219,3 @@ def _distances(points):  # type: ignore[no-untyped-def]
                 step = columns[d, j] - here
                 square[i, j] += step * step
     return np.sqrt(square)
-
-
-@njit(cache=True, nogil=True, fastmath={"nnan", "nsz"})  # else min() is slow
-def _shortest_paths(lengths, limit):  # type: ignore[no-untyped-def]
-    """Floyd-Warshall on the lower triangle, four stops at a time.
-
-    Row i needs only the paths from the four stops to everywhere; copied out, they do
-    not alias the matrix, and its inner loop runs in SIMD. Where all four are beyond
-    the limit, so is whatever leads through them.
-    """
-    count = len(lengths)
-    paths = lengths.copy()
-    stops = np.empty((4, count), lengths.dtype)
-    for first in range(0, count, 4):
-        _paths_from(paths, first, stops)
-        for i in range(count):
-            a, b, c, d = stops[0, i], stops[1, i], stops[2, i], stops[3, i]
-            if min(min(a, b), min(c, d)) > limit:
-                continue
-            for j in range(i):
-                ab = min(a + stops[0, j], b + stops[1, j])
-                cd = min(c + stops[2, j], d + stops[3, j])
-                paths[i, j] = min(paths[i, j], min(ab, cd))
-    for i in range(count):
-        for j in range(i):
-            paths[j, i] = paths[i, j]
-        paths[i, i] = 0
-    return paths
-
-
-@njit(cache=True, nogil=True)
-def _paths_from(paths, first, stops):  # type: ignore[no-untyped-def]
-    """Fill `stops` (4, N) with paths from nodes first.. that may visit each other."""
-    count = len(paths)
-    used = min(4, count - first)
-    stops[:] = np.inf
-    for s in range(used):
-        for j in range(count):
-            stops[s, j] = paths[max(first + s, j), min(first + s, j)]
-    for middle in range(used):
-        for s in range(used):
-            leg = stops[s, first + middle]
-            for j in range(count):
-                stops[s, j] = min(stops[s, j], leg + stops[middle, j])
