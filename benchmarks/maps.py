@@ -24,7 +24,7 @@ from dilo.masks import MaskStore
 from dilo.progress import Progress
 from dilo.saliency import METHODS
 from dilo.saliency.scoring import score_maps
-from record import record
+from record import RESULTS, record
 
 
 def draw(folder: Path, limit: int) -> list[str]:
@@ -58,14 +58,21 @@ def examine(folder: Path, names: list[str], method: str) -> dict[str, Any]:
     }
 
 
-def compare(maps: Mapping[str, Map], folder: Path, reference: Path) -> dict[str, Any]:
-    """Score the original program's maps, and correlate ours with them."""
-    theirs = MaskStore.open(reference)
-    known = {name: theirs[name] for name in maps}
+def originals(reference: Path, method: str, names: list[str]) -> dict[str, Map]:
+    """Read the original programs' maps; of the consensus, the mean of its parts."""
+    parts = ("rbd", "gs", "mc") if method == "consensus" else (method,)
+    stores = [MaskStore.open(reference / part) for part in parts]
+    return {name: np.mean([store[name] for store in stores], axis=0) for name in names}
+
+
+def compare(
+    maps: Mapping[str, Map], theirs: Mapping[str, Map], folder: Path
+) -> dict[str, Any]:
+    """Score the original programs' maps, and correlate ours with them."""
     truth = MaskStore.open(folder / "masks")
-    correlation = [_correlation(maps[name], known[name]) for name in maps]
+    correlation = [_correlation(maps[name], theirs[name]) for name in maps]
     return {
-        **asdict(score_maps(_pairs(known, truth))),
+        **asdict(score_maps(_pairs(theirs, truth))),
         "correlation_median": float(np.median(correlation)),
         "correlation_5th_percentile": float(np.percentile(correlation, 5)),
     }
@@ -85,13 +92,14 @@ def _correlation(ours: Map, theirs: Map) -> float:
 
 
 def main() -> None:
-    """Read the command line, score, and write benchmarks/results/maps.json."""
+    """Read the command line, score, and write maps.json."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("sets", nargs="+", metavar="NAME=FOLDER")
     parser.add_argument("--limit", type=int, default=1000)
     parser.add_argument("--reference", nargs="*", default=[], metavar="NAME=FOLDER")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the JSON")
     words = parser.parse_args()
     references = dict(item.split("=", 1) for item in words.reference)
     figures: dict[str, Any] = {}
@@ -102,12 +110,12 @@ def main() -> None:
             maps = result.pop("maps")
             figures[f"{name} {method}"] = result
             if name in references:
-                reference = Path(references[name]) / method
-                compared = compare(maps, Path(folder), reference)
+                theirs = originals(Path(references[name]), method, images)
+                compared = compare(maps, theirs, Path(folder))
                 figures[f"{name} {method}, original program"] = compared
     for name, result in figures.items():
         print(name, {key: round(value, 4) for key, value in result.items()})
-    print(record("maps", figures))
+    print(record("maps", figures, words.out))
 
 
 if __name__ == "__main__":
