@@ -38,13 +38,14 @@ def weighted_f_measure(saliency: Map, truth: Mask, beta_squared: float = 1.0) ->
     foreground = np.count_nonzero(truth)
     if foreground == 0:
         return 0.0
-    error = np.abs(truth - saliency.astype(np.float64))
-    missed = np.minimum(error, _neighbourhood(error, truth))[truth].sum()
-    outside = ~truth
+    error = np.abs(truth - saliency)
+    missed = _forgiven_misses(error, truth)
     distance = cv2.distanceTransform(
-        outside.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE
-    )[outside]
-    false_alarms = (error[outside] * (2 - np.exp(DECAY * distance))).sum()
+        (~truth).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE
+    )
+    importance = 2 - np.exp(np.float32(DECAY) * distance)
+    error[truth] = 0
+    false_alarms = float((error * importance).sum(dtype=np.float64))
     hits = foreground - missed
     if hits <= 0:
         return 0.0
@@ -54,8 +55,8 @@ def weighted_f_measure(saliency: Map, truth: Mask, beta_squared: float = 1.0) ->
     return float(above / (beta_squared * precision + recall))
 
 
-def _neighbourhood(error: NDArray[np.float64], truth: Mask) -> NDArray[np.float64]:
-    """Average the errors around each pixel of the object, (H, W); elsewhere 0.
+def _forgiven_misses(error: NDArray[np.float32], truth: Mask) -> float:
+    """Sum the errors on the object, each or the average around it if that is less.
 
     The background takes the error of the nearest object pixel, so that it does not
     weigh on the neighbourhood of the object's rim.
@@ -66,11 +67,12 @@ def _neighbourhood(error: NDArray[np.float64], truth: Mask) -> NDArray[np.float6
         slice(max(0, rows[0] - reach), rows[-1] + reach + 1),
         slice(max(0, columns[0] - reach), columns[-1] + reach + 1),
     )
-    nearest = distance_transform_edt(
-        ~truth[box], return_distances=False, return_indices=True
+    error, truth = np.ascontiguousarray(error[box]), truth[box]
+    row, column = distance_transform_edt(
+        ~truth, return_distances=False, return_indices=True
     )
-    average = np.zeros_like(error)
-    average[box] = cv2.sepFilter2D(
-        error[box][tuple(nearest)], -1, _KERNEL, _KERNEL, borderType=cv2.BORDER_CONSTANT
+    spread = error.ravel().take(row * error.shape[1] + column)
+    average = cv2.sepFilter2D(
+        spread, -1, _KERNEL, _KERNEL, borderType=cv2.BORDER_CONSTANT
     )
-    return average
+    return float(np.minimum(error, average)[truth].sum(dtype=np.float64))
