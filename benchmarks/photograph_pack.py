@@ -29,7 +29,7 @@ from dilo.files import partial_path
 from dilo.folder import list_images
 from dilo.image import Image, Map, read_image, read_map
 from dilo.masks import MaskStore
-from dilo.masks.store import FOREGROUND
+from dilo.masks.foreground import FOREGROUND
 from dilo.progress import Progress
 from record import commit
 

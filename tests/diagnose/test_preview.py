@@ -11,8 +11,8 @@ from dilo.diagnose import preview as module
 from dilo.diagnose.preview import PreviewConfig, contact_sheet, preview
 from dilo.diagnose.sheet import CELL
 from dilo.errors import InputError, StoreError
-from dilo.image import encode_image, read_image
-from dilo.masks import MaskStore
+from dilo.image import encode_image, encode_map, read_image
+from dilo.masks import MaskStore, write_maps
 
 SIZES = {
     "a.png": (40, 60),
@@ -37,14 +37,12 @@ def images(tmp_path):
 def masks(images, tmp_path):
     """Maps of a.png and sub/b.png, an empty one of c.png, none of d.png."""
     store = MaskStore.create(tmp_path / "masks", "by hand")
+    maps = {}
     for name in ("a.png", "sub/b.png", "c.png"):
-        saliency = np.zeros(SIZES[name], np.float32)
+        maps[name] = np.zeros(SIZES[name], np.float32)
         if name != "c.png":
-            saliency[: SIZES[name][0] // 2] = 1
-        store.write(name, saliency)
-        store.record(name, empty=name == "c.png")
-    store.record_failure("d.png", "too dark")
-    store.save()
+            maps[name][: SIZES[name][0] // 2] = 1
+    write_maps(store, maps, failures={"d.png": "too dark"})
     return store
 
 
@@ -97,7 +95,7 @@ def test_composites_show_the_foreground_alone(rows):
 
 def test_the_alpha_curve_is_that_of_the_config(images, masks, rows):
     saliency = np.full(SIZES["a.png"], 0.6, np.float32)
-    masks.write("a.png", saliency)
+    masks.path("a.png").write_bytes(encode_map(saliency))
     config = CopyPasteConfig(alpha_low=0.1, alpha_high=0.5)
     shown = rows(PreviewConfig(view=ViewConfig(copy_paste=config)))["a.png"]
     assert "100 % pasted" in shown.label
@@ -106,7 +104,7 @@ def test_the_alpha_curve_is_that_of_the_config(images, masks, rows):
 def test_damaged_files_are_named_and_the_others_shown(images, masks, rows):
     (images / "bad.jpg").write_bytes(b"no image")
     masks.path("a.png").write_bytes(b"no map")
-    masks.write("sub/b.png", np.ones((10, 90), np.float32))
+    masks.path("sub/b.png").write_bytes(encode_map(np.ones((10, 90), np.float32)))
     seen = rows(PreviewConfig())
     assert len(seen) == 5
     assert any("bad.jpg: not an image" in label for label in seen)

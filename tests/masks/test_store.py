@@ -6,9 +6,8 @@ import PIL.Image
 import pytest
 
 from dilo.errors import InputError, StoreError
-from dilo.image import read_map
-from dilo.masks import MaskStore
-from dilo.masks.store import has_foreground
+from dilo.image import encode_map, read_map
+from dilo.masks import MaskStore, has_foreground, write_maps
 
 
 def ramp(height=4, width=5):
@@ -19,10 +18,7 @@ def ramp(height=4, width=5):
 
 def stored(folder, names):
     store = MaskStore.create(folder, "toy", {"sigma": 2})
-    for name in names:
-        store.write(name, ramp())
-        store.record(name, empty=False)
-    store.save()
+    write_maps(store, {name: ramp() for name in names})
     return store
 
 
@@ -40,8 +36,7 @@ def test_what_is_written_is_read_back(tmp_path):
 
 def test_the_manifest_says_how_the_maps_were_made(tmp_path):
     store = stored(tmp_path, ["b.jpg"])
-    store.record_failure("z.jpg", "the file is empty")
-    store.save()
+    write_maps(store, {}, failures={"z.jpg": "the file is empty"})
     content = json.loads((tmp_path / "masks.json").read_text())
     assert content["method"] == "toy"
     assert content["parameters"] == {"sigma": 2}
@@ -53,8 +48,8 @@ def test_the_manifest_says_how_the_maps_were_made(tmp_path):
 
 
 def test_only_what_the_manifest_lists_is_in_the_store(tmp_path):
-    store = stored(tmp_path, ["b.jpg"])
-    store.write("half.jpg", ramp())
+    stored(tmp_path, ["b.jpg"])
+    (tmp_path / "half.png").write_bytes(encode_map(ramp()))
     assert "half.jpg" not in MaskStore.open(tmp_path)
 
 
@@ -65,7 +60,7 @@ def test_the_suffix_of_a_name_plays_no_part(tmp_path):
 
 def test_an_image_that_failed_never_gets_the_map_of_its_namesake(tmp_path):
     store = stored(tmp_path, ["b.jpg"])
-    store.record_failure("b.png", "its map would overwrite that of b.jpg")
+    write_maps(store, {}, failures={"b.png": "its map would overwrite that of b.jpg"})
     assert "b.png" not in store
     assert "b.jpg" in store
     with pytest.raises(StoreError, match=r"b\.png: has no map: its map would"):
@@ -83,15 +78,11 @@ def test_a_missing_map_is_named_with_the_remedy(tmp_path):
 
 def test_an_empty_map_stays_flagged(tmp_path):
     store = stored(tmp_path, ["b.jpg"])
-    store.write("dark.jpg", np.zeros((3, 3), np.float32))
-    store.record("dark.jpg", empty=True)
-    store.save()
+    write_maps(store, {"dark.jpg": np.zeros((3, 3), np.float32)})
     store = MaskStore.open(tmp_path)
     assert store.is_empty("dark.jpg")
     assert not store.is_empty("b.jpg")
     assert store.empty_names() == {"dark.jpg"}
-    store.record("dark.jpg", empty=False)
-    assert not store.is_empty("dark.jpg")
     with pytest.raises(StoreError, match="no map"):
         store.is_empty("z.jpg")
 
@@ -145,20 +136,14 @@ def test_a_name_cannot_leave_the_store(tmp_path, name):
     with pytest.raises(InputError, match="an image name is relative"):
         store[name]
     with pytest.raises(InputError, match="an image name is relative"):
-        store.write(name, ramp())
+        store.path(name)
+    with pytest.raises(InputError, match="an image name is relative"):
+        write_maps(store, {name: ramp()})
     assert sorted(path.name for path in tmp_path.iterdir()) == ["m"]
 
 
-def test_a_manifest_from_a_stranger_cannot_leave_the_store(tmp_path):
-    stored(tmp_path, ["b.jpg"])
-    path = tmp_path / "masks.json"
-    path.write_text(path.read_text().replace('"b.jpg"', '"../b.jpg"'))
-    with pytest.raises(StoreError, match=r"damaged .*\.\./b\.jpg"):
-        MaskStore.open(tmp_path)
-
-
 @pytest.mark.parametrize(
-    "content", ["", "{", "[]", "{}", '{"format": 1}', '{"format": 1, "method": 3}']
+    "content", ["", "{", "[]", "{}", '{"format": 1}', '{"format": 2, "method": 3}']
 )
 def test_a_damaged_manifest_is_named(tmp_path, content):
     (tmp_path / "masks.json").write_text(content)
@@ -167,7 +152,7 @@ def test_a_damaged_manifest_is_named(tmp_path, content):
 
 
 def test_a_later_format_is_refused(tmp_path):
-    (tmp_path / "masks.json").write_text('{"format": 2}')
+    (tmp_path / "masks.json").write_text('{"format": 3}')
     with pytest.raises(StoreError, match="update dilo"):
         MaskStore.open(tmp_path)
 
@@ -188,7 +173,7 @@ def test_a_plain_folder_of_masks_is_a_store_to_read(tmp_path):
     assert store.origin is None
     assert store.failures == {}
     with pytest.raises(StoreError, match="only read"):
-        store.save()
+        write_maps(store, {})
 
 
 def test_a_store_travels_to_worker_processes(tmp_path):

@@ -1,20 +1,33 @@
-"""The file `masks.json`: how the maps of a store were made, and what became of each."""
+"""The file `masks.json`: how the maps of a store were made and kept, and what failed.
+
+What is known of each single map stands in the part files (`parts.py`).
+"""
 
 import json
-import posixpath
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import dilo
 from dilo.config import from_dict, to_dict
 from dilo.errors import InputError, StoreError
 from dilo.files import write_json_atomic
+from dilo.masks.naming import check_name, stem
+
+__all__ = ["Format", "Layout", "Manifest", "Origin", "Supervision", "stem"]
 
 MANIFEST = "masks.json"
-FORMAT = 1
+FORMAT = 2
+LIST_FORMAT = 1  # it listed all maps; is read, and replaced by the next job
+
+# Many parts let many workers finish together; large ones keep the files few: 1,250 for
+# the 1.28 million images of ImageNet.
+PARTS = 128
+SMALLEST_PART, LARGEST_PART = 8, 1024
 
 Supervision = Literal["none", "foreground masks", "class labels"]
+Format = Literal["png", "arrow"]
+BITS = (4, 8)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,14 +40,41 @@ class Origin:
     weights: str | None = None  # SHA-256 of a network's weights file
 
 
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """How maps are kept: files of full size, or parts that hold small maps."""
+
+    format: Format = "png"
+    side: int = 128  # pixels of the longer side; arrow only
+    bits: int = 4  # 16 levels, less than a map is wrong by; arrow only
+
+    def __post_init__(self) -> None:
+        if self.format not in get_args(Format):
+            choices = ", ".join(get_args(Format))
+            raise InputError(f"format must be one of {choices}, got {self.format!r}")
+        if not 1 <= self.side <= 65535:
+            raise InputError(f"side must be from 1 to 65535, got {self.side}")
+        if self.bits not in BITS:
+            raise InputError(f"bits must be 4 or 8, got {self.bits}")
+
+    def fields(self) -> dict[str, Any]:
+        """Give what says how to read a map, for files."""
+        return {"format": "png"} if self.format == "png" else to_dict(self)
+
+
 @dataclass
 class Manifest:
     """The content of `masks.json`. Names are image names relative to the images."""
 
     origin: Origin
-    maps: set[str] = field(default_factory=set)
-    empty: set[str] = field(default_factory=set)  # maps without any foreground
+    layout: Layout
+    part_size: int = 0  # images in a part of the present job; 0 before the first
+    maps: int = 0
+    empty: int = 0  # maps without any foreground
     failures: dict[str, str] = field(default_factory=dict)  # name -> reason
+    # Of a store of the former format, which listed its maps; None of all others.
+    listed: set[str] | None = None
+    listed_empty: set[str] = field(default_factory=set)
 
     def write(self, folder: Path) -> None:
         """Write `masks.json` into `folder`; a crash leaves the previous one whole.
@@ -46,14 +86,14 @@ class Manifest:
             "format": FORMAT,
             "dilo": dilo.__version__,
             **to_dict(self.origin),
+            "layout": self.layout.fields(),
+            "part_size": self.part_size,
             "counts": {
-                "maps": len(self.maps),
-                "empty": len(self.empty),
+                "maps": self.maps,
+                "empty": self.empty,
                 "failures": len(self.failures),
             },
             "failures": dict(sorted(self.failures.items())),
-            "empty": sorted(self.empty),
-            "maps": sorted(self.maps),
         }
         write_json_atomic(folder / MANIFEST, content)
 
@@ -67,38 +107,44 @@ class Manifest:
         path = folder / MANIFEST
         try:
             content = json.loads(path.read_bytes())
-            if content["format"] != FORMAT:
+            if content["format"] not in (LIST_FORMAT, FORMAT):
                 raise StoreError(
                     f"{path}: format {content['format']} is not format {FORMAT}, "
                     f"which this version of dilo reads; update dilo"
                 )
-            fields = Origin.__dataclass_fields__
-            origin = from_dict(Origin, {key: content[key] for key in fields})
-            maps = {check_name(name) for name in content["maps"]}
-            failures = {str(key): str(why) for key, why in content["failures"].items()}
-            return cls(origin, maps, set(content["empty"]) & maps, failures)
+            return cls._parse(content)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise StoreError(
                 f"{path}: damaged ({error}); delete it and the maps, and run again"
             ) from error
 
-
-def check_name(name: str) -> str:
-    """Return `name` if it stays within the folder it is relative to.
-
-    Raises:
-        InputError: it is empty, absolute, or climbs out by "..".
-    """
-    parts = name.replace("\\", "/").split("/")
-    outside = not parts[0] or parts[0].endswith(":") or ".." in parts
-    if outside or parts[-1] in ("", ".") or "\0" in name:
-        raise InputError(
-            f"an image name is relative to the folder of images, as in 'a/b.jpg', "
-            f"got {name!r}"
+    @classmethod
+    def _parse(cls, content: dict[str, Any]) -> "Manifest":
+        fields = Origin.__dataclass_fields__
+        origin = from_dict(Origin, {key: content[key] for key in fields})
+        failures = {str(key): str(why) for key, why in content["failures"].items()}
+        if content["format"] == LIST_FORMAT:
+            listed = {check_name(name) for name in content["maps"]}
+            manifest = cls(origin, Layout(), failures=failures, listed=listed)
+            manifest.listed_empty = set(content["empty"]) & listed
+            manifest.maps = len(listed)
+            manifest.empty = len(manifest.listed_empty)
+            return manifest
+        layout = from_dict(Layout, content["layout"])
+        size, counts = int(content["part_size"]), content["counts"]
+        return cls(
+            origin, layout, size, int(counts["maps"]), int(counts["empty"]), failures
         )
-    return name
 
+    def grow_parts(self, todo: int) -> None:
+        """Fit the size of the parts to a job of `todo` images.
 
-def stem(name: str) -> str:
-    """Drop the suffix of an image name: a/b.jpg -> a/b."""
-    return posixpath.splitext(check_name(name))[0]
+        It depends on nothing else, and what is left of a job never changes it: the
+        same parts come about however often the job is stopped.
+        """
+        wanted = min(max(todo // PARTS, SMALLEST_PART), LARGEST_PART)
+        self.part_size = max(self.part_size, wanted)
+
+    def without_list(self) -> "Manifest":
+        """Bring a store of the former format to the present one."""
+        return replace(self, listed=None, listed_empty=set())

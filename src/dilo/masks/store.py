@@ -9,21 +9,30 @@ from numpy.typing import NDArray
 
 from dilo.config import difference, to_dict
 from dilo.errors import ImageError, InputError, StoreError
-from dilo.files import write_atomic
 from dilo.folder import list_images
-from dilo.image import Map, encode_map, read_map, read_mask
-from dilo.masks.manifest import MANIFEST, Manifest, Origin, Supervision, stem
-
-# A map that nowhere reaches this would paste a ghost: it holds no foreground.
-FOREGROUND = 0.5
+from dilo.image import Map, read_map, read_mask, resize
+from dilo.masks.catalog import Catalog, Entry, Listed, Recorded
+from dilo.masks.codec import stored_shape, unpack
+from dilo.masks.foreground import has_foreground
+from dilo.masks.index import Index
+from dilo.masks.manifest import (
+    MANIFEST,
+    Format,
+    Layout,
+    Manifest,
+    Origin,
+    Supervision,
+)
+from dilo.masks.work import png_path
 
 
 class MaskStore:
-    """A folder of Maps that mirrors a folder of images, with a manifest.
+    """A folder of Maps for a folder of images, with a manifest.
 
-    The map of `a/b.jpg` is the 8-bit PNG `a/b.png`, of the size of the upright image;
-    `masks.json` says how the maps were made, which are empty and which images failed.
-    Only images that the manifest lists are in the store.
+    In the format png the map of `a/b.jpg` is the 8-bit file `a/b.png`, of the size of
+    the upright image; in the format arrow small maps lie together in `part-*.arrow`.
+    `masks.json` says how the maps were made and which images failed, the parts say
+    which maps there are, which are empty, and how much they can be trusted.
 
         store = MaskStore.open("masks")
         if name in store and not store.is_empty(name):
@@ -37,11 +46,7 @@ class MaskStore:
         """Use `open` or `create` instead."""
         self.folder = folder
         self._manifest = manifest  # None: a plain folder of masks
-        names = list_images(folder) if manifest is None else sorted(manifest.maps)
-        # Of files with one stem the .png is the mask: data sets such as MSRA10K keep
-        # the photograph beside it as .jpg.
-        names.sort(key=lambda name: name.lower().endswith(".png"))
-        self._names = {stem(name): name for name in names}
+        self._catalog = _read_catalog(folder, manifest)
 
     @classmethod
     def open(cls, folder: str | Path) -> Self:
@@ -70,12 +75,14 @@ class MaskStore:
         folder: str | Path,
         method: str,
         parameters: Mapping[str, Any] | None = None,
+        *,
         supervision: Supervision = "none",
         weights: str | None = None,
+        layout: Layout | Format = "png",
     ) -> Self:
         """Make a store, or open the one that was begun in the same way.
 
-        Nothing is written before the first `save` or `write`.
+        Nothing is written before maps are.
 
         Args:
             folder: a new or empty folder, or a store made in the same way.
@@ -83,8 +90,10 @@ class MaskStore:
             parameters: what the method was called with, ready for JSON.
             supervision: what the method learned from.
             weights: SHA-256 of the weights file, for a network.
+            layout: how maps are kept; a format stands for its usual `Layout`.
 
         Raises:
+            InputError: there is no such format.
             StoreError: the folder holds other files or a store made in another way.
         """
         folder = Path(folder)
@@ -94,12 +103,40 @@ class MaskStore:
             supervision=supervision,
             weights=weights,
         )
-        if (folder / MANIFEST).is_file():
-            manifest = Manifest.read(folder)
-            _check_same(folder, manifest.origin, origin)
-            return cls(folder, manifest)
-        _check_free(folder)
-        return cls(folder, Manifest(origin))
+        if not isinstance(layout, Layout):
+            layout = Layout(format=layout)
+        if not (folder / MANIFEST).is_file():
+            _check_free(folder)
+            return cls(folder, Manifest(origin, layout))
+        manifest = Manifest.read(folder)
+        _check_same(folder, manifest, origin, layout)
+        return cls(folder, manifest)
+
+    def refresh(self) -> None:
+        """Read again what has been written since the store was opened.
+
+        Raises:
+            StoreError: it is damaged, or has become another store.
+        """
+        manifest = self.manifest
+        if (self.folder / MANIFEST).is_file():
+            self._manifest = Manifest.read(self.folder)
+            _check_same(self.folder, self._manifest, manifest.origin, manifest.layout)
+        self._catalog = _read_catalog(self.folder, self._manifest)
+
+    @property
+    def manifest(self) -> Manifest:
+        """What `masks.json` says.
+
+        Raises:
+            StoreError: this is a plain folder of masks.
+        """
+        if self._manifest is None:
+            raise StoreError(
+                f"{self.folder}: a plain folder of masks is only read; "
+                f"give a new folder for maps"
+            )
+        return self._manifest
 
     @property
     def origin(self) -> Origin | None:
@@ -112,49 +149,39 @@ class MaskStore:
         return {} if self._manifest is None else dict(self._manifest.failures)
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self._catalog)
 
     def __contains__(self, name: object) -> bool:
         if not isinstance(name, str) or self._failure(name) is not None:
             return False
-        return stem(name) in self._names
+        return self._catalog.find(name) is not None
 
     def names(self) -> list[str]:
         """List the names of the images that have a map, sorted."""
-        return sorted(self._names.values())
+        return sorted(self._catalog.names())
 
     def __getitem__(self, name: str) -> Map:
-        """Read the map of an image.
+        """Read the map of an image, at the size of the upright image.
 
         Raises:
             StoreError: the image has no map, or the file of the map is damaged.
             InputError: `name` is no relative name.
         """
-        try:
-            return read_map(self._find(name))
-        except ImageError as error:
-            raise StoreError(
-                f"{error}; delete it and run `dilo masks` again"
-            ) from error
+        entry = self._find(name)
+        saliency = self._read(entry)
+        if not self._is_packed or saliency.shape == entry.shape:
+            return saliency
+        assert entry.shape is not None
+        return resize(saliency, *entry.shape).clip(0, 1)
 
     def stored(self, name: str) -> Map:
-        """Read the map of an image at the size in which it is stored.
+        """Read the map of an image at the size in which it is kept: the fast way.
 
         Raises:
             StoreError: the image has no map, or the file of the map is damaged.
             InputError: `name` is no relative name.
         """
-        return self[name]
-
-    def confidence(self, name: str) -> float:
-        """Tell how much a map can be trusted, in [0, 1]; NaN where nobody said.
-
-        Raises:
-            StoreError: the image has no map.
-            InputError: `name` is no relative name.
-        """
-        self._find(name)
-        return float("nan")
+        return self._read(self._find(name))
 
     def mask(self, name: str) -> NDArray[np.bool_]:
         """Read a ground-truth mask, (H, W): foreground is brighter than 128 of 255.
@@ -163,8 +190,11 @@ class MaskStore:
             StoreError: there is no such mask, or its file is damaged.
             InputError: `name` is no relative name.
         """
+        entry = self._find(name)
+        if entry.place is not None and self._is_packed:
+            return self[name] > np.float32(128 / 255)
         try:
-            return read_mask(self._find(name))
+            return read_mask(self._file(entry))
         except ImageError as error:
             raise StoreError(f"{error}; put a whole file in its place") from error
 
@@ -175,107 +205,95 @@ class MaskStore:
             StoreError: the image has no map.
             InputError: `name` is no relative name.
         """
-        if self._manifest is None:
-            return not has_foreground(self[name])
-        self._find(name)
-        return self._names[stem(name)] in self._manifest.empty
+        empty = self._find(name).empty
+        return not has_foreground(self[name]) if empty is None else empty
 
     def empty_names(self) -> set[str]:
         """Name the images whose map has no foreground."""
-        if self._manifest is None:
-            return {name for name in self.names() if self.is_empty(name)}
-        return set(self._manifest.empty)
+        return {name for name in self._catalog.names() if self.is_empty(name)}
+
+    def confidence(self, name: str) -> float:
+        """Tell how much a map can be trusted, in [0, 1]; NaN where nobody said.
+
+        Raises:
+            StoreError: the image has no map.
+            InputError: `name` is no relative name.
+        """
+        return self._find(name).confidence
 
     def path(self, name: str) -> Path:
-        """Say where the map of an image is or would be."""
-        if self._manifest is None and stem(name) in self._names:
-            return self.folder / self._names[stem(name)]
-        return self.folder / f"{stem(name)}.png"
+        """Say in which file the map of an image is, or would be."""
+        entry = self._catalog.find(name)
+        if entry is not None:
+            return self._file(entry)
+        return self.folder if self._is_packed else png_path(self.folder, name)
 
-    def owner(self, name: str) -> str | None:
-        """Name the image whose map is in the file that `path` gives, if there is one.
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Another process maps the parts itself.
+        return type(self), (self.folder, self._manifest)
 
-        It is `name` itself, or one that differs from it in the suffix.
-        """
-        return self._names.get(stem(name))
+    @property
+    def _is_packed(self) -> bool:
+        return self._manifest is not None and self._manifest.layout.format == "arrow"
 
-    def write(self, name: str, saliency: Map) -> None:
-        """Write the file of a map, atomically; `record` then enters it.
+    def _read(self, entry: Entry) -> Map:
+        try:
+            if not self._is_packed:
+                return read_map(self._file(entry))
+            place, layout = entry.place, self.manifest.layout
+            assert place is not None
+            assert entry.shape is not None
+            shape = stored_shape(*entry.shape, side=layout.side)
+            return unpack(place.part.blob(place.row), shape, layout.bits)
+        except (ImageError, StoreError) as error:
+            raise StoreError(
+                f"{error}; delete it and run `dilo masks` again"
+            ) from error
 
-        The two are apart so that worker processes write and one process records.
+    def _file(self, entry: Entry) -> Path:
+        if self._is_packed and entry.place is not None:
+            return entry.place.part.path
+        if self._manifest is None:
+            return self.folder / entry.name
+        return png_path(self.folder, entry.name)
 
-        Raises:
-            InputError: `saliency` is no Map, or `name` no relative name.
-            OSError: the disk is full or the folder cannot be written.
-        """
-        write_atomic(self.path(name), encode_map(saliency))
-
-    def record(self, name: str, *, empty: bool) -> None:
-        """Enter an image whose map is written; `save` makes it last."""
-        manifest = self._writable()
-        manifest.failures.pop(name, None)
-        former = self.owner(name)  # a.jpg, whose image has given way to a.png
-        if former is not None:
-            manifest.maps.discard(former)
-            manifest.empty.discard(former)
-        manifest.maps.add(name)
-        (manifest.empty.add if empty else manifest.empty.discard)(name)
-        self._names[stem(name)] = name
-
-    def record_failure(self, name: str, reason: str) -> None:
-        """Enter an image that has no map, and why; `save` makes it last."""
-        manifest = self._writable()
-        manifest.failures[name] = reason
-        manifest.empty.discard(name)
-        if name in manifest.maps:
-            manifest.maps.remove(name)
-            del self._names[stem(name)]
-
-    def forget_failure(self, name: str) -> None:
-        """Take an image off the failures; `save` makes it last."""
-        self._writable().failures.pop(name, None)
-
-    def save(self) -> None:
-        """Write the manifest, atomically.
-
-        Raises:
-            OSError: the disk is full; the previous manifest is then whole.
-        """
-        self._writable().write(self.folder)
-
-    def _find(self, name: str) -> Path:
+    def _find(self, name: str) -> Entry:
         failure = self._failure(name)
         if failure is not None:
             raise StoreError(f"{name}: has no map: {failure}")
-        if stem(name) not in self._names:
+        entry = self._catalog.find(name)
+        if entry is None:
             raise StoreError(
                 f"{self.folder}: no map of {name!r}; run `dilo masks` on its folder"
             )
-        return self.path(name)
+        return entry
 
     def _failure(self, name: str) -> str | None:
         return None if self._manifest is None else self._manifest.failures.get(name)
 
-    def _writable(self) -> Manifest:
-        if self._manifest is None:
-            raise StoreError(
-                f"{self.folder}: a plain folder of masks is only read; "
-                f"give a new folder for maps"
-            )
-        return self._manifest
+
+def _read_catalog(folder: Path, manifest: Manifest | None) -> Catalog:
+    if manifest is None:
+        return Listed(list_images(folder))
+    if manifest.listed is not None:
+        return Listed(sorted(manifest.listed), manifest.listed_empty)
+    return Recorded(Index.read(folder, manifest.layout))
 
 
-def has_foreground(saliency: Map) -> bool:
-    """Tell whether any pixel of a map is rather foreground than background."""
-    return bool(saliency.max() >= FOREGROUND)
-
-
-def _check_same(folder: Path, old: Origin, new: Origin) -> None:
-    changes = difference(to_dict(old), to_dict(new))
+def _check_same(
+    folder: Path, manifest: Manifest, origin: Origin, layout: Layout
+) -> None:
+    changes = difference(to_dict(manifest.origin), to_dict(origin))
     if changes:
         raise StoreError(
             f"{folder}: holds maps made in another way ({'; '.join(changes)}); "
             f"give another folder"
+        )
+    changes = difference(manifest.layout.fields(), layout.fields())
+    if changes:
+        raise StoreError(
+            f"{folder}: keeps maps in another way ({'; '.join(changes)}); give "
+            f"another folder, or make one from it with `dilo convert`"
         )
 
 

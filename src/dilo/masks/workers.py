@@ -1,96 +1,29 @@
-"""Images through a method, here or in worker processes that may be killed."""
+"""Parts of a job, done here or in worker processes that may be killed."""
 
-import errno
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
-import tempfile
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+import traceback
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
-from itertools import islice
-from pathlib import Path
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from itertools import chain
+from multiprocessing.connection import Connection, wait
+from typing import Any
 
 import cv2
-import numpy as np
 
-from dilo.errors import DiloError, ImageError, InputError
-from dilo.image import Map, encode_image, read_map, read_size
+from dilo.errors import StoreError
 from dilo.lifetime import end_with_parent
-from dilo.masks.store import MaskStore, has_foreground
+from dilo.masks.work import Part, PartResult, Task, do_part
 
-# Large enough that handing over costs little beside a method of some milliseconds,
-# small enough that an interrupt does not wait for long.
-CHUNK = 8
+SECONDS_BETWEEN_LOOKS = 0.2
+KILLED = "its process was killed; is the memory too small?"
 
-# What a method may raise on an odd image; anything else is a bug and ends the job.
-_IMAGE_ERRORS = (DiloError, ValueError, ArithmeticError, MemoryError)
-
-# Failures to write that only concern one name; any other (disk full, no permission)
-# would meet all images and ends the job.
-_NAME_ERRORS = {errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST}
-
-
-class Outcome(NamedTuple):
-    """What became of one image: a map, or the reason why there is none."""
-
-    name: str
-    empty: bool = False
-    failure: str | None = None
-
-
-Outcomes = Generator[Outcome, None, None]
-
-
-@dataclass(frozen=True)
-class Job:
-    """What is done with every image."""
-
-    images: Path
-    store: MaskStore
-    estimate: Callable[[Path], Map]
-
-    def __call__(self, name: str) -> Outcome:
-        """Make sure that the file of a map is there; a map written before is taken.
-
-        Raises:
-            OSError: no map can be written, of whatever image.
-        """
-        try:
-            saliency = self._written(name)
-            if saliency is None:
-                saliency = self._estimate(name)
-                self.store.write(name, saliency)
-        except _IMAGE_ERRORS as error:
-            reason = str(error).removeprefix(f"{self.images / name}: ")
-            return Outcome(name, failure=reason or type(error).__name__)
-        except OSError as error:
-            if error.errno in _NAME_ERRORS:
-                return Outcome(name, failure=f"no file can have this name ({error})")
-            raise
-        return Outcome(name, empty=not has_foreground(saliency))
-
-    def _written(self, name: str) -> Map | None:
-        """Read a map that a killed job wrote but could not record."""
-        path = self.store.path(name)
-        if path.is_file() and self.store.owner(name) is None:
-            with suppress(ImageError):
-                return read_map(path)
-        return None
-
-    def _estimate(self, name: str) -> Map:
-        saliency = self.estimate(self.images / name)
-        shape = read_size(self.images / name)
-        if saliency.shape != shape:
-            raise InputError(
-                f"the method gave a map of shape {saliency.shape} for an image of "
-                f"shape {shape}"
-            )
-        return saliency
+Results = Generator[PartResult, None, None]
+Tick = Callable[[int], None]  # told how many images are done
 
 
 def default_workers() -> int:
@@ -100,92 +33,171 @@ def default_workers() -> int:
     return os.cpu_count() or 1
 
 
-def run_serial(job: Job, names: Sequence[str]) -> Outcomes:
-    """Do the job in this process."""
-    for name in names:
-        yield job(name)
-
-
-def run_parallel(job: Job, names: Sequence[str], workers: int) -> Outcomes:
-    """Do the job in worker processes; outcomes come in no fixed order.
-
-    When a worker is killed, each image that was in work is tried again by itself: the
-    one that kills its worker again (too large for the memory, say) is a named failure.
-    """
-    if not names:
+def run_local(task: Task, parts: Iterable[Part], workers: int, tick: Tick) -> Results:
+    """Do the parts on this machine; with one worker, in this process."""
+    if workers == 1:
+        yield from run_serial(task, parts, tick)
         return
-    _warm(job.estimate)
-    starts = range(0, len(names), CHUNK)
-    chunks = (tuple(names[start : start + CHUNK]) for start in starts)
-    suspects: list[str] = []
-    while True:
-        with _Pool(job, workers) as pool:
-            suspects = yield from _feed(pool, chunks, limit=2 * workers + 2)
-        if not suspects:
+    first = next(parts := iter(parts), None)
+    if first is not None:
+        task.source.warm()
+        yield from run_parallel(task, chain([first], parts), workers, tick)
+
+
+def run_serial(task: Task, parts: Iterable[Part], tick: Tick) -> Results:
+    """Do the parts in this process."""
+    done = 0
+    for part in parts:
+
+        def tick_part(place: int, before: int = done) -> None:
+            tick(before + place)
+
+        result = do_part(task, part, tick_part)
+        done += result.images
+        tick(done)
+        yield result
+
+
+def run_parallel(
+    task: Task, parts: Iterable[Part], workers: int, tick: Tick
+) -> Results:
+    """Do the parts in worker processes; results come in no fixed order.
+
+    Each worker is its own process: one that is killed takes no other with it. Its part
+    is done again in the end, alone; the image that then kills its worker (too large
+    for the memory, say) is a named failure.
+
+    Raises:
+        StoreError: workers are killed while they work on no image.
+    """
+    waiting = iter(parts)
+    crew: list[_Worker] = []
+    suspects: list[tuple[Part, int]] = []  # with how many images were done
+    done = 0
+    try:
+        _hire(crew, task, waiting, workers)
+        while crew:
+            ready = wait([worker.pipe for worker in crew], SECONDS_BETWEEN_LOOKS)
+            for worker in [worker for worker in crew if worker.pipe in ready]:
+                result = worker.result()
+                if result is None:
+                    suspects.append((worker.part, worker.place))
+                    crew.remove(worker)
+                    _hire(crew, task, waiting, len(crew) + 1)
+                    continue
+                done += result.images
+                part = next(waiting, None)
+                if part is None:
+                    crew.remove(worker)
+                    worker.stop()
+                else:
+                    worker.begin(part)
+                yield result
+            tick(done + sum(worker.place for worker in crew))
+    finally:
+        for worker in crew:
+            worker.stop()
+    for part, place in suspects:
+        result = _alone(task, part, place)
+        done += result.images
+        tick(done)
+        yield result
+
+
+def _hire(
+    crew: list["_Worker"], task: Task, waiting: Iterator[Part], wanted: int
+) -> None:
+    """Start workers until there are as many as wanted, or no more parts."""
+    while len(crew) < wanted:
+        part = next(waiting, None)
+        if part is None:
             return
-        yield from (_alone(job, name) for name in suspects)
+        crew.append(_Worker(task, part))
 
 
-def _feed(
-    pool: ProcessPoolExecutor, chunks: Iterator[tuple[str, ...]], limit: int
-) -> Generator[Outcome, None, list[str]]:
-    """Keep `limit` chunks in work; return the names in work when a worker died."""
-    in_work: set[tuple[str, ...]] = set()
-    futures: dict[Future[list[Outcome]], tuple[str, ...]] = {}
-    try:
-        while True:
-            for chunk in islice(chunks, limit - len(in_work)):
-                in_work.add(chunk)
-                futures[pool.submit(_run_chunk, chunk)] = chunk
-            if not futures:
-                return []
-            for future in wait(futures, return_when=FIRST_COMPLETED).done:
-                yield from future.result()
-                in_work.remove(futures.pop(future))
-    except BrokenProcessPool:
-        return [name for chunk in sorted(in_work) for name in chunk]
+def _alone(task: Task, part: Part, reached: int) -> PartResult:
+    """Do a part whose worker was killed; who kills this one too is not tried again."""
+    while True:
+        worker = _Worker(task, part)
+        try:
+            result = worker.result()
+        finally:
+            worker.stop()
+        if result is not None:
+            # PNG files that the killed workers wrote have been kept, and are ours.
+            computed = min(result.maps, result.computed + reached)
+            return replace(result, computed=computed)
+        reached = max(reached, worker.place)
+        name = part.names[min(worker.place, len(part.names) - 1)]
+        if name in part.known:
+            raise StoreError(
+                f"{task.folder}: worker processes are killed time and again; what was "
+                f"computed is kept: run again to go on"
+            )
+        part = replace(part, known={**part.known, name: KILLED})
 
 
-def _alone(job: Job, name: str) -> Outcome:
-    """Do the job on one image in a process of its own."""
-    try:
-        with _Pool(job, workers=1) as pool:
-            return pool.submit(_run_chunk, (name,)).result()[0]
-    except BrokenProcessPool:
-        return Outcome(name, failure="its process was killed; is the memory too small?")
+class _Worker:
+    """A process that does one part after the other."""
 
-
-def _warm(estimate: Callable[[Path], Map]) -> None:
-    """Compile the kernels before forking, so that not every worker has to."""
-    noise = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "noise.png"
-        path.write_bytes(encode_image(noise))
-        with suppress(*_IMAGE_ERRORS):  # too small for the method: it warms up later
-            estimate(path)
-
-
-class _Pool(ProcessPoolExecutor):
-    """Worker processes that know the job; leaving it early drops what waits."""
-
-    def __init__(self, job: Job, workers: int) -> None:
-        # Forked workers inherit the job (a method may be a closure, which cannot be
-        # pickled) and the compiled kernels.
+    def __init__(self, task: Task, part: Part) -> None:
+        # Forked workers inherit the task (an estimate may be a closure, which cannot
+        # be pickled) and the compiled kernels.
         methods = multiprocessing.get_all_start_methods()
-        context = multiprocessing.get_context("fork" if "fork" in methods else None)
-        super().__init__(workers, context, initializer=_start, initargs=(job,))
+        context: Any = multiprocessing.get_context(
+            "fork" if "fork" in methods else None
+        )
+        self._place = context.RawValue("q", 0)  # of the image in work; outlives a kill
+        self.pipe, theirs = context.Pipe()
+        arguments = (task, theirs, self._place)
+        self._process = context.Process(target=_serve, args=arguments)
+        self._process.start()
+        theirs.close()  # so that the end of the process is the end of the pipe
+        self.begin(part)
 
-    def __exit__(self, *_: object) -> None:
-        self.shutdown(wait=True, cancel_futures=True)
+    def begin(self, part: Part) -> None:
+        """Hand over a part."""
+        self.part = part
+        self._place.value = 0
+        with suppress(BrokenPipeError):  # killed meanwhile: `result` will tell
+            self.pipe.send(part)
+
+    @property
+    def place(self) -> int:
+        """Count the images of the part that are done."""
+        return int(self._place.value)
+
+    def result(self) -> PartResult | None:
+        """Wait for the result of the part; None if the process was killed.
+
+        Raises whatever ended the work.
+        """
+        try:
+            answer = self.pipe.recv()
+        except (EOFError, ConnectionResetError):
+            self.stop()
+            return None
+        if isinstance(answer, _Trouble):
+            raise answer.error
+        assert isinstance(answer, PartResult)
+        return answer
+
+    def stop(self) -> None:
+        """End the process, whatever it does."""
+        self.pipe.close()
+        self._process.kill()
+        self._process.join()
 
 
-_job: Job  # of this worker process
+@dataclass(frozen=True)
+class _Trouble:
+    """What ended the work of a worker."""
+
+    error: Exception
 
 
-def _start(job: Job) -> None:
-    """Set up a worker process: one thread, and no life without the parent."""
-    global _job
-    _job = job
+def _serve(task: Task, pipe: Connection, place: Any) -> None:
+    """Do parts until there are no more: the life of a worker process."""
     # Ctrl-C reaches the whole process group; the parent alone decides what to do.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(0)
@@ -193,6 +205,24 @@ def _start(job: Job) -> None:
         sys.modules["numba"].set_num_threads(1)
     end_with_parent()
 
+    def tick(done: int) -> None:
+        place.value = done
 
-def _run_chunk(names: Sequence[str]) -> list[Outcome]:
-    return [_job(name) for name in names]
+    with suppress(EOFError):
+        while True:
+            part = pipe.recv()
+            try:
+                pipe.send(do_part(task, part, tick))
+            except Exception as error:  # it ends the job, but in the parent
+                pipe.send(_Trouble(_portable(error)))
+
+
+def _portable(error: Exception) -> Exception:
+    """Give an error that can be sent, with the place where it arose as a note."""
+    place = "".join(traceback.format_exception(error))
+    error.add_note(place)
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:  # an error of any kind may refuse in any way
+        return RuntimeError(place)
+    return error
