@@ -27,7 +27,8 @@ from dilo.image import Image, read_image
 from dilo.saliency import rbd
 from dilo.saliency.color import pixel_lab
 from dilo.saliency.graph import region_graph
-from dilo.saliency.rbd import border_band, default_superpixels, rbd_steps
+from dilo.saliency.rbd import rbd_steps
+from dilo.saliency.regions import border_band, default_superpixels
 from dilo.saliency.slic import slic, superpixel_side
 from record import RESULTS, record
 

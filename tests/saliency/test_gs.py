@@ -7,7 +7,7 @@ import reference
 from authors_maps import agreement, golden_images
 from dilo.saliency.color import mean_lab
 from dilo.saliency.frame import find_frame
-from dilo.saliency.graph import distances, mean_nearest, region_graph, two_ring
+from dilo.saliency.graph import distances, region_graph
 from dilo.saliency.gs import (
     _border_contrast,
     _distance_to,
@@ -15,6 +15,7 @@ from dilo.saliency.gs import (
     gs_of_graph,
     gs_steps,
 )
+from dilo.saliency.rbd import rbd_steps
 from dilo.saliency.regions import image_graph
 from pictures import blocks
 
@@ -72,12 +73,10 @@ def test_object_at_the_border_is_no_background():
     assert (gs_of_graph(graph)[standing] > 0.999).all()
 
 
-def test_clip_of_rbd_gives_the_same_steps():
-    image = RNG.integers(0, 256, (60, 80, 3), dtype=np.uint8)
-    graph = image_graph(image)
-    contrast = distances(mean_lab(graph.rgb.astype(np.float64)).astype(np.float32))
-    clip = mean_nearest(contrast, two_ring(graph.neighbors))
-    np.testing.assert_array_equal(gs_of_graph(graph, clip), gs_of_graph(graph))
+def test_steps_of_rbd_give_the_same_map():
+    graph = image_graph(RNG.integers(0, 256, (60, 80, 3), dtype=np.uint8))
+    shared = gs_of_graph(graph, rbd_steps(graph))
+    np.testing.assert_array_equal(shared, gs_of_graph(graph))
 
 
 @pytest.mark.realdata

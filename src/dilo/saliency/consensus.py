@@ -4,7 +4,7 @@ from dilo.image import Image, Map, check_image
 from dilo.saliency.graph import Floats, RegionGraph, paint
 from dilo.saliency.gs import gs_of_graph
 from dilo.saliency.mc import mc_of_graph
-from dilo.saliency.rbd import _NOTHING_FOUND, rbd_steps
+from dilo.saliency.rbd import NOTHING_FOUND, rbd_steps
 from dilo.saliency.regions import image_graph
 from dilo.saliency.stretch import stretch
 
@@ -32,7 +32,7 @@ def consensus(image: Image) -> Map:
 def consensus_of_graph(graph: RegionGraph) -> Floats:
     """Saliency (N,) in [0, 1] of the regions of a graph."""
     steps = rbd_steps(graph)
-    total = gs_of_graph(graph, steps.clip) + mc_of_graph(graph)
-    if steps.saliency.max() >= _NOTHING_FOUND:
+    total = gs_of_graph(graph, steps) + mc_of_graph(graph)
+    if steps.saliency.max() >= NOTHING_FOUND:
         total += stretch(steps.saliency)
     return total / 3

@@ -23,6 +23,7 @@ from dilo.saliency.graph import (
     region_graph,
     two_ring,
 )
+from dilo.saliency.rbd import RbdSteps
 from dilo.saliency.regions import image_graph
 from dilo.saliency.stretch import stretch
 
@@ -90,27 +91,28 @@ def gs_of_regions(image: Image, labels: Labels, band: int) -> Map:
     return paint(gs_of_graph(graph), graph.labels)
 
 
-def gs_of_graph(graph: RegionGraph, clip: float | None = None) -> Floats:
-    """Saliency (N,) in [0, 1] of the regions of a graph; `clip` as for `gs_steps`."""
-    steps = gs_steps(graph, clip)
+def gs_of_graph(graph: RegionGraph, known: RbdSteps | None = None) -> Floats:
+    """Saliency (N,) in [0, 1] of the regions of a graph; `known` as for `gs_steps`."""
+    steps = gs_steps(graph, known)
     if steps.reach < _NOTHING_FOUND:
         return np.zeros_like(steps.saliency)
     return stretch(steps.saliency)
 
 
-def gs_steps(graph: RegionGraph, clip: float | None = None) -> GsSteps:
+def gs_steps(graph: RegionGraph, known: RbdSteps | None = None) -> GsSteps:
     """Run GS on a region graph and return every step.
 
     Args:
         graph: the regions; links between all regions of the border are added.
-        clip: colour distance that costs nothing, if RBD has found it for this graph.
+        known: RBD's steps on this graph, to take colours and clip from.
     """
-    kind = graph.rgb.dtype.type
-    contrast = distances(mean_lab(graph.rgb.astype(np.float64)).astype(kind))
+    kind, count = graph.rgb.dtype.type, len(graph.rgb)
     neighbors = graph.neighbors
-    if clip is None:
-        clip = mean_nearest(contrast, two_ring(neighbors)) if len(contrast) > 1 else 0.0
-    count = len(contrast)
+    if known is None:
+        contrast = distances(mean_lab(graph.rgb.astype(np.float64)).astype(kind))
+        clip = mean_nearest(contrast, two_ring(neighbors)) if count > 1 else 0.0
+    else:
+        contrast, clip = distances(known.color), known.clip
     border = np.flatnonzero(graph.border)
     similar = max(1, int(count * _SIMILAR_SHARE + 0.5))
     border_contrast = _border_contrast(contrast, graph.position, border, similar)

@@ -124,8 +124,7 @@ def mc_steps(graph: RegionGraph) -> McSteps:
 def _without_frame(edge: Bools, near: Bools, weights: Floats) -> tuple[Bools, Bools]:
     """Regions inside an artificial frame, all if there is none, and their border."""
     inside = ~edge
-    across = (weights[edge] * near[edge])[:, inside]
-    if not inside.any() or across.sum() > _FRAME:
+    if not inside.any() or _across(weights, near, edge) > _FRAME:
         return np.ones(len(edge), np.bool_), edge
     return inside, near[edge].any(axis=0) & inside
 
@@ -139,10 +138,7 @@ def _absorbed_time(
     W / T, T being the degree with the copies. (I - W / T) y = u is solved as
     (T - W) y = T u, which is symmetric, for the two starts u = 1 and u = 1 / degree.
     """
-    total = degree + weights[:, border].sum(axis=1)
-    starts = np.stack([total, total / degree], axis=1)
-    system = -weights
-    np.fill_diagonal(system, total - 1)
+    system, starts = _equations(weights, degree, border)
     if not kept.all():
         system, starts = system[kept][:, kept], starts[kept]
     times = solve(system, starts)
@@ -161,20 +157,47 @@ def _spread(saliency: Floats) -> float:
 @njit(cache=True, nogil=True)
 def _weights(distance, linked):  # type: ignore[no-untyped-def]
     """Weights (N, N) by the share of the range of distances; the longest distance."""
-    count = len(distance)
-    kind = distance.dtype.type
-    low, high = kind(np.inf), kind(0)
+    count, kind = len(distance), distance.dtype.type
+    ends = np.empty((count * count // 2 + 1, 2), np.int32)
+    found = 0
     for i in range(count):
         for j in range(i):
-            if linked[i, j]:
-                low = min(low, distance[i, j])
-                high = max(high, distance[i, j])
+            ends[found, 0], ends[found, 1] = i, j
+            found += linked[i, j]  # without a branch: links cannot be predicted
+    low, high = kind(np.inf), kind(0)
+    for i, j in ends[:found]:
+        low, high = min(low, distance[i, j]), max(high, distance[i, j])
     scale = kind(-_DECAY) / max(high - low, kind(_EPSILON))
-    weights = np.zeros((count, count), distance.dtype)
+    weights = np.zeros_like(distance)
+    for i, j in ends[:found]:
+        weight = np.exp((distance[i, j] - low) * scale) + kind(_LEAST_WEIGHT)
+        weights[i, j] = weights[j, i] = weight
     for i in range(count):
         weights[i, i] = 1
-        for j in range(i):
-            if linked[i, j]:
-                weight = np.exp((distance[i, j] - low) * scale) + kind(_LEAST_WEIGHT)
-                weights[i, j] = weights[j, i] = weight
     return weights, high
+
+
+@njit(cache=True, nogil=True, fastmath={"reassoc"})
+def _across(weights, near, edge):  # type: ignore[no-untyped-def]
+    """Summed weight between regions at the edge and those inside that they touch."""
+    total = 0.0
+    for i in range(len(edge)):
+        if edge[i]:
+            for j in range(len(edge)):
+                total += weights[i, j] if near[i, j] & ~edge[j] else 0.0
+    return total
+
+
+@njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})  # sums in SIMD
+def _equations(weights, degree, border):  # type: ignore[no-untyped-def]
+    """Matrix (N, N) and right-hand sides (N, 2) of the walk's absorption."""
+    count = len(degree)
+    system, starts = np.empty_like(weights), np.empty((count, 2), weights.dtype)
+    for i in range(count):
+        total = degree[i]
+        for j in range(count):
+            system[i, j] = -weights[i, j]
+            total += weights[i, j] if border[j] else weights.dtype.type(0)
+        system[i, i] += total
+        starts[i, 0], starts[i, 1] = total, total / degree[i]
+    return system, starts

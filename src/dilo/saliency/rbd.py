@@ -11,32 +11,24 @@ from numba import njit
 
 from dilo.errors import InputError
 from dilo.image import Image, Map, check_image
-from dilo.saliency.color import mean_lab, pixel_lab
+from dilo.saliency.color import mean_lab
 from dilo.saliency.connect import Labels
 from dilo.saliency.frame import find_frame
 from dilo.saliency.graph import (
-    Bools,
     Floats,
     RegionGraph,
-    distances,
-    linked_pairs,
-    mean_nearest,
+    _distances,
+    _linked_pairs,
+    _mean_nearest,
+    _neighbors,
+    _two_ring,
     paint,
     region_graph,
-    two_ring,
 )
-from dilo.saliency.paths import path_lengths, shortest_paths
-from dilo.saliency.scratch import scratch
-from dilo.saliency.slic import padded_width, slic, superpixel_side
-from dilo.saliency.solve import minimize
-
-_PIXELS_PER_SUPERPIXEL = 600  # of the released program
-_STANDARD_PIXELS = 80_000  # below, that leaves too few: on 300 images of DUTS at 256 x
-# 192, 200 superpixels instead of 82 raise maxF from .805 to .815, and MAE .165 to .153
-_SUPERPIXELS_OF_SMALL = 200
-_FEWEST_PIXELS = 38  # in a superpixel: at 48 x 48, 60 superpixels of 6 x 6
-_MOST_SUPERPIXELS = 400  # time and memory grow with their cube and square
-_EPSILON = 2.2e-16
+from dilo.saliency.paths import _path_lengths, _shortest_paths
+from dilo.saliency.regions import image_graph
+from dilo.saliency.solve import _minimize
+from dilo.saliency.stretch import EPSILON, stretch
 
 _SPATIAL_SIGMA = 0.4  # of the contrast, in shares of the image side
 _BACKGROUND_WEIGHT = 5.0  # lambda of the released program
@@ -45,7 +37,7 @@ _SMOOTHNESS = 0.1  # mu: least weight between touching regions
 # Where nothing stands out all regions are background and the optimum stays small;
 # stretching it to [0, 1] would show noise. Its maximum is 0.0002 on flat images and
 # faint noise, 0.13 on noise of 30 grey levels, and 0.32 to 0.98 on 728 photographs.
-_NOTHING_FOUND = 0.15
+NOTHING_FOUND = 0.15
 
 
 @dataclass(frozen=True)
@@ -96,74 +88,31 @@ def rbd(
     if superpixels is not None and superpixels < 1:
         raise InputError(f"superpixels must be at least 1, got {superpixels}")
     if not remove_frame:
-        return _rbd(image, superpixels)
+        return _of_graph(image_graph(image, superpixels))
     saliency = np.zeros(image.shape[:2], np.float32)
     inside = find_frame(image)
-    saliency[inside] = _rbd(np.ascontiguousarray(image[inside]), superpixels)
+    crop = np.ascontiguousarray(image[inside])
+    saliency[inside] = _of_graph(image_graph(crop, superpixels))
     return saliency
-
-
-def _rbd(image: Image, superpixels: int | None) -> Map:
-    height, width, _ = image.shape
-    count = superpixels or default_superpixels(height, width)
-    side = superpixel_side(height, width, count)
-    room = scratch("lab", (height, 3, padded_width(width)), np.float32)
-    room[:, :, width:] = 0
-    labels = slic(pixel_lab(image, out=room), side, width=width)
-    return rbd_of_regions(image, labels, border_band(side))
-
-
-def default_superpixels(height: int, width: int) -> int:
-    """Choose how many superpixels an image of this size is divided into."""
-    pixels = height * width
-    if pixels >= _STANDARD_PIXELS:
-        return min(int(pixels / _PIXELS_PER_SUPERPIXEL + 0.5), _MOST_SUPERPIXELS)
-    return max(1, min(round(pixels / _FEWEST_PIXELS), _SUPERPIXELS_OF_SMALL))
-
-
-def border_band(side: int) -> int:
-    """Width of the border band in pixels; 8 for superpixels of 24 or 25 pixels."""
-    return max(1, round(side / 3))
 
 
 def rbd_of_regions(image: Image, labels: Labels, band: int) -> Map:
     """Estimate saliency of given regions `labels`; else as `rbd`."""
-    graph = region_graph(image, labels, band, np.float32)
+    return _of_graph(region_graph(image, labels, band, np.float32))
+
+
+def _of_graph(graph: RegionGraph) -> Map:
     saliency = rbd_steps(graph).saliency
-    if saliency.max() < _NOTHING_FOUND:
-        return np.zeros(labels.shape, np.float32)
-    return paint(_stretch(saliency), graph.labels)
+    if saliency.max() < NOTHING_FOUND:
+        return np.zeros(graph.labels.shape, np.float32)
+    return paint(stretch(saliency), graph.labels)
 
 
 def rbd_steps(graph: RegionGraph) -> RbdSteps:
     """Run RBD on a region graph and return every step."""
-    kind = graph.rgb.dtype.type
-    color = mean_lab(graph.rgb.astype(np.float64)).astype(kind)
-    contrast_of = distances(color)
-    neighbors = graph.neighbors
-    ring = two_ring(neighbors)
-    clip, geodesic_sigma, smoothness_sigma = _scales(contrast_of, neighbors, ring)
-    lengths = path_lengths(contrast_of, neighbors, graph.border, clip)
-    near = _kernel(shortest_paths(lengths, 3 * geodesic_sigma), geodesic_sigma)
-    connectivity = near @ graph.border.astype(kind) / np.sqrt(near.sum(axis=1))
-    background = 1 - np.exp(connectivity**2 / -2)
-    spatial = _kernel(distances(graph.position), _SPATIAL_SIGMA)
-    contrast = _stretch((contrast_of * spatial) @ background)
-    contrast[contrast < otsu(contrast)] = 0
-    linked = (ring, graph.links, graph.border)
-    smooth = _smoothness(_kernel(contrast_of, smoothness_sigma), *linked)
-    weight = np.where(connectivity > 3, kind(_SURE_BACKGROUND), background)
-    saliency = _optimum(smooth, _BACKGROUND_WEIGHT * weight, contrast)
-    return RbdSteps(
-        color,
-        clip,
-        geodesic_sigma,
-        smoothness_sigma,
-        connectivity,
-        background,
-        contrast,
-        saliency,
-    )
+    color = mean_lab(graph.rgb.astype(np.float64)).astype(graph.rgb.dtype)
+    steps = _steps(color, graph.position, graph.links, graph.border)
+    return RbdSteps(color, *steps)
 
 
 def otsu(values: Floats) -> float:
@@ -171,33 +120,105 @@ def otsu(values: Floats) -> float:
 
     Source: Otsu, "A threshold selection method from gray-level histograms", 1979.
     """
-    grey = np.floor(values.clip(0, 1) * 255 + 0.5).astype(np.int64)
-    share = np.bincount(grey, minlength=256) / values.size
-    below = np.cumsum(share)
-    mean = np.cumsum(share * np.arange(256))
-    spread = below * (1 - below)
-    between = np.zeros(256)
-    np.divide((mean[-1] * below - mean) ** 2, spread, between, where=spread > 1e-12)
-    if not between.any():
-        return 0.0
-    return float(np.flatnonzero(between == between.max()).mean() / 255)
+    return _otsu(values)
 
 
-def _scales(
-    contrast: Floats, neighbors: Bools, ring: Bools
-) -> tuple[float, float, float]:
+@njit(cache=True, nogil=True)
+def _steps(color, position, links, border):  # type: ignore[no-untyped-def]
+    """Compute the fields of `RbdSteps` after the first: one call, for speed."""
+    kind = color.dtype.type
+    contrast_of = _distances(color)
+    neighbors = _neighbors(links)
+    ring = _two_ring(neighbors)
+    clip, geodesic_sigma, smoothness_sigma = _scales(contrast_of, neighbors, ring)
+    lengths = _path_lengths(contrast_of, neighbors, border, clip)
+    paths = _shortest_paths(lengths, kind(3 * geodesic_sigma))
+    connectivity = _connectivity(_kernel(paths, geodesic_sigma), border)
+    background = kind(1) - np.exp(connectivity * connectivity * kind(-0.5))
+    spatial = _kernel(_distances(position), _SPATIAL_SIGMA)
+    contrast = _contrast(contrast_of, spatial, background)
+    linked = (ring, links, border)
+    smooth = _smoothness(_kernel(contrast_of, smoothness_sigma), linked)
+    weight = kind(_BACKGROUND_WEIGHT) * np.where(
+        connectivity > kind(3), kind(_SURE_BACKGROUND), background
+    )
+    system = _system(smooth, weight + contrast)
+    saliency = _minimize(system, contrast, np.finfo(color.dtype).eps)
+    scales = (clip, geodesic_sigma, smoothness_sigma)
+    return *scales, connectivity, background, contrast, saliency
+
+
+@njit(cache=True, nogil=True)
+def _scales(contrast, neighbors, ring):  # type: ignore[no-untyped-def]
     """Adapt clip, geodesic sigma and smoothness sigma to the image's colours."""
-    edges = linked_pairs(contrast, neighbors)
+    edges = _linked_pairs(contrast, neighbors)
     if edges.size == 0:
         return 0.0, 5.0, 0.0
-    one_ring, clip = mean_nearest(contrast, neighbors), mean_nearest(contrast, ring)
+    one_ring, clip = _mean_nearest(contrast, neighbors), _mean_nearest(contrast, ring)
     strongest = max(1, int(0.01 * edges.size + 0.5))
-    top = float(np.partition(edges, -strongest)[-strongest:].mean())
-    geodesic_sigma = max(5.0, min(10.0, 3 * one_ring, top / 10))
-    return clip, geodesic_sigma, min(3 * one_ring, 0.2 * top, 20.0)
+    top = np.sort(edges)[-strongest:].sum() / strongest
+    geodesic_sigma = max(5.0, min(10.0, min(3 * one_ring, top / 10)))
+    return clip, geodesic_sigma, min(3 * one_ring, min(0.2 * top, 20.0))
 
 
-def _kernel(distance: Floats, sigma: float) -> Floats:
+@njit(cache=True, nogil=True)
+def _connectivity(near, border):  # type: ignore[no-untyped-def]
+    """Boundary connectivity (N,): weight of the border over the root of the area."""
+    found = np.empty(len(near), near.dtype)
+    for i in range(len(near)):
+        length = area = near.dtype.type(0)
+        for j in range(len(near)):
+            area += near[i, j]
+            length += near[i, j] if border[j] else near.dtype.type(0)
+        found[i] = length / np.sqrt(area)
+    return found
+
+
+@njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz"})
+def _contrast(contrast_of, spatial, background):  # type: ignore[no-untyped-def]
+    """Contrast to the background near by, in [0, 1], 0 below Otsu's level."""
+    contrast = np.empty_like(background)
+    for i in range(len(background)):
+        total = background.dtype.type(0)
+        for j in range(len(background)):
+            total += contrast_of[i, j] * spatial[i, j] * background[j]
+        contrast[i] = total
+    low, high = contrast.min(), contrast.max()
+    spread = high - low + contrast.dtype.type(EPSILON)
+    for i in range(len(contrast)):
+        contrast[i] = (contrast[i] - low) / spread
+    level = _otsu(contrast)
+    for i in range(len(contrast)):
+        contrast[i] = contrast[i] if contrast[i] >= level else 0
+    return contrast
+
+
+@njit(cache=True, nogil=True)
+def _otsu(values):  # type: ignore[no-untyped-def]
+    share = np.zeros(256)
+    for value in values:
+        share[int(np.floor(min(max(value, 0), 1) * values.dtype.type(255) + 0.5))] += 1
+    share /= len(values)
+    mean = (share * np.arange(256)).sum()
+    below = partial = best = total = 0.0
+    ties = 0
+    for grey in range(256):
+        below += share[grey]
+        partial += grey * share[grey]
+        spread = below * (1 - below)
+        if spread <= 1e-12:
+            continue
+        between = (mean * below - partial) ** 2 / spread
+        if between > best:
+            best, total, ties = between, 0.0, 0
+        if between == best and best > 0:
+            total += grey
+            ties += 1
+    return total / ties / 255 if ties else 0.0
+
+
+@njit(cache=True, nogil=True)
+def _kernel(distance, sigma):  # type: ignore[no-untyped-def]
     """Gaussian weight of a distance, 0 beyond three sigma."""
     if sigma <= 0:
         return (distance <= 0).astype(distance.dtype)
@@ -228,34 +249,29 @@ def _gaussian(distance, factor, farthest):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _smoothness(weight, ring, links, border):  # type: ignore[no-untyped-def]
+def _smoothness(weight, linked):  # type: ignore[no-untyped-def]
     """Keep weights of linked regions, and add mu for each way in which they touch."""
+    ring, links, border = linked
     kind = weight.dtype.type
     smooth = np.empty_like(weight)
     for i in range(len(weight)):
         for j in range(len(weight)):
-            linked = ring[i, j] | (border[i] & border[j])
-            smooth[i, j] = weight[i, j] if linked else kind(0)
-            smooth[i, j] += kind(_SMOOTHNESS) if links[i, j] else kind(0)
-    for j in range(len(weight)):  # the other way, along the columns of `links`
-        for i in range(len(weight)):
-            smooth[j, i] += kind(_SMOOTHNESS) if links[i, j] else kind(0)
+            keep = ring[i, j] | (border[i] & border[j])
+            smooth[i, j] = weight[i, j] if keep else kind(0)
+    for i in range(len(weight)):
+        for j in range(len(weight)):
+            if links[i, j]:
+                smooth[i, j] += kind(_SMOOTHNESS)
+                smooth[j, i] += kind(_SMOOTHNESS)
     return smooth
-
-
-def _stretch(values: Floats) -> Floats:
-    low, high = values.min(), values.max()
-    return (values - low) / (high - low + _EPSILON)
-
-
-def _optimum(smooth: Floats, background: Floats, foreground: Floats) -> Floats:
-    """Minimise sum b s^2 + f (s - 1)^2 + 1/2 sum_ij w_ij (s_i - s_j)^2."""
-    return minimize(_system(smooth, background + foreground), foreground)
 
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "nsz"})
 def _system(smooth, diagonal):  # type: ignore[no-untyped-def]
-    """Graph Laplacian of the weights `smooth` plus a diagonal."""
+    """Matrix of sum b s^2 + f (s - 1)^2 + 1/2 sum_ij w_ij (s_i - s_j)^2.
+
+    It is the Laplacian of the weights `smooth` plus the diagonal b + f.
+    """
     system = np.empty_like(smooth)
     for i in range(len(smooth)):
         total = smooth.dtype.type(0)

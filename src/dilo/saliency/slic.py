@@ -104,15 +104,22 @@ def check_lab(lab: NDArray[np.floating]) -> None:
 def _seeds(lab: NDArray[np.floating], side: int) -> NDArray[np.float64]:
     """Centres (N, 5) of L, a, b, x, y on a regular grid, in raster order."""
     height, _, width = lab.shape
-    columns, rows = max(1, width // side), max(1, height // side)
-    x = width / columns * (np.arange(columns) + 0.5) + 0.5
-    y = height / rows * (np.arange(rows) + 0.5) + 0.5
-    x, y = np.minimum(x, width - 1), np.minimum(y, height - 1)
-    grid_y, grid_x = np.meshgrid(y, x, indexing="ij")
-    colors = lab[grid_y.astype(int), :, grid_x.astype(int)]
-    return np.concatenate(
-        [colors.reshape(-1, 3), grid_x.reshape(-1, 1), grid_y.reshape(-1, 1)], axis=1
-    ).astype(np.float64)
+    return _grid(lab, max(1, width // side), max(1, height // side))
+
+
+@njit(cache=True, nogil=True)
+def _grid(lab, columns, rows):  # type: ignore[no-untyped-def]
+    height, _, width = lab.shape
+    centers = np.empty((rows * columns, 5))
+    for j in range(rows):
+        y = min(height / rows * (j + 0.5) + 0.5, height - 1.0)
+        for i in range(columns):
+            x = min(width / columns * (i + 0.5) + 0.5, width - 1.0)
+            k = j * columns + i
+            for c in range(3):
+                centers[k, c] = lab[int(y), c, int(x)]
+            centers[k, 3], centers[k, 4] = x, y
+    return centers
 
 
 def _padded(lab: NDArray[np.floating]) -> NDArray[np.floating]:
