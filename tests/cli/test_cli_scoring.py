@@ -59,6 +59,19 @@ def test_several_stores_stand_side_by_side_and_the_best_is_marked(folders, capsy
     assert "Scaled to the size of their truth: 4 maps of" in out
 
 
+def test_a_table_wider_than_the_screen_has_no_intervals_but_every_number(
+    folders, tmp_path, capsys
+):
+    stores = [tmp_path / f"a store with a long name, number {k}" for k in range(8)]
+    for store in stores:
+        store.symlink_to(folders / "good")
+    assert run(*stores, folders / "truth") == 0
+    out = capsys.readouterr().out
+    assert len(re.findall(r"\* [01]\.\d{4}", out)) == 10 * 8
+    assert "\u2026" not in out  # nothing is cut
+    assert "interval" not in out
+
+
 def test_equally_good_stores_are_all_marked(folders, capsys):
     assert run(folders / "good", folders / "good/../good", folders / "truth") == 0
     assert re.search(r"maxF +\* 1\.0000 +\* 1\.0000", capsys.readouterr().out)

@@ -46,7 +46,7 @@ def score(
     """
     from dilo.diagnose.score_plot import check_plot, plot_scores
     from dilo.files import write_atomic
-    from dilo.masks import MaskStore, compare_with_truth
+    from dilo.masks import compare_with_truth
     from dilo.saliency.scoring import per_image_csv, score_image
 
     if plot is not None:
@@ -54,7 +54,7 @@ def score(
     for file in (csv, plot):
         if file is not None and file.is_dir():
             raise InputError(f"{file}: is a folder; give the name of a file")
-    stores, truth = _open(folders, MaskStore)
+    stores, truth = _open(folders)
     comparison = compare_with_truth(stores, truth, score_image, workers)
     names = distinct_names([store.folder for store in stores])
     scores = dict(zip(names, comparison.values, strict=True))
@@ -73,15 +73,15 @@ def score(
         say(str(plot))
 
 
-def _open(
-    folders: tuple[Path, ...], kind: type["MaskStore"]
-) -> tuple[list["MaskStore"], "MaskStore"]:
+def _open(folders: tuple[Path, ...]) -> tuple[list["MaskStore"], "MaskStore"]:
     """Open the stores and the truth.
 
     Raises:
         InputError: there are less than two folders, or one is given twice.
         StoreError: one holds no masks.
     """
+    from dilo.masks import MaskStore
+
     if len(folders) < 2:
         missing = "TRUTH" if folders else "MASKS, TRUTH"
         raise InputError(
@@ -91,4 +91,4 @@ def _open(
     twice = [str(folder) for folder in masks if masks.count(folder) > 1]
     if twice:
         raise InputError(f"{twice[0]}: given twice; each store is one column")
-    return [kind.open(folder) for folder in masks], kind.open(truth)
+    return [MaskStore.open(folder) for folder in masks], MaskStore.open(truth)

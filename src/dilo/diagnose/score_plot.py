@@ -1,5 +1,6 @@
 """Precision-recall and F-measure curves of mask stores, as papers print them."""
 
+import importlib
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,8 +11,7 @@ from numpy.typing import NDArray
 
 from dilo.errors import InputError
 from dilo.files import write_atomic
-from dilo.saliency.scoring import ImageScores, f_measure
-from dilo.saliency.scoring.overlap import BETA_SQUARED
+from dilo.saliency.scoring import BETA_SQUARED, ImageScores, f_measure
 
 KINDS = (".png", ".pdf", ".svg")
 
@@ -55,7 +55,7 @@ def check_plot(path: Path) -> None:
     """
     if path.suffix.lower() not in KINDS:
         raise InputError(f"{path}: a plot is one of {', '.join(KINDS)}")
-    import matplotlib as matplotlib  # of the extra `plot`
+    importlib.import_module("matplotlib")  # of the extra `plot`
 
 
 def plot_scores(stores: Mapping[str, Sequence[ImageScores]], path: Path) -> None:

@@ -11,6 +11,7 @@ is; and a map of one pixel divides by 1, not by a tiny number, in the E-measure.
 from dilo.saliency.scoring.alignment import adaptive_e_measure, e_measure_curve
 from dilo.saliency.scoring.image_scores import ImageScores, score_image
 from dilo.saliency.scoring.overlap import (
+    BETA_SQUARED,
     adaptive_f_measure,
     f_measure,
     mean_absolute_error,
@@ -32,6 +33,7 @@ from dilo.saliency.scoring.table import per_image_csv
 from dilo.saliency.scoring.weighted_f import weighted_f_measure
 
 __all__ = [
+    "BETA_SQUARED",
     "METRICS",
     "ImageScores",
     "Interval",
