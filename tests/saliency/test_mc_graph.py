@@ -8,11 +8,11 @@ from authors_maps import golden_images
 from dilo.saliency.color import mc_mean_lab, mc_pixel_lab
 from dilo.saliency.graph import region_graph
 from dilo.saliency.mc_graph import (
+    _add_corners,
+    _join_opposite_sides,
+    _outermost,
     _seeds,
-    join_opposite_sides,
     mc_superpixels,
-    outermost,
-    touching,
 )
 
 RNG = np.random.default_rng(0)
@@ -22,6 +22,12 @@ def random_graph(size, values):
     labels = RNG.integers(0, values, size).astype(np.int32)
     labels = np.unique(labels, return_inverse=True)[1].reshape(size).astype(np.int32)
     return region_graph(RNG.integers(0, 256, (*size, 3), dtype=np.uint8), labels, 1)
+
+
+def touching(graph):
+    pairs = graph.neighbors
+    _add_corners(graph.labels, pairs)
+    return pairs
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1), (7, 8), (12, 29), (17, 33)])
@@ -37,11 +43,12 @@ def test_regions_touch_at_corners_and_wrap_around():
     graph = region_graph(np.zeros((4, 4, 3), np.uint8), labels, 1)
     near = touching(graph)
     assert np.flatnonzero(near[5]).tolist() == [0, 1, 2, 4, 5, 6, 8, 9, 10]
-    joined = join_opposite_sides(near, labels)
+    joined = near.copy()
+    _join_opposite_sides(labels, joined)
     assert np.flatnonzero(joined[4] & ~near[4]).tolist() == [7]
     assert np.flatnonzero(joined[0] & ~near[0]).tolist() == [3, 12]
     assert (joined == joined.T).all()
-    assert np.flatnonzero(~outermost(graph)).tolist() == [5, 6, 9, 10]
+    assert np.flatnonzero(~_outermost(labels, 16)).tolist() == [5, 6, 9, 10]
 
 
 def test_seeds_are_spread_evenly():

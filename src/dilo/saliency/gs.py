@@ -17,11 +17,12 @@ from dilo.saliency.graph import (
     Bools,
     Floats,
     RegionGraph,
-    distances,
-    mean_nearest,
+    _distances,
+    _mean_nearest,
+    _neighbors,
+    _two_ring,
     paint,
     region_graph,
-    two_ring,
 )
 from dilo.saliency.rbd import RbdSteps
 from dilo.saliency.regions import image_graph
@@ -106,31 +107,44 @@ def gs_steps(graph: RegionGraph, known: RbdSteps | None = None) -> GsSteps:
         graph: the regions; links between all regions of the border are added.
         known: RBD's steps on this graph, to take colours and clip from.
     """
-    kind, count = graph.rgb.dtype.type, len(graph.rgb)
-    neighbors = graph.neighbors
     if known is None:
-        contrast = distances(mean_lab(graph.rgb.astype(np.float64)).astype(kind))
-        clip = mean_nearest(contrast, two_ring(neighbors)) if count > 1 else 0.0
+        color = mean_lab(graph.rgb.astype(np.float64)).astype(graph.rgb.dtype)
+        clip = _clip(color, graph.links)
     else:
-        contrast, clip = distances(known.color), known.clip
-    border = np.flatnonzero(graph.border)
+        color, clip = known.color, known.clip
+    kind = color.dtype.type
+    steps = _steps(color, kind(clip), graph.position, graph.links, graph.border)
+    return GsSteps(clip, *steps)
+
+
+@njit(cache=True, nogil=True)
+def _clip(color, links):  # type: ignore[no-untyped-def]
+    """Mean over regions of the distance to the most alike within two links."""
+    if len(color) == 1:
+        return 0.0
+    return _mean_nearest(_distances(color), _two_ring(_neighbors(links)))
+
+
+@njit(cache=True, nogil=True)
+def _steps(color, clip, position, links, border):  # type: ignore[no-untyped-def]
+    """Compute the fields of `GsSteps` after the first: one call, for speed."""
+    count, kind = len(color), color.dtype.type
+    contrast = _distances(color)
+    places = np.flatnonzero(border)
     similar = max(1, int(count * _SIMILAR_SHARE + 0.5))
-    border_contrast = _border_contrast(contrast, graph.position, border, similar)
-    seeds = np.zeros(count, np.bool_)
-    seeds[border[_is_background(border_contrast)]] = True
-    distance = _distance_to(seeds, contrast, kind(clip), (neighbors, graph.border))
-    top = max(1, int(count * _TOP_SHARE + 0.5))
-    reach = float(np.partition(distance, -top)[-top])
-    saliency = np.minimum(distance / kind(reach), 1) if reach > 0 else 0 * distance
-    return GsSteps(clip, border_contrast, seeds, reach, saliency)
-
-
-def _is_background(border_contrast: Floats) -> Bools:
-    """Leave out the border regions that differ most, if they differ at all."""
+    border_contrast = _border_contrast(contrast, position, places, similar)
     low, high = border_contrast.min(), border_contrast.max()
-    if high - low <= 1:
-        return np.ones(len(border_contrast), np.bool_)
-    return (border_contrast - low) / (high - low) <= _SEED_CONTRAST
+    highest = high if high - low <= 1 else low + _SEED_CONTRAST * (high - low)
+    seeds = np.zeros(count, np.bool_)
+    for place in range(len(places)):
+        seeds[places[place]] = border_contrast[place] <= highest
+    distance = _distance_to(seeds, contrast, clip, (_neighbors(links), border))
+    top = max(1, int(count * _TOP_SHARE + 0.5))
+    reach = np.sort(distance)[-top]
+    saliency = np.zeros(count, color.dtype)
+    if reach > 0:
+        saliency = np.minimum(distance / reach, kind(1))
+    return border_contrast, seeds, reach, saliency
 
 
 @njit(cache=True, nogil=True)

@@ -10,25 +10,26 @@ import numpy as np
 from numba import njit
 
 from dilo.image import Image, Map, check_image
-from dilo.saliency.cholesky import solve
+from dilo.saliency.cholesky import _eliminate, _substitute
 from dilo.saliency.color import mc_mean_lab
 from dilo.saliency.connect import Labels
 from dilo.saliency.graph import (
     Bools,
     Floats,
     RegionGraph,
-    distances,
+    _distances,
+    _neighbors,
+    _two_ring,
     paint,
     region_graph,
-    two_ring,
 )
 from dilo.saliency.mc_graph import (
-    join_opposite_sides,
+    _add_corners,
+    _join_opposite_sides,
+    _outermost,
     mc_superpixels,
-    outermost,
-    touching,
 )
-from dilo.saliency.stretch import stretch
+from dilo.saliency.stretch import EPSILON
 
 _DECAY = 10.0  # of the weight over the image's whole range of colour distances
 _LEAST_WEIGHT = 1e-5
@@ -36,7 +37,6 @@ _LONELY = 1.1  # degree, of which 1 is the link to itself, below which colour is
 _FRAME = 13.0  # summed weight between border and inside; a frame has less
 _CENTRAL = 2.0  # score of the histogram from which much of the image is half salient
 _SALIENT_NEIGHBOR = 0.3
-_EPSILON = 2.2e-16
 # The strongest colour step between linked regions is at least this share of the step
 # from black to white; less would make weights of noise. It is 0.01 on noise of 9 grey
 # levels, up to 0.08 on noise of 30 (256 x 192 pixels), and 0.3 to 1.2 on 1580
@@ -103,55 +103,29 @@ def mc_of_graph(graph: RegionGraph) -> Floats:
 def mc_steps(graph: RegionGraph) -> McSteps:
     """Run MC on a graph's regions, with links of its own, and return every step."""
     color = mc_mean_lab(graph.rgb.astype(np.float64)).astype(graph.rgb.dtype)
-    near = touching(graph)
-    linked = two_ring(join_opposite_sides(near, graph.labels))
-    weights, step = _weights(distances(color), linked)
+    step, *others = _steps(color, graph.links, graph.labels)
+    return McSteps(color, float(step) / _WHITE, *others)
+
+
+@njit(cache=True, nogil=True)
+def _steps(color, links, labels):  # type: ignore[no-untyped-def]
+    """Compute the fields of `McSteps` after the first: one call, for speed."""
+    near = _neighbors(links)
+    _add_corners(labels, near)
+    linked = near.copy()
+    _join_opposite_sides(labels, linked)
+    weights, step = _weights(_distances(color), _two_ring(linked))
     degree = weights.sum(axis=1)
     outliers = degree < _LONELY
-    kept, border = _without_frame(outermost(graph), near, weights)
-    kept &= ~outliers
-    border &= ~outliers
+    kept, border = _without_frame(_outermost(labels, len(color)), near, weights)
+    kept, border = kept & ~outliers, border & ~outliers
     saliency = np.zeros_like(degree)
     if border.any():
-        saliency[kept] = _absorbed_time(weights, degree, kept, border)
+        saliency = _absorbed_time(weights, degree, kept, border)
     for i in np.flatnonzero(outliers):
-        saliency[i] = (saliency[near[i]] > _SALIENT_NEIGHBOR).any()
-    return McSteps(
-        color, float(step) / _WHITE, weights, outliers, kept, border, saliency
-    )
-
-
-def _without_frame(edge: Bools, near: Bools, weights: Floats) -> tuple[Bools, Bools]:
-    """Regions inside an artificial frame, all if there is none, and their border."""
-    inside = ~edge
-    if not inside.any() or _across(weights, near, edge) > _FRAME:
-        return np.ones(len(edge), np.bool_), edge
-    return inside, near[edge].any(axis=0) & inside
-
-
-def _absorbed_time(
-    weights: Floats, degree: Floats, kept: Bools, border: Bools
-) -> Floats:
-    """Time until absorption of each kept region, in [0, 1].
-
-    With one absorbing copy of each border region, the walk's transition matrix is
-    W / T, T being the degree with the copies. (I - W / T) y = u is solved as
-    (T - W) y = T u, which is symmetric, for the two starts u = 1 and u = 1 / degree.
-    """
-    system, starts = _equations(weights, degree, border)
-    if not kept.all():
-        system, starts = system[kept][:, kept], starts[kept]
-    times = solve(system, starts)
-    alike = stretch(times[:, 0])
-    if _spread(alike) < _CENTRAL:
-        return alike
-    return stretch(times[:, 1])
-
-
-def _spread(saliency: Floats) -> float:
-    """Mean of how many tenths a value is away from 0 or 1, 1 to 5."""
-    tenth = np.minimum((saliency * 10).astype(np.int64), 9)
-    return float(np.minimum(tenth + 1, 10 - tenth).mean())
+        if (saliency[near[i]] > _SALIENT_NEIGHBOR).any():
+            saliency[i] = 1
+    return step, weights, outliers, kept, border, saliency
 
 
 @njit(cache=True, nogil=True)
@@ -167,7 +141,7 @@ def _weights(distance, linked):  # type: ignore[no-untyped-def]
     low, high = kind(np.inf), kind(0)
     for i, j in ends[:found]:
         low, high = min(low, distance[i, j]), max(high, distance[i, j])
-    scale = kind(-_DECAY) / max(high - low, kind(_EPSILON))
+    scale = kind(-_DECAY) / max(high - low, kind(EPSILON))
     weights = np.zeros_like(distance)
     for i, j in ends[:found]:
         weight = np.exp((distance[i, j] - low) * scale) + kind(_LEAST_WEIGHT)
@@ -177,27 +151,66 @@ def _weights(distance, linked):  # type: ignore[no-untyped-def]
     return weights, high
 
 
-@njit(cache=True, nogil=True, fastmath={"reassoc"})
-def _across(weights, near, edge):  # type: ignore[no-untyped-def]
-    """Summed weight between regions at the edge and those inside that they touch."""
-    total = 0.0
-    for i in range(len(edge)):
+@njit(cache=True, nogil=True)
+def _without_frame(edge, near, weights):  # type: ignore[no-untyped-def]
+    """Regions inside an artificial frame, all if there is none, and their border."""
+    count, across = len(edge), 0.0
+    around = np.zeros(count, np.bool_)
+    for i in range(count):
         if edge[i]:
-            for j in range(len(edge)):
-                total += weights[i, j] if near[i, j] & ~edge[j] else 0.0
-    return total
+            for j in range(count):
+                if near[i, j] and not edge[j]:
+                    around[j] = True
+                    across += weights[i, j]
+    if not around.any() or across > _FRAME:
+        return np.ones(count, np.bool_), edge
+    return ~edge, around
+
+
+@njit(cache=True, nogil=True)
+def _absorbed_time(weights, degree, kept, border):  # type: ignore[no-untyped-def]
+    """Time until absorption of each kept region, in [0, 1]; 0 of the others.
+
+    With one absorbing copy of each border region, the walk's transition matrix is
+    W / T, T being the degree with the copies. (I - W / T) y = u is solved as
+    (T - W) y = T u, which is symmetric, for the two starts u = 1 and u = 1 / degree.
+    """
+    rows = _equations(weights, degree, kept, border)
+    _eliminate(rows)
+    times = _substitute(rows, 2)
+    _stretch_kept(times, kept)
+    spread = 0
+    for i in np.flatnonzero(kept):
+        tenth = min(int(times[i, 0] * 10), 9)
+        spread += min(tenth + 1, 10 - tenth)
+    return times[:, 0 if spread < _CENTRAL * kept.sum() else 1].copy()
 
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})  # sums in SIMD
-def _equations(weights, degree, border):  # type: ignore[no-untyped-def]
-    """Matrix (N, N) and right-hand sides (N, 2) of the walk's absorption."""
-    count = len(degree)
-    system, starts = np.empty_like(weights), np.empty((count, 2), weights.dtype)
+def _equations(weights, degree, kept, border):  # type: ignore[no-untyped-def]
+    """Matrix and two right-hand sides, (N, N + 2); regions not kept get y = 0."""
+    count, kind = len(degree), weights.dtype.type
+    rows = np.zeros((count, count + 2), weights.dtype)
     for i in range(count):
+        if not kept[i]:
+            rows[i, i] = 1
+            continue
         total = degree[i]
         for j in range(count):
-            system[i, j] = -weights[i, j]
-            total += weights[i, j] if border[j] else weights.dtype.type(0)
-        system[i, i] += total
-        starts[i, 0], starts[i, 1] = total, total / degree[i]
-    return system, starts
+            rows[i, j] = -weights[i, j] if kept[j] else kind(0)
+            total += weights[i, j] if border[j] else kind(0)
+        rows[i, i] += total
+        rows[i, count], rows[i, count + 1] = total, total / degree[i]
+    return rows
+
+
+@njit(cache=True, nogil=True)
+def _stretch_kept(values, kept):  # type: ignore[no-untyped-def]
+    """Shift and scale each column to [0, 1] in the rows that are kept."""
+    places, kind = np.flatnonzero(kept), values.dtype.type
+    for side in range(values.shape[1]):
+        low, high = kind(np.inf), kind(-np.inf)
+        for i in places:
+            low, high = min(low, values[i, side]), max(high, values[i, side])
+        for i in places:
+            values[i, side] = (values[i, side] - low) / (high - low + kind(EPSILON))

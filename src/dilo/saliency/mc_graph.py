@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from dilo.image import Image
 from dilo.saliency.color import mc_pixel_lab
 from dilo.saliency.connect import Labels, connect
-from dilo.saliency.graph import Bools, RegionGraph
 from dilo.saliency.scratch import scratch
 from dilo.saliency.slic import cluster
 
@@ -48,30 +47,9 @@ def _seeds(length: int, side: int) -> NDArray[np.int64]:
     return np.minimum(seeds, length - 1)
 
 
-def touching(graph: RegionGraph) -> Bools:
-    """Pairs of regions that touch, be it at a corner, (N, N)."""
-    return _add_corners(graph.labels, graph.neighbors)
-
-
-def join_opposite_sides(pairs: Bools, labels: Labels) -> Bools:
-    """Link the ends of each row and of each column, (N, N), as if the image wrapped."""
-    joined = pairs.copy()
-    for one, other in ((labels[0], labels[-1]), (labels[:, 0], labels[:, -1])):
-        joined[one, other] = joined[other, one] = True
-    return joined
-
-
-def outermost(graph: RegionGraph) -> Bools:
-    """Regions with a pixel on the image border, (N,)."""
-    labels, border = graph.labels, np.zeros(len(graph.rgb), np.bool_)
-    for line in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
-        border[line] = True
-    return border
-
-
 @njit(cache=True, nogil=True)
 def _add_corners(labels, pairs):  # type: ignore[no-untyped-def]
-    """Link regions whose pixels touch only at a corner, in place.
+    """Link regions whose pixels touch only at a corner.
 
     Of four pixels around a corner two opposite ones are not linked yet only if no two
     side by side are of one region. That is rare: eight corners are passed at once.
@@ -89,8 +67,32 @@ def _add_corners(labels, pairs):  # type: ignore[no-untyped-def]
             if blocks[block]:
                 for x in range(8 * block, min(8 * block + 8, width - 1)):
                     if lonely[x]:
-                        pairs[above[x], below[x + 1]] = True
-                        pairs[below[x + 1], above[x]] = True
-                        pairs[above[x + 1], below[x]] = True
-                        pairs[below[x], above[x + 1]] = True
-    return pairs
+                        _link(pairs, above[x], below[x + 1])
+                        _link(pairs, above[x + 1], below[x])
+
+
+@njit(cache=True, nogil=True)
+def _join_opposite_sides(labels, pairs):  # type: ignore[no-untyped-def]
+    """Link the ends of each row and of each column, as if the image wrapped around."""
+    height, width = labels.shape
+    for y in range(height):
+        _link(pairs, labels[y, 0], labels[y, width - 1])
+    for x in range(width):
+        _link(pairs, labels[0, x], labels[height - 1, x])
+
+
+@njit(cache=True, nogil=True)
+def _link(pairs, one, other):  # type: ignore[no-untyped-def]
+    pairs[one, other] = pairs[other, one] = True
+
+
+@njit(cache=True, nogil=True)
+def _outermost(labels, count):  # type: ignore[no-untyped-def]
+    """Regions with a pixel on the image border, (N,)."""
+    height, width = labels.shape
+    border = np.zeros(count, np.bool_)
+    for y in range(height):
+        border[labels[y, 0]] = border[labels[y, width - 1]] = True
+    for x in range(width):
+        border[labels[0, x]] = border[labels[height - 1, x]] = True
+    return border
