@@ -26,6 +26,11 @@ def test_help_and_wrong_usage_import_nothing_heavy(words):
     assert loaded(f"from dilo.cli import main; main({words})") == "[]"
 
 
+def test_importing_mask_stores_imports_neither_arrow_nor_ray():
+    modules = loaded("import dilo.masks")
+    assert not any(name in modules for name in ("torch", "pyarrow", "ray"))
+
+
 def test_importing_the_package_imports_nothing_heavy():
     assert loaded("import dilo") == "[]"
 

@@ -4,17 +4,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Literal, get_args
 
 from dilo.errors import InputError, StoreError
 from dilo.folder import scan_images
 from dilo.image import Map
-from dilo.masks.fill import Filled, fill
+from dilo.masks.fill import Filled, Run, fill
+from dilo.masks.ray_engine import import_ray, run_ray
 from dilo.masks.store import MaskStore
 from dilo.masks.work import FromImages
 from dilo.masks.workers import default_workers, run_local
 from dilo.progress import format_rate, format_seconds
 
 FAILURES_SHOWN = 5
+
+Engine = Literal["local", "ray"]
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,7 @@ def compute_masks(
     estimate: Callable[[Path], Map],
     workers: int | None = None,
     confidence: Callable[[Map], float] | None = None,
+    engine: Engine = "local",
 ) -> MaskReport:
     """Compute the map of every image below a folder that the store does not hold.
 
@@ -93,18 +98,23 @@ def compute_masks(
         workers: processes, each on one thread; the usable CPU cores by default. With
             1 everything runs in the calling process.
         confidence: Map -> how much it can be trusted, in [0, 1]; NaN is kept without.
+        engine: local, or ray: the cluster that the variable RAY_ADDRESS names, whose
+            machines share the folders, or one on this machine. `workers` is then the
+            number of processes at work at a time, all of the cluster by default.
 
     Raises:
-        InputError: there are no images, the store lies among them, or `workers` < 1.
+        InputError: there are no images, the store lies among them, `workers` < 1, or
+            there is no such engine, no Ray or no cluster.
         StoreError: another job writes into the store, a map cannot be written, or
             worker processes were killed time and again; what was computed is kept.
     """
     images = Path(images)
-    workers = check_workers(workers)
+    run = _choose_engine(engine, workers)
     _check_apart(images, store.folder)
     names = scan_images(images)
-    source = FromImages(images, estimate, confidence)
-    filled = fill(store, names, source, partial(run_local, workers=workers))
+    # Absolute: another process may have another current folder.
+    source = FromImages(images.absolute(), estimate, confidence)
+    filled = fill(store, names, source, run)
     failures = filled.failures
     if len(failures) == len(names):
         raise StoreError(
@@ -125,6 +135,18 @@ def check_workers(workers: int | None) -> int:
     if workers < 1:
         raise InputError(f"workers must be at least 1, got {workers}")
     return workers
+
+
+def _choose_engine(engine: Engine, workers: int | None) -> Run:
+    """Give what does the parts, or complain before anything is written."""
+    if engine not in get_args(Engine):
+        choices = ", ".join(get_args(Engine))
+        raise InputError(f"engine must be one of {choices}, got {engine!r}")
+    usual = check_workers(workers)
+    if engine == "local":
+        return partial(run_local, workers=usual)
+    import_ray()
+    return partial(run_ray, workers=workers)
 
 
 def _check_apart(images: Path, folder: Path) -> None:

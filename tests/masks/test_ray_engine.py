@@ -1,0 +1,135 @@
+"""The same job on a cluster of two processes, some of which are killed."""
+
+import os
+import signal
+import socket
+import sys
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from dilo.errors import InputError, StoreError
+from dilo.image import read_image
+from dilo.masks import MaskStore, compute_masks
+from dilo.masks.ray_engine import import_ray
+
+ray = pytest.importorskip("ray", reason="the extra `ray` is not installed")
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """A cluster on this machine; its address."""
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    ray.init(
+        address="local",
+        num_cpus=2,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level="error",
+        object_store_memory=80 * 2**20,
+    )
+    # Workers cannot import this file.
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    yield ray.get_runtime_context().gcs_address
+    ray.cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
+    ray.shutdown()
+
+
+@pytest.fixture
+def images(tmp_path):
+    """Thirty images; the brightness of image k is 8 k."""
+    (tmp_path / "images").mkdir()
+    for k in range(30):
+        pixels = np.full((4, 6, 3), 8 * k, np.uint8)
+        PIL.Image.fromarray(pixels).save(tmp_path / f"images/{k:02d}.png")
+    (tmp_path / "images/text.jpg").write_text("no image")
+    return tmp_path / "images"
+
+
+def brightness(path):
+    return read_image(path)[..., 0] / np.float32(255)
+
+
+def run(images, name, estimate=brightness, engine="ray", format="png"):
+    store = MaskStore.create(images.parent / name, "brightness", layout=format)
+    report = compute_masks(images, store, estimate, workers=2, engine=engine)
+    return report, MaskStore.open(store.folder)
+
+
+def files(folder):
+    return {
+        path.relative_to(folder): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.mark.parametrize("format", ["png", "arrow"])
+def test_a_cluster_makes_the_store_of_this_machine(cluster, images, format):
+    report, store = run(images, "ray", format=format)
+    _, local = run(images, "local", engine="local", format=format)
+    assert files(store.folder) == files(local.folder)
+    assert len(store) == 30
+    assert report.computed == 30
+    assert report.failures == {"text.jpg": "not an image of a kind we can read"}
+    assert run(images, "ray", format=format)[0].kept == 30
+
+
+def test_a_killed_worker_loses_nothing(cluster, images, tmp_path):
+    def fatal_once(path):
+        if path.name == "17.png" and not (tmp_path / "once").exists():
+            (tmp_path / "once").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return brightness(path)
+
+    report, store = run(images, "ray", fatal_once)
+    assert (tmp_path / "once").exists()
+    assert report.computed == 30
+    assert files(store.folder) == files(run(images, "local", engine="local")[1].folder)
+
+
+@pytest.mark.slow
+def test_images_that_kill_every_worker_are_named(cluster, images):
+    def fatal(path):
+        if path.name in ("03.png", "04.png", "29.png"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return brightness(path)
+
+    report, store = run(images, "ray", fatal)
+    assert report.computed == 27
+    assert sorted(report.failures) == ["03.png", "04.png", "29.png", "text.jpg"]
+    assert "killed" in report.failures["03.png"]
+    assert not list(store.folder.rglob(".*"))  # no note of a place is left
+    assert run(images, "ray")[0].computed == 3  # tried again by the next job
+
+
+def test_a_bug_and_a_full_disk_end_the_job(cluster, images):
+    with pytest.raises(AttributeError, match="no_such_attribute") as caught:
+        run(images, "bug", lambda path: path.no_such_attribute)
+    assert "test_ray_engine.py" in caught.value.__notes__[0]  # where it arose
+
+    def full(path):
+        raise OSError(28, "No space left on device", str(path))
+
+    with pytest.raises(StoreError, match="cannot write: No space left on device"):
+        run(images, "full", full)
+
+
+def test_a_wrong_address_is_told_at_once(images, monkeypatch):
+    ray.shutdown()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        monkeypatch.setenv("RAY_ADDRESS", address)
+        with pytest.raises(InputError, match=rf"RAY_ADDRESS={address}: no Ray cluster"):
+            run(images, "ray")
+
+
+def test_without_ray_it_says_what_to_install(images, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(InputError, match=r"pip install 'dilo\[ray\]'"):
+        import_ray()
+    with pytest.raises(InputError, match=r"pip install 'dilo\[ray\]'"):
+        run(images, "ray")
+    assert not (images.parent / "ray").exists()
