@@ -117,13 +117,24 @@ def test_a_bug_and_a_full_disk_end_the_job(cluster, images):
 
 
 def test_a_wrong_address_is_told_at_once(images, monkeypatch):
-    ray.shutdown()
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and does not listen
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         monkeypatch.setenv("RAY_ADDRESS", address)
         with pytest.raises(InputError, match=rf"RAY_ADDRESS={address}: no Ray cluster"):
             run(images, "ray")
+
+
+def test_a_ray_that_cannot_start_is_told(images, monkeypatch):
+    def init(**options):
+        raise PermissionError(13, "Permission denied", "/home")
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", init)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    with pytest.raises(InputError, match=r"Ray does not start: .*Permission denied"):
+        run(images, "ray")
 
 
 def test_without_ray_it_says_what_to_install(images, monkeypatch):

@@ -8,7 +8,7 @@ import os
 import socket
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
@@ -49,25 +49,18 @@ def run_ray(
     if first is None:  # a cluster takes seconds to start
         return
     waiting = chain([first], parts)
-    running: dict[Any, Part] = {}
     losses: defaultdict[int, _Losses] = defaultdict(_Losses)
     done = 0
-    with _cluster(ray, workers):
-        # No retries by Ray: after a lack of memory it would go on for ever.
-        work = ray.remote(num_cpus=1, max_retries=0)(_work)
-        # Worker processes may have another current folder.
-        shared = ray.put(replace(task, folder=task.folder.absolute()))
+    with _cluster(ray, workers), closing(_Calls(ray, task)) as calls:
         while True:
-            for part in islice(waiting, _limit(ray, workers) - len(running)):
-                running[work.remote(shared, part)] = part
-            if not running:
+            free = _limit(ray, workers) - len(calls)
+            for part in islice(waiting, max(0, free)):
+                calls.submit(part)
+            if len(calls) == 0:
                 return
-            for call in ray.wait(list(running))[0]:
-                part = running.pop(call)
-                result = _result(ray, call)
+            for part, result in calls.finished():
                 if result is None:
-                    part = losses[part.number].again(task, part)
-                    running[work.remote(shared, part)] = part
+                    calls.submit(losses[part.number].again(task, part))
                     continue
                 done += result.images
                 tick(done)
@@ -106,8 +99,8 @@ def _cluster(ray: Any, workers: int | None) -> Iterator[None]:
         _check_answers(address)
     try:
         ray.init(address=address, **options)
-    except ConnectionError as error:
-        raise InputError(f"{ADDRESS}={address}: {error}") from error
+    except OSError as error:  # Ray keeps a token in the home and a folder in /tmp
+        raise InputError(f"{ADDRESS}={address}: Ray does not start: {error}") from error
     try:
         yield
     finally:
@@ -134,6 +127,51 @@ def _limit(ray: Any, workers: int | None) -> int:
     return workers or 2 * max(1, int(ray.cluster_resources().get("CPU", 1)))
 
 
+class _Calls:
+    """Parts in work on the cluster."""
+
+    def __init__(self, ray: Any, task: Task) -> None:
+        self._ray = ray
+        # No retries by Ray: after a lack of memory it would go on for ever.
+        self._work = ray.remote(num_cpus=1, max_retries=0)(_work)
+        # Worker processes may have another current folder.
+        self._task = ray.put(replace(task, folder=task.folder.absolute()))
+        self._parts: dict[Any, Part] = {}
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+    def submit(self, part: Part) -> None:
+        """Put a part in work."""
+        self._parts[self._work.remote(self._task, part)] = part
+
+    def finished(self) -> Iterator[tuple[Part, PartResult | None]]:
+        """Wait for parts and give their results; None if the process was lost.
+
+        Raises whatever ended the work.
+        """
+        errors = self._ray.exceptions
+        lost = (
+            errors.WorkerCrashedError,
+            errors.NodeDiedError,
+            errors.OutOfMemoryError,
+        )
+        for call in self._ray.wait(list(self._parts))[0]:
+            part = self._parts.pop(call)
+            try:
+                yield part, self._ray.get(call)
+            except lost:
+                yield part, None
+            except errors.RayTaskError as error:
+                error.cause.add_note(str(error))
+                raise error.cause from None
+
+    def close(self) -> None:
+        """End what is in work: the cluster may outlive the job."""
+        for call in self._parts:
+            self._ray.cancel(call, force=True)
+
+
 def _work(task: Task, part: Part) -> PartResult:
     """Do a part in a worker process, noting in a file where it is."""
     cv2.setNumThreads(0)
@@ -147,27 +185,6 @@ def _work(task: Task, part: Part) -> PartResult:
 
         result = do_part(task, part, tick)
     path.unlink()
-    return result
-
-
-def _result(ray: Any, call: Any) -> PartResult | None:
-    """Return the result of a part; None if its process or machine was lost.
-
-    Raises whatever ended the work.
-    """
-    lost = (
-        ray.exceptions.WorkerCrashedError,
-        ray.exceptions.NodeDiedError,
-        ray.exceptions.OutOfMemoryError,
-    )
-    try:
-        result = ray.get(call)
-    except lost:
-        return None
-    except ray.exceptions.RayTaskError as error:
-        error.cause.add_note(str(error))
-        raise error.cause from None
-    assert isinstance(result, PartResult)
     return result
 
 
