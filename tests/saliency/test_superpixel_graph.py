@@ -11,9 +11,10 @@ from dilo.saliency import rbd
 from dilo.saliency.color import mean_lab, pixel_lab
 from dilo.saliency.connect import connect, run_space
 from dilo.saliency.graph import (
+    _linked_lengths,
     _measure,
+    _pairs,
     distances,
-    linked_pairs,
     mean_nearest,
     region_graph,
     two_ring,
@@ -142,12 +143,15 @@ def test_graph_kernels_agree_with_slow_twins(count):
     assert mean_nearest(lengths, linked) == pytest.approx(
         reference.mean_nearest(lengths, linked)
     )
-    pairs = sorted(linked_pairs(lengths, linked))
-    assert pairs == sorted(lengths[np.tril(linked, -1)])
+    off = linked & ~np.eye(count, dtype=bool)
+    edges = _linked_lengths(lengths, off, _pairs(off))
+    assert sorted(edges) == sorted(lengths[np.tril(linked, -1)])
     lengths[~linked] = np.inf
     slow = reference.shortest_paths(lengths)
     np.testing.assert_allclose(shortest_paths(lengths), slow, atol=1e-12)
-    bounded, near = shortest_paths(lengths, 1.5), slow <= 1.5
+    last = RNG.random(count) < 0.3
+    np.testing.assert_allclose(shortest_paths(lengths, last), slow, atol=1e-12)
+    bounded, near = shortest_paths(lengths, last, 1.5), slow <= 1.5
     np.testing.assert_allclose(bounded[near], slow[near], atol=1e-12)
     assert (bounded[~near] > 1.5).all()
 

@@ -35,7 +35,7 @@ class RegionGraph:
     @property
     def neighbors(self) -> Bools:
         """Pairs of regions that touch, (N, N); a region touches itself."""
-        return _neighbors(self.links)
+        return _neighbors(_pairs(self.links), len(self.links))
 
 
 def region_graph(
@@ -74,7 +74,7 @@ def region_graph(
 
 def two_ring(neighbors: Bools) -> Bools:
     """Pairs of regions that touch or share a neighbour, (N, N)."""
-    return _two_ring(neighbors)
+    return _two_ring(neighbors, _pairs(neighbors))
 
 
 def distances(points: Floats) -> Floats:
@@ -85,11 +85,6 @@ def distances(points: Floats) -> Floats:
 def mean_nearest(distance: Floats, linked: Bools) -> float:
     """Mean over regions of the distance to the nearest other region linked to it."""
     return _mean_nearest(distance, linked)
-
-
-def linked_pairs(distance: Floats, linked: Bools) -> Floats:
-    """Distances of the linked pairs, each pair once, in no particular order."""
-    return _linked_pairs(distance, linked)
 
 
 def paint(values: Floats, labels: Labels) -> NDArray[np.float32]:
@@ -154,57 +149,69 @@ def _paint(values, labels):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _neighbors(links):  # type: ignore[no-untyped-def]
-    near = links.copy()
-    for i in range(len(links)):
+def _pairs(links):  # type: ignore[no-untyped-def]
+    """Indices (P, 2) of the linked pairs."""
+    count = np.uint64(len(links))
+    found = np.uint64(0)
+    pairs = np.empty((links.size + 1, 2), np.int32)
+    for i in range(count):
+        for j in range(count):
+            pairs[found, 0], pairs[found, 1] = i, j  # no branch to be predicted
+            found += np.uint64(links[i, j])
+    return pairs[:found]
+
+
+@njit(cache=True, nogil=True)
+def _neighbors(pairs, count):  # type: ignore[no-untyped-def]
+    near = np.zeros((count, count), np.bool_)
+    for i in range(count):
         near[i, i] = True
-        for j in range(len(links)):
-            if links[i, j]:
-                near[j, i] = True
+    for pair in range(len(pairs)):
+        i, j = pairs[pair]
+        near[i, j] = near[j, i] = True
     return near
 
 
 @njit(cache=True, nogil=True)
-def _two_ring(neighbors):  # type: ignore[no-untyped-def]
-    count = len(neighbors)
+def _two_ring(neighbors, pairs):  # type: ignore[no-untyped-def]
     reached = neighbors.copy()
-    near = np.empty(count + 1, np.int32)
-    for i in range(count):
-        found = 0
-        for j in range(count):
-            near[found] = j
-            found += neighbors[i, j]
-        for n in range(found):
-            j = np.uint64(near[n])
-            for k in range(count):
-                reached[i, k] |= neighbors[j, k]
+    for pair in range(len(pairs)):
+        i, j = np.uint64(pairs[pair, 0]), np.uint64(pairs[pair, 1])
+        _join_row(reached, i, neighbors, j)
+        _join_row(reached, j, neighbors, i)
     return reached
+
+
+@njit(cache=True, nogil=True)
+def _join_row(reached, i, neighbors, j):  # type: ignore[no-untyped-def]
+    for k in range(np.uint64(len(reached))):
+        reached[i, k] |= neighbors[j, k]
 
 
 @njit(cache=True, nogil=True, fastmath={"nnan", "nsz"})  # lets min() run in SIMD
 def _mean_nearest(distance, linked):  # type: ignore[no-untyped-def]
-    count = len(distance)
+    """Rows are taken for columns, so that the inner loop runs over the regions."""
     kind = distance.dtype.type
-    total = 0.0
-    for i in range(count):
-        nearest = kind(np.inf)
-        for j in range(i):
-            nearest = min(nearest, distance[i, j] if linked[i, j] else kind(np.inf))
-        for j in range(i + 1, count):
-            nearest = min(nearest, distance[i, j] if linked[i, j] else kind(np.inf))
-        total += nearest
-    return total / count
+    nearest = np.full(len(distance), kind(np.inf))
+    for i in range(np.uint64(len(distance))):
+        itself = nearest[i]
+        for j in range(np.uint64(len(distance))):
+            length = distance[i, j] if linked[i, j] else kind(np.inf)
+            nearest[j] = min(nearest[j], length)
+        nearest[i] = itself
+    return nearest.sum() / len(distance)
 
 
 @njit(cache=True, nogil=True)
-def _linked_pairs(distance, linked):  # type: ignore[no-untyped-def]
-    pairs = np.empty(linked.size + 1, distance.dtype)
+def _linked_lengths(distance, links, pairs):  # type: ignore[no-untyped-def]
+    """Distances of the linked pairs, each pair once."""
+    lengths = np.empty(len(pairs) + 1, distance.dtype)
     count = 0
-    for i in range(len(linked)):
-        for j in range(i):
-            pairs[count] = distance[i, j]
-            count += linked[i, j]
-    return pairs[:count].copy()
+    for pair in range(len(pairs)):
+        i, j = pairs[pair]
+        lengths[count] = distance[i, j]
+        count += (i > j) | (not links[j, i])
+    return lengths[:count]
 
 
 @njit(cache=True, nogil=True)

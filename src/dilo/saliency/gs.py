@@ -20,6 +20,7 @@ from dilo.saliency.graph import (
     _distances,
     _mean_nearest,
     _neighbors,
+    _pairs,
     _two_ring,
     paint,
     region_graph,
@@ -122,7 +123,9 @@ def _clip(color, links):  # type: ignore[no-untyped-def]
     """Mean over regions of the distance to the most alike within two links."""
     if len(color) == 1:
         return 0.0
-    return _mean_nearest(_distances(color), _two_ring(_neighbors(links)))
+    pairs = _pairs(links)
+    ring = _two_ring(_neighbors(pairs, len(links)), pairs)
+    return _mean_nearest(_distances(color), ring)
 
 
 @njit(cache=True, nogil=True)
@@ -138,7 +141,9 @@ def _steps(color, clip, position, links, border):  # type: ignore[no-untyped-def
     seeds = np.zeros(count, np.bool_)
     for place in range(len(places)):
         seeds[places[place]] = border_contrast[place] <= highest
-    distance = _distance_to(seeds, contrast, clip, (_neighbors(links), border))
+    distance = _distance_to(
+        seeds, contrast, clip, (_neighbors(_pairs(links), count), border)
+    )
     top = max(1, int(count * _TOP_SHARE + 0.5))
     reach = np.sort(distance)[-top]
     saliency = np.zeros(count, color.dtype)

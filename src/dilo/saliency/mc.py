@@ -19,6 +19,7 @@ from dilo.saliency.graph import (
     RegionGraph,
     _distances,
     _neighbors,
+    _pairs,
     _two_ring,
     paint,
     region_graph,
@@ -110,11 +111,11 @@ def mc_steps(graph: RegionGraph) -> McSteps:
 @njit(cache=True, nogil=True)
 def _steps(color, links, labels):  # type: ignore[no-untyped-def]
     """Compute the fields of `McSteps` after the first: one call, for speed."""
-    near = _neighbors(links)
+    near = _neighbors(_pairs(links), len(links))
     _add_corners(labels, near)
     linked = near.copy()
     _join_opposite_sides(labels, linked)
-    weights, step = _weights(_distances(color), _two_ring(linked))
+    weights, step = _weights(_distances(color), _two_ring(linked, _pairs(linked)))
     degree = weights.sum(axis=1)
     outliers = degree < _LONELY
     kept, border = _without_frame(_outermost(labels, len(color)), near, weights)

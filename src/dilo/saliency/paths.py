@@ -20,14 +20,21 @@ def path_lengths(
     return _path_lengths(contrast, neighbors, border, clip)
 
 
-def shortest_paths(lengths: Floats, limit: float = np.inf) -> Floats:
+def shortest_paths(
+    lengths: Floats, last: Bools | None = None, limit: float = np.inf
+) -> Floats:
     """Length of the shortest path between every two nodes, (N, N).
 
     Args:
         lengths: symmetric (N, N) of edge lengths >= 0, inf where there is no edge.
+        last: (N,) nodes with many edges, for speed only.
         limit: paths longer than this only have to come out longer than this.
     """
-    return _shortest_paths(lengths, lengths.dtype.type(limit))
+    last = np.zeros(len(lengths), np.bool_) if last is None else last
+    ordered, order = _shortest_paths(lengths, last, lengths.dtype.type(limit))
+    paths = np.empty_like(ordered)
+    paths[np.ix_(order, order)] = ordered
+    return paths
 
 
 @njit(cache=True, nogil=True)
@@ -42,44 +49,108 @@ def _path_lengths(contrast, neighbors, border, clip):  # type: ignore[no-untyped
 
 
 @njit(cache=True, nogil=True, fastmath={"nnan", "nsz"})  # else min() is slow
-def _shortest_paths(lengths, limit):  # type: ignore[no-untyped-def]
-    """Floyd-Warshall on the lower triangle, four stops at a time.
+def _shortest_paths(lengths, last, limit):  # type: ignore[no-untyped-def]
+    """Shortest paths between nodes in an order of their own, and that order.
 
-    Row i needs only the paths from the four stops to everywhere; copied out, they do
-    not alias the matrix, and its inner loop runs in SIMD. Where all four are beyond
-    the limit, so is whatever leads through them.
+    Nodes are taken out one after the other, and their later neighbours within the
+    limit joined by a path through them; then, from the last to the first, a node's
+    paths start along one of these edges. Regions have few neighbours, so that this is
+    a small part of Floyd and Warshall's work; the regions of the border, which are all
+    neighbours, stay until the end and are left to that.
     """
-    count = len(lengths)
-    paths = lengths.copy()
-    stops = np.empty((4, count), lengths.dtype)
-    for first in range(0, count, 4):
-        _paths_from(paths, first, stops)
-        for i in range(count):
-            a, b, c, d = stops[0, i], stops[1, i], stops[2, i], stops[3, i]
-            if min(min(a, b), min(c, d)) > limit:
-                continue
-            for j in range(i):
-                ab = min(a + stops[0, j], b + stops[1, j])
-                cd = min(c + stops[2, j], d + stops[3, j])
-                paths[i, j] = min(paths[i, j], min(ab, cd))
-    for i in range(count):
-        for j in range(i):
-            paths[j, i] = paths[i, j]
+    order, inner = _order(last)
+    count, one = np.uint64(len(lengths)), np.uint64(1)
+    paths = _reorder(lengths, order)
+    flat = paths.reshape(-1)
+    near, row = np.empty(count + one, np.uint64), np.empty(count, lengths.dtype)
+    for k in range(inner):
+        found = _later_neighbors(flat, (k, count), limit, near)
+        for j in range(k + one, count):
+            row[j] = flat[k * count + j]
+        for f in range(found):
+            start, leg = near[f] * count, row[near[f]]
+            for j in range(k + one, count):
+                flat[start + j] = min(flat[start + j], leg + row[j])
+    _floyd_warshall(flat, (inner, count), limit, row)
+    for back in range(inner):
+        k = inner - one - back
+        found = _later_neighbors(flat, (k, count), limit, near)
+        _paths_of(flat, (k, count), near[:found], row)
+    return paths, order
+
+
+@njit(cache=True, nogil=True)
+def _order(last):  # type: ignore[no-untyped-def]
+    """Indices of the nodes that are not `last`, then of the others; how many not."""
+    order = np.empty(len(last), np.uint64)
+    inner = 0
+    for i in range(len(last)):
+        order[inner] = i
+        inner += not last[i]
+    place = inner
+    for i in range(len(last)):
+        if last[i]:
+            order[place] = i
+            place += 1
+    return order, np.uint64(inner)
+
+
+@njit(cache=True, nogil=True)
+def _reorder(lengths, order):  # type: ignore[no-untyped-def]
+    paths = np.empty_like(lengths)
+    for i in range(np.uint64(len(order))):
+        for j in range(np.uint64(len(order))):
+            paths[i, j] = lengths[order[i], order[j]]
         paths[i, i] = 0
     return paths
 
 
 @njit(cache=True, nogil=True)
-def _paths_from(paths, first, stops):  # type: ignore[no-untyped-def]
-    """Fill `stops` (4, N) with paths from nodes first.. that may visit each other."""
-    count = len(paths)
-    used = min(4, count - first)
-    stops[:] = np.inf
-    for s in range(used):
-        for j in range(count):
-            stops[s, j] = paths[max(first + s, j), min(first + s, j)]
-    for middle in range(used):
-        for s in range(used):
-            leg = stops[s, first + middle]
-            for j in range(count):
-                stops[s, j] = min(stops[s, j], leg + stops[middle, j])
+def _later_neighbors(flat, node, limit, near):  # type: ignore[no-untyped-def]
+    """Write the nodes after `node` within the limit of it; return their number."""
+    k, count = node
+    found, one = np.uint64(0), np.uint64(1)
+    for j in range(k + one, count):
+        near[found] = j  # without a branch: neighbours cannot be predicted
+        found += np.uint64(flat[k * count + j] <= limit)
+    return found
+
+
+@njit(cache=True, nogil=True, fastmath={"nnan", "nsz"})
+def _floyd_warshall(flat, nodes, limit, row):  # type: ignore[no-untyped-def]
+    """Find the shortest paths among the nodes from the first of `nodes` on."""
+    first, count = nodes
+    for k in range(first, count):
+        for j in range(first, count):
+            row[j] = flat[k * count + j]
+        for i in range(first, count):
+            if row[i] <= limit:
+                start, leg = i * count, row[i]
+                for j in range(first, count):
+                    flat[start + j] = min(flat[start + j], leg + row[j])
+
+
+@njit(cache=True, nogil=True, fastmath={"nnan", "nsz"})
+def _paths_of(flat, node, near, row):  # type: ignore[no-untyped-def]
+    """Find a node's shortest paths to later ones, four first steps at a time."""
+    k, count = node
+    start = k * count
+    one, two, three = np.uint64(1), np.uint64(2), np.uint64(3)
+    fours = np.uint64(len(near)) // np.uint64(4)
+    for j in range(k + one, count):
+        row[j] = np.inf
+    for four in range(fours):
+        f = four * np.uint64(4)
+        i, j, m, n = near[f], near[f + one], near[f + two], near[f + three]
+        a, b, c, d = flat[start + i], flat[start + j], flat[start + m], flat[start + n]
+        i, j, m, n = i * count, j * count, m * count, n * count
+        for x in range(k + one, count):
+            first = min(a + flat[i + x], b + flat[j + x])
+            second = min(c + flat[m + x], d + flat[n + x])
+            row[x] = min(row[x], min(first, second))
+    for rest in range(fours * np.uint64(4), np.uint64(len(near))):
+        a, i = flat[start + near[rest]], near[rest] * count
+        for x in range(k + one, count):
+            row[x] = min(row[x], a + flat[i + x])
+    for x in range(k + one, count):
+        flat[start + x] = flat[x * count + k] = row[x]

@@ -18,9 +18,10 @@ from dilo.saliency.graph import (
     Floats,
     RegionGraph,
     _distances,
-    _linked_pairs,
+    _linked_lengths,
     _mean_nearest,
     _neighbors,
+    _pairs,
     _two_ring,
     paint,
     region_graph,
@@ -128,17 +129,20 @@ def _steps(color, position, links, border):  # type: ignore[no-untyped-def]
     """Compute the fields of `RbdSteps` after the first: one call, for speed."""
     kind = color.dtype.type
     contrast_of = _distances(color)
-    neighbors = _neighbors(links)
-    ring = _two_ring(neighbors)
-    clip, geodesic_sigma, smoothness_sigma = _scales(contrast_of, neighbors, ring)
+    pairs = _pairs(links)
+    neighbors = _neighbors(pairs, len(links))
+    ring = _two_ring(neighbors, pairs)
+    edges = _linked_lengths(contrast_of, links, pairs)
+    clip, geodesic_sigma, smoothness_sigma = _scales(
+        edges, _mean_nearest(contrast_of, neighbors), _mean_nearest(contrast_of, ring)
+    )
     lengths = _path_lengths(contrast_of, neighbors, border, clip)
-    paths = _shortest_paths(lengths, kind(3 * geodesic_sigma))
-    connectivity = _connectivity(_kernel(paths, geodesic_sigma), border)
+    paths, order = _shortest_paths(lengths, border, kind(3 * geodesic_sigma))
+    connectivity = _connectivity(_kernel(paths, geodesic_sigma), border, order)
     background = kind(1) - np.exp(connectivity * connectivity * kind(-0.5))
     spatial = _kernel(_distances(position), _SPATIAL_SIGMA)
     contrast = _contrast(contrast_of, spatial, background)
-    linked = (ring, links, border)
-    smooth = _smoothness(_kernel(contrast_of, smoothness_sigma), linked)
+    smooth = _smoothness(_kernel(contrast_of, smoothness_sigma), ring, border, pairs)
     weight = kind(_BACKGROUND_WEIGHT) * np.where(
         connectivity > kind(3), kind(_SURE_BACKGROUND), background
     )
@@ -149,28 +153,32 @@ def _steps(color, position, links, border):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _scales(contrast, neighbors, ring):  # type: ignore[no-untyped-def]
-    """Adapt clip, geodesic sigma and smoothness sigma to the image's colours."""
-    edges = _linked_pairs(contrast, neighbors)
+def _scales(edges, one_ring, clip):  # type: ignore[no-untyped-def]
+    """Adapt clip, geodesic sigma and smoothness sigma to the image's colours.
+
+    From the contrast of each edge, and the mean least contrast in the rings of 1 and 2.
+    """
     if edges.size == 0:
         return 0.0, 5.0, 0.0
-    one_ring, clip = _mean_nearest(contrast, neighbors), _mean_nearest(contrast, ring)
     strongest = max(1, int(0.01 * edges.size + 0.5))
     top = np.sort(edges)[-strongest:].sum() / strongest
     geodesic_sigma = max(5.0, min(10.0, min(3 * one_ring, top / 10)))
     return clip, geodesic_sigma, min(3 * one_ring, min(0.2 * top, 20.0))
 
 
-@njit(cache=True, nogil=True)
-def _connectivity(near, border):  # type: ignore[no-untyped-def]
-    """Boundary connectivity (N,): weight of the border over the root of the area."""
-    found = np.empty(len(near), near.dtype)
+@njit(cache=True, nogil=True, fastmath={"reassoc", "nsz"})
+def _connectivity(near, border, order):  # type: ignore[no-untyped-def]
+    """Boundary connectivity (N,): weight of the border over the root of the area.
+
+    `near` is in the order of `order`.
+    """
+    found, on_border = np.empty(len(near), near.dtype), border[order]
     for i in range(len(near)):
         length = area = near.dtype.type(0)
         for j in range(len(near)):
             area += near[i, j]
-            length += near[i, j] if border[j] else near.dtype.type(0)
-        found[i] = length / np.sqrt(area)
+            length += near[i, j] if on_border[j] else near.dtype.type(0)
+        found[order[i]] = length / np.sqrt(area)
     return found
 
 
@@ -249,20 +257,18 @@ def _gaussian(distance, factor, farthest):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _smoothness(weight, linked):  # type: ignore[no-untyped-def]
+def _smoothness(weight, ring, border, pairs):  # type: ignore[no-untyped-def]
     """Keep weights of linked regions, and add mu for each way in which they touch."""
-    ring, links, border = linked
     kind = weight.dtype.type
     smooth = np.empty_like(weight)
     for i in range(len(weight)):
         for j in range(len(weight)):
             keep = ring[i, j] | (border[i] & border[j])
             smooth[i, j] = weight[i, j] if keep else kind(0)
-    for i in range(len(weight)):
-        for j in range(len(weight)):
-            if links[i, j]:
-                smooth[i, j] += kind(_SMOOTHNESS)
-                smooth[j, i] += kind(_SMOOTHNESS)
+    for pair in range(len(pairs)):
+        i, j = pairs[pair]
+        smooth[i, j] += kind(_SMOOTHNESS)
+        smooth[j, i] += kind(_SMOOTHNESS)
     return smooth
 
 

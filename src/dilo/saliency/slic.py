@@ -91,8 +91,11 @@ def cluster(
 
 
 def padded_width(width: int) -> int:
-    """Columns of a row that is padded to whole vectors."""
-    return -(-width // _VECTOR) * _VECTOR
+    """Columns of a row that is padded to whole vectors, an odd number of them.
+
+    Rows a power of two apart would compete for the same places of the cache.
+    """
+    return (-(-width // _VECTOR) | 1) * _VECTOR
 
 
 def check_lab(lab: NDArray[np.floating]) -> None:
@@ -124,7 +127,7 @@ def _grid(lab, columns, rows):  # type: ignore[no-untyped-def]
 
 def _padded(lab: NDArray[np.floating]) -> NDArray[np.floating]:
     height, _, width = lab.shape
-    if width % _VECTOR == 0 and lab.flags.c_contiguous:
+    if width == padded_width(width) and lab.flags.c_contiguous:
         return lab
     padded = scratch("padded lab", (height, 3, padded_width(width)), lab.dtype)
     padded[:, :, :width], padded[:, :, width:] = lab, 0
@@ -291,8 +294,8 @@ def _sum_changes(rows, lab, names, work, sums):  # type: ignore[no-untyped-def]
     width = np.uint64(labels.shape[1])
     strip = np.uint64(rows[0]) * width
     size = np.uint64(rows[1] - rows[0]) * width
-    for i in range(size):
-        changes[i] = now[strip + i] != before[strip + i]
+    for x in range(size):
+        changes[x] = now[strip + x] != before[strip + x]
     count = places_of(changes[:size], places)
     y, end = np.uint64(rows[0]), width
     for place in range(count):
