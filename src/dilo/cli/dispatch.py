@@ -25,6 +25,9 @@ COMMANDS: dict[str, Command] = {
     "masks": Command(
         "dilo.cli.masks:masks", "estimate the foreground map of every image of a folder"
     ),
+    "convert": Command(
+        "dilo.cli.masks:convert", "copy a mask store into another format"
+    ),
     "score": Command(
         "dilo.cli.scoring:score",
         "compare maps with ground-truth masks: F, E, S, MAE; --plot draws",

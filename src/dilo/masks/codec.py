@@ -4,14 +4,13 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dilo.errors import StoreError
 from dilo.image import Map, check_map, resize
 from dilo.masks.manifest import Layout
 
-# Takes 0.15 ms a map; more would gain 8 % at five times the time.
-ZSTD_LEVEL = 9
+# Takes 0.25 ms a map; level 9 makes it 3 % larger in 0.15 ms, 15 3 % smaller in 0.9 ms.
+ZSTD_LEVEL = 12
 
 
 def stored_shape(height: int, width: int, side: int) -> tuple[int, int]:
@@ -33,10 +32,11 @@ def pack(saliency: Map, layout: Layout) -> bytes:
         # Averaging can round to just above 1.
         saliency = resize(saliency, *shape).clip(0, 1)
     top = np.float32(2**layout.bits - 1)
-    levels = np.rint(saliency * top).astype(np.uint8).ravel()
+    levels = np.rint(saliency * top).astype(np.uint8)
     if layout.bits == 4:
-        if levels.size % 2:
-            levels = np.append(levels, np.uint8(0))
+        # A pixel and the one below in a byte: 6 % smaller than with the one beside.
+        if len(levels) % 2:
+            levels = np.vstack([levels, levels[-1:]])
         levels = levels[0::2] << 4 | levels[1::2]
     compressed: bytes = _codec().compress(levels.tobytes(), asbytes=True)
     return compressed
@@ -53,21 +53,20 @@ def unpack(blob: Any, shape: tuple[int, int], bits: int) -> Map:
     Raises:
         StoreError: the bytes are damaged.
     """
-    count = shape[0] * shape[1]
+    height, width = shape
+    rows = height if bits == 8 else (height + 1) // 2  # of bytes
     try:
-        raw = _codec().decompress(blob, count if bits == 8 else (count + 1) // 2)
+        raw = _codec().decompress(blob, rows * width)
+        packed = np.frombuffer(raw, np.uint8).reshape(rows, width)
     except (ValueError, OSError) as error:
         raise StoreError(f"cannot be decompressed ({error})") from error
-    values = _values(bits).take(np.frombuffer(raw, np.uint8), axis=0)
-    return values.reshape(-1)[:count].reshape(shape)
-
-
-@cache
-def _values(bits: int) -> NDArray[np.float32]:
-    """The levels that each byte holds, (256, 1 or 2)."""
-    byte = np.arange(256)
-    levels = np.stack([byte >> 4, byte & 15] if bits == 4 else [byte], axis=1)
-    return levels.astype(np.float32) / np.float32(2**bits - 1)
+    levels = packed
+    if bits == 4:
+        levels = np.empty((2 * rows, width), np.uint8)
+        np.right_shift(packed, 4, out=levels[0::2])
+        np.bitwise_and(packed, 15, out=levels[1::2])
+    saliency: Map = np.divide(levels[:height], 2**bits - 1, dtype=np.float32)
+    return saliency
 
 
 @cache

@@ -64,7 +64,7 @@ def fill(
         names: all images, sorted.
         source: where the maps come from.
         run: does the parts, as `workers.run_local` does.
-        failures: images that have no map in the first place, and why.
+        failures: other images, which have no map in the first place, and why.
 
     Raises:
         StoreError: another job fills the store, nothing can be written, or workers
@@ -98,6 +98,7 @@ class _Job:
         self.names = names
         self.task = Task(source, store.folder, store.manifest.layout)
         self.manifest = _upgrade(store, names)
+        self.failed_before = len(failures)
         self.plan = self._plan(failures)
 
     def _plan(self, failures: Mapping[str, str]) -> Plan:
@@ -172,7 +173,7 @@ class _Job:
         empty = index.empty()[ours]
         doubtful = index.confidences()[ours] < LOW_CONFIDENCE
         return Filled(
-            images=len(self.names),
+            images=len(self.names) + self.failed_before,
             computed=computed,
             empty=int(empty.sum()),
             doubtful=int((doubtful & ~empty).sum()),

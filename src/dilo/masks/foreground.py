@@ -1,11 +1,26 @@
 """What counts as foreground in a map."""
 
+import math
+
 from dilo.image import Map
 
 # A map that nowhere reaches this would paste a ghost: it holds no foreground.
 FOREGROUND = 0.5
 
+# Below this confidence is next to nothing right; see docs/confidence.md.
+LEAST_CONFIDENCE = 0.15
+
 
 def has_foreground(saliency: Map) -> bool:
     """Tell whether any pixel of a map is rather foreground than background."""
     return bool(saliency.max() >= FOREGROUND)
+
+
+def is_empty(saliency: Map, confidence: float = math.nan) -> bool:
+    """Tell whether a map holds nothing that is worth pasting.
+
+    Args:
+        saliency: float32 (H, W) in [0, 1].
+        confidence: in [0, 1]; NaN if it is not known.
+    """
+    return not has_foreground(saliency) or confidence < LEAST_CONFIDENCE

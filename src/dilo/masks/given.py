@@ -8,7 +8,7 @@ from dilo.errors import StoreError
 from dilo.folder import Names
 from dilo.image import Map
 from dilo.masks.fill import fill
-from dilo.masks.foreground import has_foreground
+from dilo.masks.foreground import is_empty
 from dilo.masks.naming import check_name
 from dilo.masks.store import MaskStore
 from dilo.masks.work import Judgement
@@ -31,7 +31,7 @@ class _Given:
 
     def judge(self, name: str, saliency: Map) -> Judgement:
         confidence = self.confidences.get(name, float("nan"))
-        return Judgement(confidence, not has_foreground(saliency))
+        return Judgement(confidence, is_empty(saliency, confidence))
 
 
 def write_maps(

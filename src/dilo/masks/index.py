@@ -114,13 +114,13 @@ class Index:
         return Place(self.parts[at], int(row - self._starts[at]))
 
 
-def read_sound_parts(folder: Path, layout: Layout) -> tuple[Index, list[Path]]:
-    """Map the parts of a folder that can be read, and name the others."""
+def read_sound_parts(folder: Path, layout: Layout) -> tuple[Index, dict[Path, str]]:
+    """Map the parts of a folder that can be read, and say why others cannot."""
     parts: list[PartFile] = []
-    damaged: list[Path] = []
+    damaged: dict[Path, str] = {}
     for path in sorted(folder.glob(PATTERN)):
         try:
             parts.append(PartFile(path, layout))
-        except StoreError:
-            damaged.append(path)
+        except StoreError as error:
+            damaged[path] = str(error).removeprefix(f"{path}: ").partition(";")[0]
     return Index(parts), damaged

@@ -18,7 +18,7 @@ from dilo.errors import DiloError, ImageError, InputError
 from dilo.files import write_atomic
 from dilo.image import Map, encode_image, encode_map, grey_levels, read_map, read_size
 from dilo.masks.codec import pack
-from dilo.masks.foreground import has_foreground
+from dilo.masks.foreground import is_empty
 from dilo.masks.manifest import Layout
 from dilo.masks.naming import stem
 from dilo.masks.parts import Row, part_path, write_part
@@ -94,7 +94,7 @@ class FromImages:
         confidence = float("nan")
         if self.confidence is not None:
             confidence = float(self.confidence(saliency))
-        return Judgement(confidence, not has_foreground(saliency))
+        return Judgement(confidence, is_empty(saliency, confidence))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,199 @@
+"""Check every map of a store, and delete what is bad so that it is made again."""
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from dilo.errors import DiloError, ImageError, StoreError
+from dilo.folder import Names, scan_images, walk
+from dilo.image import read_map, read_size
+from dilo.masks.codec import stored_shape, unpack
+from dilo.masks.index import Place, read_sound_parts
+from dilo.masks.lock import LOCK, locked
+from dilo.masks.manifest import LARGEST_PART, MANIFEST, Layout, Manifest
+from dilo.masks.naming import digests
+from dilo.masks.parts import PATTERN
+from dilo.masks.plan import PARTIAL
+from dilo.masks.work import png_path
+from dilo.masks.workers import default_workers
+from dilo.progress import Progress
+
+SHOWN = 20  # of each kind
+
+
+@dataclass
+class Verdict:
+    """What is wrong with a store."""
+
+    maps: int  # that were checked
+    bad: dict[str, str] = field(default_factory=dict)  # file or image -> what it is
+    missing: list[str] = field(default_factory=list)  # images with no map, no failure
+    stray: list[str] = field(default_factory=list)  # files that the store does not know
+    deleted: int = 0  # files, by a repair
+
+    @property
+    def is_sound(self) -> bool:
+        """Tell whether nothing is wrong."""
+        return not (self.bad or self.missing or self.stray)
+
+    def summary(self) -> str:
+        """Name what is bad, and say what to do about it."""
+        lines = [f"{self.maps} maps checked: " + ("all sound" if self.is_sound else "")]
+        if not self.is_sound:
+            lines[0] += (
+                f"{len(self.bad)} bad, {len(self.missing)} missing, "
+                f"{len(self.stray)} stray files"
+            )
+        lines += _some("bad: ", [f"{name}: {why}" for name, why in self.bad.items()])
+        lines += _some("missing: ", self.missing)
+        lines += _some("stray: ", self.stray)
+        if self.deleted:
+            lines.append(
+                f"{self.deleted} files deleted; run `dilo masks` again to make the "
+                f"maps anew"
+            )
+        return "\n".join(lines)
+
+
+def verify_store(
+    images: Path, masks: Path, repair: bool = False, workers: int | None = None
+) -> Verdict:
+    """Check that a store holds a sound map of every image, and nothing else.
+
+    Args:
+        images: the folder of images.
+        masks: the mask store.
+        repair: delete the bad files and what is recorded of them, and unknown PNG
+            files; the next `compute_masks` makes them anew. Other files are left.
+        workers: threads; the usable CPU cores by default.
+
+    Raises:
+        InputError: there are no images.
+        StoreError: there is no store, its manifest is damaged, or a job writes into it.
+    """
+    folder = Path(masks)
+    if not (folder / MANIFEST).is_file():
+        raise StoreError(
+            f"{folder}: no {MANIFEST} in it; only mask stores are verified"
+        )
+    names = scan_images(Path(images))
+    with locked(folder) if repair else nullcontext():
+        manifest = Manifest.read(folder)
+        if manifest.listed is not None:
+            raise StoreError(
+                f"{folder}: is of a former format; bring it to the present one by "
+                f"running `dilo masks` again"
+            )
+        check = _Check(Path(images), folder, manifest.layout)
+        check.read_maps(workers or default_workers())
+        check.compare_names(names, manifest.failures)
+        if repair:
+            check.repair()
+        return check.verdict
+
+
+class _Check:
+    """One check of a store."""
+
+    def __init__(self, images: Path, folder: Path, layout: Layout) -> None:
+        self.images = images
+        self.folder = folder
+        self.layout = layout
+        self.index, damaged = read_sound_parts(folder, layout)
+        self.verdict = Verdict(len(self.index))
+        self._to_delete: set[Path] = set()
+        for part in self.index.parts:
+            try:
+                part.check()
+            except StoreError as error:
+                damaged[part.path] = _brief(error, part.path)
+        for path, why in damaged.items():
+            self._blame(path.name, why, path)
+
+    def read_maps(self, workers: int) -> None:
+        """Read every map, and the size of its image."""
+        places = self.index.places()
+        with (
+            ThreadPoolExecutor(workers) as pool,
+            Progress("verify", len(self.index), "maps") as progress,
+        ):
+            while some := list(islice(places, LARGEST_PART)):
+                reasons = pool.map(self._wrong_with, some)
+                for (part, row), why in zip(some, reasons, strict=True):
+                    if why is not None:
+                        self._blame(part.name(row), why, part.path)
+                        self._to_delete.add(png_path(self.folder, part.name(row)))
+                    progress.advance()
+
+    def compare_names(self, names: Names, failures: Mapping[str, str]) -> None:
+        """Find images that nothing is known of, and files that nobody knows."""
+        accounted = digests([*self.index.names(), *failures])
+        there = np.isin(digests(names, len(names)), accounted)
+        self.verdict.missing = [names[place] for place in np.flatnonzero(~there)]
+        parts = {path.name for path in self.folder.glob(PATTERN)}
+        for name in walk(self.folder, lambda name: name != LOCK):
+            if name == MANIFEST or name in parts:
+                continue
+            if name.endswith(".png") and self.index.find(name) is not None:
+                continue
+            self.verdict.stray.append(name)
+            if name.endswith((".png", PARTIAL)):
+                self._to_delete.add(self.folder / name)
+
+    def repair(self) -> None:
+        """Delete what is bad, and what the store has left lying about."""
+        for path in self._to_delete:
+            if path.is_file():
+                path.unlink()
+                self.verdict.deleted += 1
+
+    def _blame(self, name: str, why: str, part: Path) -> None:
+        self.verdict.bad[name] = why
+        self._to_delete.add(part)
+
+    def _wrong_with(self, place: Place) -> str | None:
+        """Say what is wrong with a map, or give None."""
+        part, row = place
+        name = part.name(row)
+        shape = (int(part.heights[row]), int(part.widths[row]))
+        file = png_path(self.folder, name)
+        try:
+            if self.layout.format == "png":
+                found = read_map(file).shape
+                if found != shape:
+                    return f"its map is {_size(found)}, not {_size(shape)}"
+            else:
+                small = stored_shape(*shape, self.layout.side)
+                unpack(part.blob(row), small, self.layout.bits)
+        except (DiloError, ValueError) as error:
+            return _brief(error, file)
+        try:
+            size = read_size(self.images / name)
+        except ImageError:
+            return None  # the image has gone or is broken: its map is not to blame
+        if size != shape:
+            return f"its image is {_size(size)}, its map of one of {_size(shape)}"
+        return None
+
+
+def _brief(error: Exception, file: Path) -> str:
+    """Give the reason of an error without the name of the file."""
+    return str(error).removeprefix(f"{file}: ").partition(";")[0]
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    height, width = shape
+    return f"{width} x {height}"
+
+
+def _some(title: str, lines: list[str]) -> list[str]:
+    """List the first of many things, and how many more there are."""
+    shown = [f"{title}{line}" for line in lines[:SHOWN]]
+    if len(lines) > SHOWN:
+        shown.append(f"{title}and {len(lines) - SHOWN} more")
+    return shown
