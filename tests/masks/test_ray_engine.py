@@ -3,7 +3,10 @@
 import os
 import signal
 import socket
+import subprocess
 import sys
+from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import PIL.Image
@@ -114,6 +117,47 @@ def test_a_bug_and_a_full_disk_end_the_job(cluster, images):
 
     with pytest.raises(StoreError, match="cannot write: No space left on device"):
         run(images, "full", full)
+
+
+def command(images, *words, **variables):
+    """Run `dilo masks` on the images in another process."""
+    done = subprocess.run(
+        [sys.executable, "-m", "dilo", "masks", images.name, *words, "--workers", "2"],
+        cwd=images.parent,
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.slow
+def test_the_command_joins_the_cluster_that_the_environment_names(cluster, images):
+    status, out, _ = command(images, "ray", "--engine", "ray", RAY_ADDRESS=cluster)
+    assert status == 0
+    assert "30 of 31 images have a map" in out
+    assert command(images, "local")[0] == 0
+    assert files(images.parent / "ray") == files(images.parent / "local")
+
+
+@pytest.mark.slow
+def test_the_command_starts_and_ends_a_cluster_of_its_own(images):
+    environment = {"RAY_ADDRESS": "local", "DILO_TEST": str(images)}
+    status, out, _ = command(images, "ray", "--engine", "ray", **environment)
+    assert status == 0
+    assert "30 of 31 images have a map" in out
+    assert processes_with(f"DILO_TEST={images}") == []
+    assert sorted(path.name for path in images.parent.iterdir()) == ["images", "ray"]
+
+
+def processes_with(variable):
+    """Find the processes that have inherited a variable of the environment."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):  # ended meanwhile
+            if variable.encode() in path.read_bytes():
+                found.append((path.parent / "comm").read_text())
+    return found
 
 
 def test_a_wrong_address_is_told_at_once(images, monkeypatch):
