@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 import dilo
-from dilo.kernel_cache import VARIABLE, is_private, settle_cache
+from dilo.kernel_cache import (
+    KERNEL_FOLDERS,
+    VARIABLE,
+    is_private,
+    settle_cache,
+    source_stamps,
+)
 
 posix = pytest.mark.skipif(os.name != "posix", reason="owners and modes are of POSIX")
 as_root = pytest.mark.skipif(
@@ -36,14 +42,20 @@ def place():
     shutil.rmtree(folder)
 
 
-@pytest.fixture
-def package(place):
-    """A read-only installation of the package, with one small kernel."""
-    copy = place / "site/dilo"
+def copy_package(folder):
+    """Install the package into a folder, with one small kernel."""
+    copy = folder / "site/dilo"
     source = Path(dilo.__file__).parent
     shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__"))
     (copy / "saliency/__init__.py").write_text("")
     (copy / "saliency/probe.py").write_text(PROBE)
+    return copy
+
+
+@pytest.fixture
+def package(place):
+    """A read-only installation."""
+    copy = copy_package(place)
     subprocess.run(["chmod", "-R", "a-w", copy.parent], check=True)
     return copy
 
@@ -53,7 +65,7 @@ def as_user(user):
 
     The right to read stays, for the interpreter may lie in root's home.
     """
-    if os.geteuid() != 0:
+    if user is None or os.geteuid() != 0:
         return []
     if shutil.which("setpriv") is None:
         pytest.skip("root can write everywhere, and there is no setpriv")
@@ -63,7 +75,7 @@ def as_user(user):
 
 
 def run_kernel(package, cwd, user=NOBODY, **variables):
-    """Call the kernel as a user to whom the package is read-only.
+    """Call the kernel as another user, to whom a read-only package is read-only.
 
     Returns:
         Its result, NUMBA_CACHE_DIR, and whether it came from the cache.
@@ -112,6 +124,63 @@ def test_the_folder_of_the_user_is_kept(monkeypatch, tmp_path):
     monkeypatch.setenv(VARIABLE, str(tmp_path / "mine"))
     settle_cache(tmp_path)
     assert os.environ[VARIABLE] == str(tmp_path / "mine")
+
+
+def test_the_folders_with_kernels_are_known():
+    root = Path(dilo.__file__).parent
+    files = [path for path in root.rglob("*.py") if "@njit" in path.read_text()]
+    folders = {path.parent for path in files if path.parent != root}
+    assert folders == {root / name for name in KERNEL_FOLDERS}
+
+
+def test_a_stamp_is_of_a_module_and_of_all_that_it_imports(tmp_path):
+    folder = tmp_path / "saliency"
+    folder.mkdir()
+    texts = {
+        "top": "from dilo.saliency.middle import one\n@njit()",
+        "middle": "from dilo.saliency.bottom import (\n    one,\n)\n@njit()",
+        "bottom": "one = 1",
+        "other": "from dilo.saliency.top import one\n@njit()\n",
+        "alone": "@njit()",
+    }
+
+    def stamps(**changes):
+        for name, text in (texts | changes).items():
+            (folder / f"{name}.py").write_text(text)
+        return source_stamps(folder)
+
+    before = stamps()
+    assert sorted(before) == ["alone", "middle", "other", "top"]
+    assert len(set(before.values())) == 4
+
+    def changed(**changes):
+        return {
+            name for name, stamp in stamps(**changes).items() if stamp != before[name]
+        }
+
+    assert changed() == set()
+    assert changed(bottom="one = 2") == {"middle", "top", "other"}
+    assert changed(other="@njit") == {"other"}
+    assert changed(alone="@njit") == {"alone"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("beside", [True, False])
+def test_a_kernel_is_compiled_anew_when_its_callee_has_changed(tmp_path, beside):
+    package = copy_package(tmp_path)
+    inner = package / "saliency/inner.py"
+    (package / "saliency/probe.py").write_text(
+        "from numba import njit\nfrom dilo.saliency.inner import inner\n\n"
+        "@njit(cache=True)\ndef add(a, b):\n    return inner(a, b)\n"
+    )
+    variables = {} if beside else {VARIABLE: tmp_path / "cache"}
+    for sign, expected, hit in (("+", 3, False), ("+", 3, True), ("-", -1, False)):
+        inner.write_text(
+            "from numba import njit\n\n@njit(cache=True)\n"
+            f"def inner(a, b):\n    return a {sign} b\n"
+        )
+        result, _, from_cache = run_kernel(package, tmp_path, user=None, **variables)
+        assert (result, from_cache) == (expected, hit)
 
 
 @posix

@@ -6,15 +6,21 @@ a folder called `~` in the current one. It also unpickles what it finds, so that
 who can write into the folder can run code as another.
 """
 
+import hashlib
 import os
+import re
 import stat
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 
+from dilo.files import write_atomic
+
 PACKAGE = Path(__file__).parent
 VARIABLE = "NUMBA_CACHE_DIR"
+KERNEL_FOLDERS = ("saliency", "augment")
 
 
 def settle_cache(package: Path = PACKAGE) -> None:
@@ -29,6 +35,7 @@ def settle_cache(package: Path = PACKAGE) -> None:
     """
     given = os.environ.get(VARIABLE)
     if not given and _is_ours(package):
+        drop_stale(package, None)
         return
     candidates = chain([Path(given)] if given else [], _own_folders())
     folder = next(filter(None, map(_prepare, candidates)), None)
@@ -38,6 +45,61 @@ def settle_cache(package: Path = PACKAGE) -> None:
     os.environ[VARIABLE] = str(folder)
     if "numba" in sys.modules:  # it has read the environment already
         sys.modules["numba"].config.CACHE_DIR = str(folder)
+    drop_stale(package, folder)
+
+
+def drop_stale(package: Path, cache: Path | None) -> None:
+    """Forget kernels whose callees have changed since they were compiled.
+
+    A compiled kernel holds the kernels that it calls, but numba only notices when its
+    own file has changed: neither a release nor a developer's edit would reach it.
+
+    Args:
+        package: folder of the package.
+        cache: as in `NUMBA_CACHE_DIR`; None if kernels are kept beside their source.
+    """
+    for name in KERNEL_FOLDERS:
+        sources = package / name
+        if cache is None:
+            kept = sources / "__pycache__"
+        else:  # the rule of numba
+            path = os.path.abspath(sources)
+            kept = cache / f"{name}_{hashlib.sha1(path.encode()).hexdigest()}"
+        with suppress(OSError):  # a full disk: then numba complains, if it compiles
+            for module, stamp in source_stamps(sources).items():
+                _drop_unless(stamp, kept, module)
+
+
+def source_stamps(folder: Path) -> dict[str, str]:
+    """Sum up each module of a folder together with those it imports from there.
+
+    Returns:
+        Module -> digest, for the modules that hold kernels.
+    """
+    sources = {path.stem: path.read_bytes() for path in folder.glob("*.py")}
+    pattern = rf"^from dilo\.{folder.name}\.(\w+) import".encode()
+    imports = {
+        name: {word.decode() for word in re.findall(pattern, text, re.MULTILINE)}
+        for name, text in sources.items()
+    }
+    stamps = {}
+    for name in (name for name, text in sources.items() if b"@njit" in text):
+        reached, news = {name}, {name}
+        while news := {to for one in news for to in imports.get(one, ())} - reached:
+            reached |= news
+        content = b"".join(sources.get(one, b"") for one in sorted(reached))
+        stamps[name] = hashlib.sha256(content).hexdigest()
+    return stamps
+
+
+def _drop_unless(stamp: str, kept: Path, module: str) -> None:
+    """Delete what is kept of the kernels of a module if it has another stamp."""
+    path = kept / f"{module}.stamp"
+    if path.is_file() and path.read_text() == stamp:
+        return
+    for index in kept.glob(f"{module}.*.nbi"):
+        index.unlink(missing_ok=True)
+    write_atomic(path, stamp.encode())
 
 
 def is_private(folder: Path) -> bool:
