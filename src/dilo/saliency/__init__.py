@@ -4,11 +4,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dilo.errors import InputError
-from dilo.image import Image, Map, Source, read_image
+from dilo.image import (
+    Image,
+    Map,
+    Source,
+    check_image,
+    read_image,
+    read_reduced,
+    resize,
+)
 from dilo.saliency.consensus import consensus
 from dilo.saliency.gs import gs
 from dilo.saliency.mc import mc
 from dilo.saliency.rbd import rbd
+from dilo.saliency.working import shrink, working_factor
 
 METHODS: dict[str, Callable[[Image], Map]] = {
     "rbd": rbd,
@@ -18,12 +27,16 @@ METHODS: dict[str, Callable[[Image], Map]] = {
 }
 
 
-def estimate(source: Source | Image, method: str = "rbd") -> Map:
+def estimate(source: Source | Image, method: str = "rbd", exact: bool = False) -> Map:
     """Estimate the saliency of an image, whatever form it comes in.
+
+    Photographs are worked on at half their size or less (`working.working_factor`),
+    which is four times faster and as good; JPEG files are not even decoded larger.
 
     Args:
         source: a path, the bytes of an image file, or an Image.
         method: a name in `METHODS`.
+        exact: work at the full size, as the programs of the methods' authors do.
 
     Returns:
         float32 (H, W) in [0, 1], of the size of the upright image.
@@ -34,9 +47,16 @@ def estimate(source: Source | Image, method: str = "rbd") -> Map:
     """
     if method not in METHODS:
         raise InputError(f"no method {method!r}; there are: {', '.join(METHODS)}")
+    compute = METHODS[method]
     if isinstance(source, (str, bytes, Path)):
-        return METHODS[method](read_image(source))
-    return METHODS[method](source)
+        if exact:
+            return compute(read_image(source))
+        image, (height, width) = read_reduced(source, working_factor)
+    else:
+        check_image(source)
+        height, width, _ = source.shape
+        image = source if exact else shrink(source, working_factor(height, width))
+    return resize(compute(image), height, width)
 
 
 __all__ = ["METHODS", "consensus", "estimate", "gs", "mc", "rbd"]

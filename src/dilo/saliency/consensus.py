@@ -1,14 +1,16 @@
 """Consensus: the mean of RBD, GS and MC, in one pass over the image."""
 
-from dilo.image import Image, Map, check_image
+from dilo.image import Image, Map
 from dilo.saliency.graph import Floats, RegionGraph, paint
 from dilo.saliency.gs import gs_of_graph
 from dilo.saliency.mc import mc_of_graph
 from dilo.saliency.rbd import NOTHING_FOUND, rbd_steps
 from dilo.saliency.regions import image_graph
 from dilo.saliency.stretch import stretch
+from dilo.saliency.working import bounded
 
 
+@bounded
 def consensus(image: Image) -> Map:
     """Estimate saliency as the mean of what RBD, GS and MC find.
 
@@ -24,7 +26,6 @@ def consensus(image: Image) -> Map:
     Raises:
         InputError: `image` is no Image.
     """
-    check_image(image)
     graph = image_graph(image)
     return paint(consensus_of_graph(graph), graph.labels)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-from dilo.image import Image, Map, check_image
+from dilo.image import Image, Map
 from dilo.saliency.color import mean_lab
 from dilo.saliency.connect import Labels
 from dilo.saliency.frame import find_frame
@@ -28,6 +28,7 @@ from dilo.saliency.graph import (
 from dilo.saliency.rbd import RbdSteps
 from dilo.saliency.regions import image_graph
 from dilo.saliency.stretch import stretch
+from dilo.saliency.working import bounded
 
 _SIMILAR_SHARE = 1 / 40  # of all regions: so many of the border must look alike
 _SEED_CONTRAST = 0.5  # of the strongest along the border; above, no background seed
@@ -58,6 +59,7 @@ class GsSteps:
     saliency: Floats
 
 
+@bounded
 def gs(image: Image, remove_frame: bool = False) -> Map:
     """Estimate saliency from the colour steps on the way to the image border.
 
@@ -73,7 +75,6 @@ def gs(image: Image, remove_frame: bool = False) -> Map:
 
     Source: Wei et al., ECCV 2012.
     """
-    check_image(image)
     if not remove_frame:
         return _gs(image)
     saliency = np.zeros(image.shape[:2], np.float32)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-from dilo.image import Image, Map, check_image
+from dilo.image import Image, Map
 from dilo.saliency.cholesky import _eliminate, _substitute
 from dilo.saliency.color import mc_mean_lab
 from dilo.saliency.connect import Labels
@@ -31,6 +31,7 @@ from dilo.saliency.mc_graph import (
     mc_superpixels,
 )
 from dilo.saliency.stretch import EPSILON
+from dilo.saliency.working import bounded
 
 _DECAY = 10.0  # of the weight over the image's whole range of colour distances
 _LEAST_WEIGHT = 1e-5
@@ -69,6 +70,7 @@ class McSteps:
     saliency: Floats
 
 
+@bounded
 def mc(image: Image) -> Map:
     """Estimate saliency by how long a random walk takes to reach the image border.
 
@@ -83,7 +85,6 @@ def mc(image: Image) -> Map:
 
     Source: Jiang et al., ICCV 2013.
     """
-    check_image(image)
     return mc_of_regions(image, mc_superpixels(image))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 
 from dilo.errors import InputError
-from dilo.image import Image, Map, check_image
+from dilo.image import Image, Map
 from dilo.saliency.color import mean_lab
 from dilo.saliency.connect import Labels
 from dilo.saliency.frame import find_frame
@@ -30,6 +30,7 @@ from dilo.saliency.paths import _path_lengths, _shortest_paths
 from dilo.saliency.regions import image_graph
 from dilo.saliency.solve import _minimize
 from dilo.saliency.stretch import EPSILON, stretch
+from dilo.saliency.working import bounded
 
 _SPATIAL_SIGMA = 0.4  # of the contrast, in shares of the image side
 _BACKGROUND_WEIGHT = 5.0  # lambda of the released program
@@ -66,6 +67,7 @@ class RbdSteps:
     saliency: Floats
 
 
+@bounded
 def rbd(
     image: Image, superpixels: int | None = None, remove_frame: bool = False
 ) -> Map:
@@ -85,7 +87,6 @@ def rbd(
 
     Source: Zhu et al., CVPR 2014.
     """
-    check_image(image)
     if superpixels is not None and superpixels < 1:
         raise InputError(f"superpixels must be at least 1, got {superpixels}")
     if not remove_frame:

@@ -12,6 +12,9 @@ _PIXELS_PER_SUPERPIXEL = 600  # of the released program
 _STANDARD_PIXELS = 80_000  # below, that leaves too few: on 300 images of DUTS at 256 x
 # 192, 200 superpixels instead of 82 raise maxF from .805 to .815, and MAE .165 to .153
 _SUPERPIXELS_OF_SMALL = 200
+# Rounds of clustering small images, and rows per visited row: scores on DUTS and on
+# ECSSD at half size do not differ from those of the program's 10 rounds of all rows.
+_QUICK = (5, 2)
 _FEWEST_PIXELS = 38  # in a superpixel: at 48 x 48, 60 superpixels of 6 x 6
 _MOST_SUPERPIXELS = 400  # time and memory grow with their cube and square
 
@@ -28,7 +31,14 @@ def image_graph(image: Image, superpixels: int | None = None) -> RegionGraph:
     side = superpixel_side(height, width, count)
     room = scratch("lab", (height, 3, padded_width(width)), np.float32)
     room[:, :, width:] = 0
-    labels = slic(pixel_lab(image, out=room), side, width=width)
+    rounds, row_step = (10, 1) if height * width >= _STANDARD_PIXELS else _QUICK
+    labels = slic(
+        pixel_lab(image, out=room),
+        side,
+        iterations=rounds,
+        width=width,
+        row_step=row_step,
+    )
     return region_graph(image, labels, border_band(side), np.float32)
 
 

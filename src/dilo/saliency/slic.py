@@ -34,6 +34,7 @@ def slic(
     compactness: float = 20.0,
     iterations: int = 10,
     width: int | None = None,
+    row_step: int = 1,
 ) -> Labels:
     """Divide an image into connected superpixels of about `side` x `side` pixels.
 
@@ -44,6 +45,7 @@ def slic(
         iterations: rounds of assigning pixels and moving the centres.
         width: how many columns are pixels, where rows are padded (`padded_width`);
             None takes all.
+        row_step: visit only every so many rows, in all rounds but the last.
 
     Returns:
         int32 (H, width) labels 0..n-1, each 4-connected.
@@ -57,7 +59,8 @@ def slic(
     width = lab.shape[2] if width is None else width
     weight = (compactness / side) ** 2
     centers = _seeds(lab[:, :, :width], side)
-    labels = _cluster(_padded(lab), width, centers, (side, weight, iterations))
+    rule = (side, weight, iterations, row_step)
+    labels = _cluster(_padded(lab), width, centers, rule)
     return connect(labels, side * side // 4, width)
 
 
@@ -86,7 +89,7 @@ def cluster(
     """
     check_lab(lab)
     width = lab.shape[2]
-    labels = _cluster(_padded(lab), width, centers, (side, weight, iterations))
+    labels = _cluster(_padded(lab), width, centers, (side, weight, iterations, 1))
     return labels[:, :width]
 
 
@@ -138,9 +141,9 @@ def _cluster(
     lab: NDArray[np.floating],
     width: int,
     centers: NDArray[np.float64],
-    rule: tuple[int, float, int],
+    rule: tuple[int, float, int, int],
 ) -> Labels:
-    """Cluster padded rows; `rule` is side, weight and iterations as in `cluster`."""
+    """Cluster padded rows; `rule` is side, weight, iterations and row_step."""
     height, _, padded = lab.shape
     labels = scratch("labels", (height, padded), np.int32)
     previous = scratch("previous labels", (height, padded), np.int32)
@@ -157,9 +160,9 @@ def _iterate(lab, width, work, centers, rule):  # type: ignore[no-untyped-def]
     taken from one centre's sums and added to the other's.
     """
     labels, previous, nearest = work
-    side, weight, iterations = rule
+    side, weight, iterations, row_step = rule
     height = len(labels)
-    labels[:] = 0
+    labels[:], previous[:] = 0, 0
     offsets = np.empty(2 * side + 2 * _VECTOR, lab.dtype)
     reach = np.empty((len(centers), 4), np.int64)
     sums = np.zeros((len(centers), 6), np.int64)
@@ -167,17 +170,21 @@ def _iterate(lab, width, work, centers, rule):  # type: ignore[no-untyped-def]
     places = np.empty(nearest.size + width + 9, np.int32)
     for iteration in range(iterations):
         _windows(centers, side, (height, width), reach)
+        ends = iteration == iterations - 1
         for top in range(0, height, _STRIP):
-            rows = (top, min(height, top + _STRIP))
+            rows = (top, min(height, top + _STRIP), 1 if ends else row_step)
             nearest[:] = np.inf
             _assign(rows, lab, (nearest, labels, offsets), centers, (reach, weight))
+            if ends:
+                continue
             if iteration == 0:
                 row = changes[: (width + 8) // 8 * 8]
                 _sum_runs(rows, (lab, width), labels, (row, places), sums)
                 previous[rows[0] : rows[1]] = labels[rows[0] : rows[1]]
             else:
                 _sum_changes(rows, lab, (labels, previous), (changes, places), sums)
-        _move(centers, sums)
+        if not ends:
+            _move(centers, sums)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -208,7 +215,7 @@ def _assign(rows, lab, work, centers, reach):  # type: ignore[no-untyped-def]
     reach are infinitely far. Minimum and bit mask instead of `if`: both are stored
     unconditionally, as masked stores are slow.
     """
-    top, bottom = rows
+    top, bottom, step = rows  # the first row of a strip is visited
     nearest, labels, offsets = work
     windows, weight = reach
     kind = lab.dtype.type
@@ -222,7 +229,7 @@ def _assign(rows, lab, work, centers, reach):  # type: ignore[no-untyped-def]
         norm = light * light + a * a + b * b
         light2, a2, b2 = kind(-2 * light), kind(-2 * a), kind(-2 * b)
         first, span = _offsets(windows[k], centers[k, 3], weight, offsets)
-        for y in range(first_row, last_row):
+        for y in range(first_row + (top - first_row) % step, last_row, step):
             dy = y - centers[k, 4]
             base = kind(norm + dy * dy * weight)
             start = np.uint64(y) * width + first
@@ -264,7 +271,7 @@ def _sum_runs(rows, pixels, labels, work, sums):  # type: ignore[no-untyped-def]
     changes, starts = work
     flat, span = lab.reshape(-1), np.uint64(lab.shape[2])
     unit = lab.dtype.type(_UNIT)
-    for y in range(rows[0], rows[1]):
+    for y in range(rows[0], rows[1], rows[2]):
         runs = row_runs(labels[y, :width], changes, starts)
         row_l = np.uint64(3 * y) * span
         row_a, row_b = row_l + span, row_l + span + span
