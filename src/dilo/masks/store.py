@@ -1,6 +1,7 @@
 """The mask store: one Map for each image of a folder."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -46,7 +47,14 @@ class MaskStore:
         """Use `open` or `create` instead."""
         self.folder = folder
         self._manifest = manifest  # None: a plain folder of masks
-        self._catalog = _read_catalog(folder, manifest)
+
+    @cached_property
+    def _catalog(self) -> Catalog:
+        if self._manifest is None:
+            return Listed(list_images(self.folder))
+        if self._manifest.listed is not None:
+            return Listed(sorted(self._manifest.listed), self._manifest.listed_empty)
+        return Recorded(Index.read(self.folder, self._manifest.layout))
 
     @classmethod
     def open(cls, folder: str | Path) -> Self:
@@ -60,10 +68,11 @@ class MaskStore:
             StoreError: there is no such folder, no mask in it, or it is damaged.
         """
         folder = Path(folder)
-        if (folder / MANIFEST).is_file():
-            return cls(folder, Manifest.read(folder))
+        has_manifest = (folder / MANIFEST).is_file()
+        store = cls(folder, Manifest.read(folder) if has_manifest else None)
         try:
-            return cls(folder, None)
+            len(store)  # complains now about what is damaged
+            return store
         except InputError as error:
             raise StoreError(
                 f"{error}; make a mask store with `dilo masks IMAGES {folder}`"
@@ -122,7 +131,7 @@ class MaskStore:
         if (self.folder / MANIFEST).is_file():
             self._manifest = Manifest.read(self.folder)
             _check_same(self.folder, self._manifest, manifest.origin, manifest.layout)
-        self._catalog = _read_catalog(self.folder, self._manifest)
+        self.__dict__.pop("_catalog", None)
 
     @property
     def manifest(self) -> Manifest:
@@ -270,14 +279,6 @@ class MaskStore:
 
     def _failure(self, name: str) -> str | None:
         return None if self._manifest is None else self._manifest.failures.get(name)
-
-
-def _read_catalog(folder: Path, manifest: Manifest | None) -> Catalog:
-    if manifest is None:
-        return Listed(list_images(folder))
-    if manifest.listed is not None:
-        return Listed(sorted(manifest.listed), manifest.listed_empty)
-    return Recorded(Index.read(folder, manifest.layout))
 
 
 def _check_same(

@@ -1,0 +1,157 @@
+"""What is wrong with a store is named, and can be repaired."""
+
+import shutil
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from dilo.errors import StoreError
+from dilo.image import encode_map, read_image
+from dilo.masks import MaskStore, compute_masks, verify_store
+
+LAYOUTS = ("png", "arrow")
+
+
+def brightness(path):
+    return read_image(path).max(axis=2).astype(np.float32) / np.float32(255)
+
+
+def fill(images, folder, layout):
+    store = MaskStore.create(folder, "toy", layout=layout)
+    compute_masks(images, store, brightness, 1)
+    return store
+
+
+def content(folder):
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.fixture
+def images(tmp_path):
+    rng = np.random.default_rng(0)
+    for k in range(20):
+        path = tmp_path / "images" / f"{k % 2}" / f"{k:02d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        PIL.Image.fromarray(rng.integers(0, 256, (4, 6, 3), np.uint8)).save(path)
+    (tmp_path / "images/bad.jpg").write_text("no image")
+    return tmp_path / "images"
+
+
+@pytest.fixture(params=LAYOUTS)
+def store(request, images, tmp_path):
+    return fill(images, tmp_path / "masks", request.param)
+
+
+def repaired(images, store):
+    """Repair a store, fill it again, and return what every file then holds."""
+    verify_store(images, store.folder, repair=True)
+    layout = store.manifest.layout
+    compute_masks(
+        images, MaskStore.create(store.folder, "toy", layout=layout), brightness
+    )
+    assert verify_store(images, store.folder).is_sound
+    return content(store.folder)
+
+
+def test_a_whole_store_is_sound(images, store):
+    verdict = verify_store(images, store.folder)
+    assert verdict.is_sound
+    assert verdict.summary() == "20 maps checked: all sound"
+    before = content(store.folder)
+    assert verify_store(images, store.folder, repair=True).deleted == 0
+    assert content(store.folder) == before
+
+
+def test_images_without_a_map_are_missing(images, store):
+    PIL.Image.new("RGB", (6, 4)).save(images / "new.png")
+    verdict = verify_store(images, store.folder)
+    assert verdict.missing == ["new.png"]
+    assert not verdict.is_sound
+    assert "missing: new.png" in verdict.summary()
+
+
+def test_a_map_of_another_size_than_its_image_is_bad(images, store):
+    PIL.Image.new("RGB", (7, 4)).save(images / "0/02.png")
+    verdict = verify_store(images, store.folder)
+    assert verdict.bad == {"0/02.png": "its image is 7 x 4, its map of one of 6 x 4"}
+    repaired(images, store)
+    assert MaskStore.open(store.folder)["0/02.png"].shape == (4, 7)
+
+
+def test_a_map_of_a_removed_image_is_kept(images, store):
+    (images / "0/02.png").unlink()
+    assert verify_store(images, store.folder).is_sound
+
+
+def test_a_flipped_bit_in_a_part_is_found_and_mended(images, store):
+    before = content(store.folder)
+    path = store.folder / "part-00001.arrow"
+    whole = path.read_bytes()
+    at = whole.index(b"0/") + 1  # in the names, where no decoder would notice
+    path.write_bytes(whole[:at] + b"1" + whole[at + 1 :])
+    verdict = verify_store(images, store.folder)
+    assert "checksum" in verdict.bad["part-00001.arrow"]
+    assert repaired(images, store) == before
+
+
+@pytest.mark.parametrize("damage", [b"", b"\x00" * 500])
+def test_an_unreadable_part_is_found_and_mended(images, store, damage):
+    before = content(store.folder)
+    (store.folder / "part-00001.arrow").write_bytes(damage)
+    verdict = verify_store(images, store.folder)
+    assert "damaged" in verdict.bad["part-00001.arrow"]
+    assert repaired(images, store) == before
+
+
+def test_a_damaged_part_is_made_again_even_without_a_check(images, store):
+    before = content(store.folder)
+    (store.folder / "part-00001.arrow").write_bytes(b"")
+    layout = store.manifest.layout
+    with pytest.raises(StoreError, match="damaged"):
+        MaskStore.open(store.folder)
+    again = MaskStore.create(store.folder, "toy", layout=layout)
+    compute_masks(images, again, brightness, 1)
+    assert content(store.folder) == before
+
+
+def test_a_damaged_file_of_a_map_is_found_and_mended(images, tmp_path):
+    store = fill(images, tmp_path / "masks", "png")
+    before = content(store.folder)
+    (store.folder / "0/02.png").write_bytes(before["0/02.png"][:40])
+    (store.folder / "1/03.png").write_bytes(encode_map(np.zeros((9, 9), np.float32)))
+    (store.folder / "1/05.png").unlink()
+    verdict = verify_store(images, store.folder)
+    assert sorted(verdict.bad) == ["0/02.png", "1/03.png", "1/05.png"]
+    assert "image" in verdict.bad["0/02.png"]
+    assert verdict.bad["1/03.png"] == "its map is 9 x 9, not 6 x 4"
+    assert repaired(images, store) == before
+
+
+def test_stray_files_are_named_and_only_ours_deleted(images, store):
+    before = content(store.folder)
+    (store.folder / "notes.txt").touch()
+    (store.folder / "sub").mkdir()
+    (store.folder / "sub/stray.png").touch()
+    (store.folder / ".0.png-00.12.partial").touch()
+    verdict = verify_store(images, store.folder, repair=True)
+    names = [".0.png-00.12.partial", "notes.txt", "sub/stray.png"]
+    assert verdict.stray == names
+    assert verdict.deleted == 2
+    assert content(store.folder) == before | {"notes.txt": b""}
+
+
+def test_only_mask_stores_are_verified(images, tmp_path):
+    with pytest.raises(StoreError, match=r"no masks\.json"):
+        verify_store(images, images)
+    shutil.copytree(images, tmp_path / "old")
+    (tmp_path / "old/masks.json").write_text(
+        '{"format": 1, "method": "toy", "parameters": {}, "supervision": "none",'
+        ' "weights": null, "failures": {}, "maps": [], "empty": []}'
+    )
+    with pytest.raises(StoreError, match="former format"):
+        verify_store(images, tmp_path / "old")
