@@ -1,4 +1,5 @@
 import errno
+import json
 import os
 import signal
 import time
@@ -11,7 +12,9 @@ import dilo.masks.work
 import dilo.masks.workers
 from dilo.errors import InputError, StoreError
 from dilo.image import read_image
-from dilo.masks import MaskStore, compute_masks
+from dilo.masks import MaskStore, compute_masks, write_maps
+from dilo.masks.work import FromImages
+from dilo.saliency.confidence import confidence, is_empty
 
 
 def brightness(path):
@@ -292,3 +295,59 @@ def is_alive(pid):
 
 def test_default_workers_is_what_this_process_may_use():
     assert 1 <= dilo.masks.workers.default_workers() <= os.cpu_count()
+
+
+def make_listing_store(folder, names):
+    """A store of the first format, which listed its maps in masks.json."""
+    store = MaskStore.create(folder, "brightness")
+    write_maps(store, {name: np.full((4, 6), 0.6, np.float32) for name in names})
+    (folder / "part-00000.arrow").unlink()
+    content = json.loads((folder / "masks.json").read_text())
+    content |= {"format": 1, "maps": sorted(names), "empty": [], "failures": {}}
+    (folder / "masks.json").write_text(json.dumps(content))
+
+
+def test_a_store_of_the_first_format_is_read_and_brought_up_to_date(images, tmp_path):
+    names = [f"0/{k:02d}.png" for k in range(0, 18, 3)]
+    make_listing_store(tmp_path / "masks", [*names, "1/01.jpg", "gone.jpg"])
+    store = MaskStore.open(tmp_path / "masks")
+    assert len(store) == 8
+    assert store["gone.jpg"].shape == (4, 6)
+    assert not store.is_empty(names[0])
+    store = MaskStore.create(tmp_path / "masks", "brightness")
+    report = compute_masks(images, store, brightness, 1)
+    assert (report.computed, report.kept) == (14, 6)
+    store = MaskStore.open(tmp_path / "masks")
+    assert len(store) == 20
+    assert store[names[0]].max() == pytest.approx(0.6)  # kept, not computed
+    # The map of 1/01.jpg, which has gone, is not taken for that of 1/01.png.
+    assert store["1/01.png"].max() == pytest.approx(30 / 255)
+    assert json.loads((store.folder / "masks.json").read_text())["format"] == 2
+
+
+def test_confidence_is_kept_and_tells_what_is_empty(images, store):
+    def confidence(saliency):
+        return float(saliency.mean())
+
+    report = compute_masks(images, store, brightness, 2, confidence)
+    store = MaskStore.open(store.folder)
+    assert store.confidence("0/15.png") == pytest.approx(170 / 255)
+    assert report.doubtful == 0  # the dark ones are empty anyway
+    other = MaskStore.create(store.folder.with_name("other"), "brightness")
+    report = compute_masks(images, other, brightness, 1, lambda saliency: 0.1)
+    assert report.empty == 20  # nothing in them can be trusted
+    other = MaskStore.create(store.folder.with_name("third"), "brightness")
+    report = compute_masks(images, other, brightness, 1, lambda saliency: 0.2)
+    assert (report.empty, report.doubtful) == (11, 9)
+    assert "9 (45.0%) of low confidence" in report.summary()
+
+
+def test_the_rule_of_emptiness_is_that_of_the_confidence():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        noise = rng.random((30, 40), np.float32) ** np.float32(rng.integers(1, 9))
+        blob = np.zeros((30, 40), np.float32)
+        blob[5:20, 5:30] = rng.random()
+        for saliency in (noise, blob, np.maximum(noise, blob)):
+            judged = FromImages("", None, confidence).judge("", saliency)
+            assert judged.empty == is_empty(saliency)

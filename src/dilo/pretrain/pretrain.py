@@ -134,7 +134,7 @@ class Maps:
         # A plain folder of masks tells emptiness only by reading, once is enough.
         if self.store.origin is not None and self.store.is_empty(name):
             return None
-        saliency = self.store[name]
+        saliency = self.store.stored(name)  # whoever reads it scales it anyway
         return saliency if has_foreground(saliency) else None
 
 
