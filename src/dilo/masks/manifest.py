@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import dilo
-from dilo.config import from_dict, to_dict
+from dilo.config import difference, from_dict, to_dict
 from dilo.errors import InputError, StoreError
 from dilo.files import write_json_atomic
-from dilo.masks.naming import check_name, stem
-
-__all__ = ["Format", "Layout", "Manifest", "Origin", "Supervision", "stem"]
+from dilo.masks.naming import check_name
 
 MANIFEST = "masks.json"
 FORMAT = 2
@@ -136,6 +134,25 @@ class Manifest:
             origin, layout, size, int(counts["maps"]), int(counts["empty"]), failures
         )
 
+    def check_same(self, folder: Path, origin: Origin, layout: Layout) -> None:
+        """Refuse to go on with maps that were made or are kept in another way.
+
+        Raises:
+            StoreError: something differs.
+        """
+        changes = difference(to_dict(self.origin), to_dict(origin))
+        if changes:
+            raise StoreError(
+                f"{folder}: holds maps made in another way ({'; '.join(changes)}); "
+                f"give another folder"
+            )
+        changes = difference(self.layout.fields(), layout.fields())
+        if changes:
+            raise StoreError(
+                f"{folder}: keeps maps in another way ({'; '.join(changes)}); give "
+                f"another folder, or make one from it with `dilo convert`"
+            )
+
     def grow_parts(self, todo: int) -> None:
         """Fit the size of the parts to a job of `todo` images.
 
@@ -148,3 +165,21 @@ class Manifest:
     def without_list(self) -> "Manifest":
         """Bring a store of the former format to the present one."""
         return replace(self, listed=None, listed_empty=set())
+
+
+def check_free(folder: Path) -> None:
+    """Refuse to write among files that are not ours: they might be ground truth.
+
+    Raises:
+        StoreError: the folder holds files, or is one.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise StoreError(f"{folder}: is a file; give a folder for the maps")
+    if folder.is_dir():
+        entries = (path.name for path in folder.iterdir())
+        first = next((name for name in entries if not name.startswith(".")), None)
+        if first is not None:
+            raise StoreError(
+                f"{folder}: holds other files ({first}) and is no mask store; "
+                f"give a new or empty folder"
+            )

@@ -8,7 +8,6 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from dilo.config import difference, to_dict
 from dilo.errors import ImageError, InputError, StoreError
 from dilo.folder import list_images
 from dilo.image import Map, read_map, read_mask, resize
@@ -23,6 +22,7 @@ from dilo.masks.manifest import (
     Manifest,
     Origin,
     Supervision,
+    check_free,
 )
 from dilo.masks.work import png_path
 
@@ -115,10 +115,10 @@ class MaskStore:
         if not isinstance(layout, Layout):
             layout = Layout(format=layout)
         if not (folder / MANIFEST).is_file():
-            _check_free(folder)
+            check_free(folder)
             return cls(folder, Manifest(origin, layout))
         manifest = Manifest.read(folder)
-        _check_same(folder, manifest, origin, layout)
+        manifest.check_same(folder, origin, layout)
         return cls(folder, manifest)
 
     def refresh(self) -> None:
@@ -130,7 +130,7 @@ class MaskStore:
         manifest = self.manifest
         if (self.folder / MANIFEST).is_file():
             self._manifest = Manifest.read(self.folder)
-            _check_same(self.folder, self._manifest, manifest.origin, manifest.layout)
+            self._manifest.check_same(self.folder, manifest.origin, manifest.layout)
         self.__dict__.pop("_catalog", None)
 
     @property
@@ -279,34 +279,3 @@ class MaskStore:
 
     def _failure(self, name: str) -> str | None:
         return None if self._manifest is None else self._manifest.failures.get(name)
-
-
-def _check_same(
-    folder: Path, manifest: Manifest, origin: Origin, layout: Layout
-) -> None:
-    changes = difference(to_dict(manifest.origin), to_dict(origin))
-    if changes:
-        raise StoreError(
-            f"{folder}: holds maps made in another way ({'; '.join(changes)}); "
-            f"give another folder"
-        )
-    changes = difference(manifest.layout.fields(), layout.fields())
-    if changes:
-        raise StoreError(
-            f"{folder}: keeps maps in another way ({'; '.join(changes)}); give "
-            f"another folder, or make one from it with `dilo convert`"
-        )
-
-
-def _check_free(folder: Path) -> None:
-    """Refuse to write among files that are not ours: they might be ground truth."""
-    if folder.exists() and not folder.is_dir():
-        raise StoreError(f"{folder}: is a file; give a folder for the maps")
-    if folder.is_dir():
-        entries = (path.name for path in folder.iterdir())
-        first = next((name for name in entries if not name.startswith(".")), None)
-        if first is not None:
-            raise StoreError(
-                f"{folder}: holds other files ({first}) and is no mask store; "
-                f"give a new or empty folder"
-            )

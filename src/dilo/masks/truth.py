@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from dilo.errors import DiloError, InputError, StoreError
 from dilo.image import Map, resize
-from dilo.masks.manifest import stem
+from dilo.masks.naming import stem
 from dilo.masks.store import MaskStore
 from dilo.masks.workers import default_workers
 from dilo.progress import Progress
