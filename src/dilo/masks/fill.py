@@ -123,7 +123,7 @@ class _Job:
     def run(self, run: Run) -> int:
         """Do all parts and return how many maps were made."""
         plan = self.plan
-        total = len(self.names) - len(plan.refused)
+        total = max(len(self.names) - len(plan.refused), plan.todo)
         self.manifest.write(self.store.folder)  # so that the folder is known again
         try:
             with Progress("masks", total, "images", done=total - plan.todo) as progress:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from dilo.errors import StoreError
 from dilo.masks.manifest import Layout
 from dilo.masks.naming import digest, stem
-from dilo.masks.parts import PATTERN, PartFile
+from dilo.masks.parts import PartFile, part_paths
 
 Scalar = TypeVar("Scalar", np.bool_, np.float32)
 
@@ -49,7 +49,7 @@ class Index:
         Raises:
             StoreError: a part is damaged.
         """
-        return cls([PartFile(path, layout) for path in sorted(folder.glob(PATTERN))])
+        return cls([PartFile(path, layout) for path in part_paths(folder)])
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -118,7 +118,7 @@ def read_sound_parts(folder: Path, layout: Layout) -> tuple[Index, dict[Path, st
     """Map the parts of a folder that can be read, and say why others cannot."""
     parts: list[PartFile] = []
     damaged: dict[Path, str] = {}
-    for path in sorted(folder.glob(PATTERN)):
+    for path in part_paths(folder):
         try:
             parts.append(PartFile(path, layout))
         except StoreError as error:

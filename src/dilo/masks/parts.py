@@ -40,6 +40,11 @@ def part_path(folder: Path, number: int) -> Path:
     return folder / f"part-{number:05d}.arrow"
 
 
+def part_paths(folder: Path) -> list[Path]:
+    """List the parts of a store in the order of their numbers."""
+    return sorted(folder.glob(PATTERN), key=lambda path: (len(path.name), path.name))
+
+
 def write_part(
     path: Path, rows: Sequence[Row], failures: Mapping[str, str], layout: Layout
 ) -> None:

@@ -17,7 +17,7 @@ from dilo.masks.index import Place, read_sound_parts
 from dilo.masks.lock import LOCK, locked
 from dilo.masks.manifest import LARGEST_PART, MANIFEST, Layout, Manifest
 from dilo.masks.naming import digests
-from dilo.masks.parts import PATTERN
+from dilo.masks.parts import part_paths
 from dilo.masks.plan import PARTIAL
 from dilo.masks.work import png_path
 from dilo.masks.workers import default_workers
@@ -135,7 +135,7 @@ class _Check:
         accounted = digests([*self.index.names(), *failures])
         there = np.isin(digests(names, len(names)), accounted)
         self.verdict.missing = [names[place] for place in np.flatnonzero(~there)]
-        parts = {path.name for path in self.folder.glob(PATTERN)}
+        parts = {path.name for path in part_paths(self.folder)}
         for name in walk(self.folder, lambda name: name != LOCK):
             if name == MANIFEST or name in parts:
                 continue
