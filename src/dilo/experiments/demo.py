@@ -18,6 +18,7 @@ from dilo.models.weights import load_backbone
 from dilo.pretrain import PretrainConfig
 from dilo.runs import Run
 from dilo.saliency import estimate
+from dilo.saliency.confidence import confidence
 
 SCENE_SIZE = 48  # pixels
 
@@ -62,7 +63,8 @@ def demo(out: Path, config: DemoConfig | None = None) -> Demo:
     Run.create(out, asdict(config))
     make_scenes(out / "scenes", config)
     store = MaskStore.create(out / "masks", "rbd")
-    compute_masks(out / "scenes" / "train" / "images", store, estimate)
+    images = out / "scenes" / "train" / "images"
+    compute_masks(images, store, estimate, confidence=confidence)
     runs = train_all(demo_configs(out, config), out / "runs")
     sets = SceneSets.read(out / "scenes")
     results = {
