@@ -1,10 +1,12 @@
 """The same job on a cluster of two processes, some of which are killed."""
 
+import multiprocessing
 import os
 import signal
 import socket
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,8 +23,21 @@ ray = pytest.importorskip("ray", reason="the extra `ray` is not installed")
 
 
 @pytest.fixture(scope="module")
-def cluster():
-    """A cluster on this machine; its address."""
+def driver():
+    """A process that runs jobs; Ray's threads would disturb tests that fork."""
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, spawn) as executor:
+        yield executor
+        executor.submit(ray.shutdown).result()
+
+
+@pytest.fixture(scope="module")
+def cluster(driver):
+    """A cluster on this machine; the variables by which others join it."""
+    return driver.submit(start_cluster).result()
+
+
+def start_cluster():
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     ray.init(
         address="local",
@@ -34,9 +49,8 @@ def cluster():
     )
     # Workers cannot import this file.
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
-    yield ray.get_runtime_context().gcs_address
-    ray.cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
-    ray.shutdown()
+    access = {key: os.environ[key] for key in os.environ if key.startswith("RAY_AUTH")}
+    return access | {"RAY_ADDRESS": ray.get_runtime_context().gcs_address}
 
 
 @pytest.fixture
@@ -54,10 +68,48 @@ def brightness(path):
     return read_image(path)[..., 0] / np.float32(255)
 
 
+class Fatal:
+    """Brightness, but some images kill the process; once only if a file is given."""
+
+    def __init__(self, *names, once=None):
+        self.names = names
+        self.once = once
+
+    def __call__(self, path):
+        if path.name in self.names and not (self.once and self.once.exists()):
+            if self.once:
+                self.once.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return brightness(path)
+
+
+def full(path):
+    raise OSError(28, "No space left on device", str(path))
+
+
+def wrong(path):
+    return path.no_such_attribute
+
+
 def run(images, name, estimate=brightness, engine="ray", format="png"):
     store = MaskStore.create(images.parent / name, "brightness", layout=format)
     report = compute_masks(images, store, estimate, workers=2, engine=engine)
     return report, MaskStore.open(store.folder)
+
+
+@pytest.fixture
+def run_ray(driver, cluster):
+    """Do as `run`, in the process that is connected to the cluster."""
+
+    def call(*arguments, **options):
+        report = driver.submit(report_of, *arguments, **options).result()
+        return report, MaskStore.open(arguments[0].parent / arguments[1])
+
+    return call
+
+
+def report_of(*arguments, **options):
+    return run(*arguments, **options)[0]
 
 
 def files(folder):
@@ -69,54 +121,40 @@ def files(folder):
 
 
 @pytest.mark.parametrize("format", ["png", "arrow"])
-def test_a_cluster_makes_the_store_of_this_machine(cluster, images, format):
-    report, store = run(images, "ray", format=format)
+def test_a_cluster_makes_the_store_of_this_machine(run_ray, images, format):
+    report, store = run_ray(images, "ray", format=format)
     _, local = run(images, "local", engine="local", format=format)
     assert files(store.folder) == files(local.folder)
     assert len(store) == 30
     assert report.computed == 30
     assert report.failures == {"text.jpg": "not an image of a kind we can read"}
-    assert run(images, "ray", format=format)[0].kept == 30
+    assert run_ray(images, "ray", format=format)[0].kept == 30
 
 
-def test_a_killed_worker_loses_nothing(cluster, images, tmp_path):
-    def fatal_once(path):
-        if path.name == "17.png" and not (tmp_path / "once").exists():
-            (tmp_path / "once").touch()
-            os.kill(os.getpid(), signal.SIGKILL)
-        return brightness(path)
-
-    report, store = run(images, "ray", fatal_once)
+def test_a_killed_worker_loses_nothing(run_ray, images, tmp_path):
+    fatal = Fatal("17.png", once=tmp_path / "once")
+    report, store = run_ray(images, "ray", fatal)
     assert (tmp_path / "once").exists()
     assert report.computed == 30
     assert files(store.folder) == files(run(images, "local", engine="local")[1].folder)
 
 
 @pytest.mark.slow
-def test_images_that_kill_every_worker_are_named(cluster, images):
-    def fatal(path):
-        if path.name in ("03.png", "04.png", "29.png"):
-            os.kill(os.getpid(), signal.SIGKILL)
-        return brightness(path)
-
-    report, store = run(images, "ray", fatal)
+def test_images_that_kill_every_worker_are_named(run_ray, images):
+    report, store = run_ray(images, "ray", Fatal("03.png", "04.png", "29.png"))
     assert report.computed == 27
     assert sorted(report.failures) == ["03.png", "04.png", "29.png", "text.jpg"]
     assert "killed" in report.failures["03.png"]
     assert not list(store.folder.rglob(".*"))  # no note of a place is left
-    assert run(images, "ray")[0].computed == 3  # tried again by the next job
+    assert run_ray(images, "ray")[0].computed == 3  # tried again by the next job
 
 
-def test_a_bug_and_a_full_disk_end_the_job(cluster, images):
+def test_a_bug_and_a_full_disk_end_the_job(run_ray, images):
     with pytest.raises(AttributeError, match="no_such_attribute") as caught:
-        run(images, "bug", lambda path: path.no_such_attribute)
+        run_ray(images, "bug", wrong)
     assert "test_ray_engine.py" in caught.value.__notes__[0]  # where it arose
-
-    def full(path):
-        raise OSError(28, "No space left on device", str(path))
-
     with pytest.raises(StoreError, match="cannot write: No space left on device"):
-        run(images, "full", full)
+        run_ray(images, "full", full)
 
 
 def command(images, *words, **variables):
@@ -133,8 +171,8 @@ def command(images, *words, **variables):
 
 @pytest.mark.slow
 def test_the_command_joins_the_cluster_that_the_environment_names(cluster, images):
-    status, out, _ = command(images, "ray", "--engine", "ray", RAY_ADDRESS=cluster)
-    assert status == 0
+    status, out, error = command(images, "ray", "--engine", "ray", **cluster)
+    assert status == 0, error
     assert "30 of 31 images have a map" in out
     assert command(images, "local")[0] == 0
     assert files(images.parent / "ray") == files(images.parent / "local")
@@ -143,8 +181,8 @@ def test_the_command_joins_the_cluster_that_the_environment_names(cluster, image
 @pytest.mark.slow
 def test_the_command_starts_and_ends_a_cluster_of_its_own(images):
     environment = {"RAY_ADDRESS": "local", "DILO_TEST": str(images)}
-    status, out, _ = command(images, "ray", "--engine", "ray", **environment)
-    assert status == 0
+    status, out, error = command(images, "ray", "--engine", "ray", **environment)
+    assert status == 0, error
     assert "30 of 31 images have a map" in out
     assert processes_with(f"DILO_TEST={images}") == []
     assert sorted(path.name for path in images.parent.iterdir()) == ["images", "ray"]
@@ -161,7 +199,6 @@ def processes_with(variable):
 
 
 def test_a_wrong_address_is_told_at_once(images, monkeypatch):
-    monkeypatch.setattr(ray, "is_initialized", lambda: False)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and does not listen
         address = f"127.0.0.1:{taken.getsockname()[1]}"
@@ -174,7 +211,6 @@ def test_a_ray_that_cannot_start_is_told(images, monkeypatch):
     def init(**options):
         raise PermissionError(13, "Permission denied", "/home")
 
-    monkeypatch.setattr(ray, "is_initialized", lambda: False)
     monkeypatch.setattr(ray, "init", init)
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     with pytest.raises(InputError, match=r"Ray does not start: .*Permission denied"):
