@@ -1,10 +1,12 @@
-"""Time RBD against decoding and against scikit-image's SLIC, on one thread, in one run.
+"""Time saliency against decoding and against SLIC of others, on one thread, in one run.
 
-    python benchmarks/saliency.py [--images DIR] [--count 12] [--out DIR]
+    python benchmarks/saliency.py [--images DIR ...] [--count 12] [--out DIR]
 
 The photographs that come with scikit-image are timed as JPEG of three sizes, and those
-of DIR as they are. Times are CPU times and the rivals take turns on every image: only
-the ratios mean something on a shared machine.
+of each DIR as they are. Times are CPU times and the rivals take turns on every image:
+only the ratios mean something on a shared machine. OpenCV's SLIC is part of
+opencv-contrib-python-headless, which replaces the package that dilo asks for: install
+it to a folder of its own (pip install --no-deps --target) and name that in PYTHONPATH.
 """
 
 import argparse
@@ -17,6 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import PIL.Image
 import skimage.data
@@ -24,40 +27,56 @@ import skimage.segmentation
 
 from dilo.folder import list_images
 from dilo.image import Image, read_image
-from dilo.saliency import rbd
+from dilo.saliency import METHODS, estimate
 from dilo.saliency.color import pixel_lab
 from dilo.saliency.graph import region_graph
 from dilo.saliency.rbd import rbd_steps
-from dilo.saliency.regions import border_band, default_superpixels
+from dilo.saliency.regions import border_band, default_superpixels, image_graph
 from dilo.saliency.slic import slic, superpixel_side
+from dilo.saliency.working import shrink, working_factor
 from record import RESULTS, record
 
 ROUNDS = 3  # of each step in turn; the least time counts
 QUICK = 4  # runs of each of our steps in a round: short ones are easily disturbed
 SIZES = {"400x300": (400, 300), "500x375": (500, 375), "native": None}
 PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "rocket")
+QUALITY = 95  # of the JPEG files: 40 to 80 kB at 400x300, 60 to 110 at 500x375
 ONE_THREAD = {
     f"{pool}_NUM_THREADS": "1" for pool in ("OMP", "OPENBLAS", "MKL", "NUMBA")
 }
-OURS = "RBD, whole"
-RIVAL = "scikit-image SLIC alone"
+DECODE = "decoding, full size (Pillow)"
+RBD, SMALL_RBD = "rbd, full size", "rbd, working size"
+ALL, SMALL_ALL = "consensus, full size", "consensus, working size"
+FILE, EXACT_FILE = "bytes to map", "bytes to map, exact"
+SKIMAGE, OPENCV = "scikit-image SLIC alone", "OpenCV SLIC alone"
+RATIOS = {  # name -> (of, by): what is divided by what
+    "scikit-image SLIC / rbd, full size": (SKIMAGE, RBD),
+    "scikit-image SLIC / rbd, working size": (SKIMAGE, SMALL_RBD),
+    "OpenCV SLIC / rbd, full size": (OPENCV, RBD),
+    "OpenCV SLIC / rbd, working size": (OPENCV, SMALL_RBD),
+    "bytes to map / decoding": (FILE, DECODE),
+    "bytes to map, exact / decoding": (EXACT_FILE, DECODE),
+    "all three / rbd, full size": (ALL, RBD),
+    "all three / rbd, working size": (SMALL_ALL, SMALL_RBD),
+}
 
 
 def main() -> None:
     """Time every step on every image, print the table and write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--images", type=Path, help="folder of JPEG files")
-    parser.add_argument("--count", type=int, default=12, help="of DIR's images at most")
+    parser.add_argument("--images", type=Path, nargs="*", default=[], metavar="DIR")
+    parser.add_argument("--count", type=int, default=12, help="images of a DIR at most")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the JSON")
     arguments = parser.parse_args()
     if not ONE_THREAD.items() <= os.environ.items():  # numpy reads them when imported
         environment = os.environ | ONE_THREAD
         os.execve(sys.executable, [sys.executable, *sys.argv], environment)
+    cv2.setNumThreads(0)
     sets = {f"scikit-image {name}": shipped(size) for name, size in SIZES.items()}
-    if arguments.images:
-        files = folder(arguments.images)
+    for root in arguments.images:
+        files = folder(root)
         files = files[:: max(1, len(files) // arguments.count)][: arguments.count]
-        sets["/".join(arguments.images.resolve().parts[-2:])] = files
+        sets["/".join(root.resolve().parts[-2:])] = files
     results = {name: time_set(name, files) for name, files in sets.items()}
     print(record("saliency", results, arguments.out))
 
@@ -66,17 +85,22 @@ def time_set(name: str, files: list[bytes]) -> dict[str, Any]:
     """Time every step on every image and print the medians."""
     rows = [time_image(content) for content in files]
     milliseconds = {step: float(np.median([r[step] for r in rows])) for step in rows[0]}
-    ratios = [row[RIVAL] / row[OURS] for row in rows]
-    ratio = float(np.median(ratios))
-    print(f"{name}, {len(rows)} images")
+    kilobytes = float(np.median([len(content) for content in files])) / 1000
+    print(f"{name}, {len(rows)} images of {kilobytes:.0f} kB")
     for step, value in milliseconds.items():
-        print(f"  {step:28}{value:9.2f} ms")
-    print(f"  RBD is {ratio:.1f} times as fast as {RIVAL}")
+        print(f"  {step:38}{value:9.2f} ms")
+    ratios = {}
+    for ratio, (of, by) in RATIOS.items():
+        if of in rows[0]:
+            each = [row[of] / row[by] for row in rows]
+            median, least, most = np.median(each), min(each), max(each)
+            ratios[ratio] = {"median": median, "least": least, "most": most}
+            print(f"  {ratio:38}{median:9.2f} ({least:.2f} to {most:.2f})")
     return {
         "images": len(rows),
+        "kilobytes": kilobytes,
         "milliseconds": milliseconds,
-        "ratio": ratio,
-        "least ratio": min(ratios),
+        "ratios": ratios,
     }
 
 
@@ -85,39 +109,69 @@ def time_image(content: bytes) -> dict[str, float]:
 
     The steps take turns, so that a busy moment of the machine hits all alike.
     """
-    image = read_image(content)
-    height, width, _ = image.shape
-    side = superpixel_side(height, width, default_superpixels(height, width))
-    lab = pixel_lab(image)
-    labels = slic(lab, side)
-    graph = region_graph(image, labels, border_band(side), np.float32)
-    segments = int(labels.max()) + 1
-    steps: dict[str, Callable[[], Any]] = {
-        "JPEG decoding": lambda: read_image(content),
-        "Lab": lambda: pixel_lab(image),
-        "SLIC, connected": lambda: slic(lab, side),
-        "regions": lambda: region_graph(image, labels, border_band(side), np.float32),
-        "graph": lambda: rbd_steps(graph),
-        OURS: lambda: rbd(image),
-        RIVAL: lambda: rival_slic(image, segments),
-    }
+    steps = our_steps(content) | rival_steps(read_image(content))
     for step in steps.values():
         step()  # compile, and touch what is read
     best = dict.fromkeys(steps, np.inf)
     for _ in range(ROUNDS):
         for name, step in steps.items():
-            for _ in range(QUICK if name != RIVAL else 1):
+            for _ in range(QUICK if name not in (SKIMAGE, OPENCV) else 1):
                 start = time.process_time()
                 step()
                 best[name] = min(best[name], 1000 * (time.process_time() - start))
     return best
 
 
-def rival_slic(image: Image, segments: int) -> Any:
-    """Superpixels of scikit-image: 10 iterations, connected, about as many."""
-    return skimage.segmentation.slic(
-        image, n_segments=segments, compactness=20, max_num_iter=10, start_label=0
+def our_steps(content: bytes) -> dict[str, Callable[[], Any]]:
+    """Name what is timed of dilo on the image of a file."""
+    image = read_image(content)
+    height, width, _ = image.shape
+    small = shrink(image, working_factor(height, width))
+    side = superpixel_side(height, width, default_superpixels(height, width))
+    lab = pixel_lab(image)
+    labels = slic(lab, side)
+    graph = region_graph(image, labels, border_band(side), np.float32)
+    return {
+        DECODE: lambda: np.asarray(PIL.Image.open(io.BytesIO(content)).convert("RGB")),
+        "Lab": lambda: pixel_lab(image),
+        "SLIC, connected": lambda: slic(lab, side),
+        "regions": lambda: region_graph(image, labels, border_band(side), np.float32),
+        "graph": lambda: rbd_steps(graph),
+        RBD: lambda: METHODS["rbd"](image),
+        "gs, full size": lambda: METHODS["gs"](image),
+        "mc, full size": lambda: METHODS["mc"](image),
+        ALL: lambda: METHODS["consensus"](image),
+        SMALL_RBD: lambda: METHODS["rbd"](small),
+        SMALL_ALL: lambda: METHODS["consensus"](small),
+        FILE: lambda: estimate(content),
+        EXACT_FILE: lambda: estimate(content, exact=True),
+    }
+
+
+def rival_steps(image: Image) -> dict[str, Callable[[], Any]]:
+    """Name the superpixels of others: 10 iterations, connected, about as many."""
+    segments = int(image_graph(image).labels.max()) + 1
+    steps: dict[str, Callable[[], Any]] = {
+        SKIMAGE: lambda: skimage.segmentation.slic(
+            image, n_segments=segments, compactness=20, max_num_iter=10, start_label=0
+        )
+    }
+    if hasattr(cv2, "ximgproc"):
+        side = superpixel_side(image.shape[0], image.shape[1], segments)
+        steps[OPENCV] = lambda: opencv_slic(image, side)
+    return steps
+
+
+def opencv_slic(image: Image, side: int) -> Any:
+    """Superpixels of OpenCV in Lab, as its documentation advises."""
+    lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB)
+    contrib: Any = getattr(cv2, "ximgproc")  # noqa: B009  # unknown to type checkers
+    superpixels = contrib.createSuperpixelSLIC(
+        lab, contrib.SLIC, region_size=side, ruler=20.0
     )
+    superpixels.iterate(10)
+    superpixels.enforceLabelConnectivity(25)
+    return superpixels.getLabels()
 
 
 def folder(root: Path) -> list[bytes]:
@@ -131,7 +185,9 @@ def shipped(size: tuple[int, int] | None) -> list[bytes]:
     for name in PHOTOGRAPHS:
         picture = PIL.Image.fromarray(getattr(skimage.data, name)())
         buffer = io.BytesIO()
-        picture.resize(size or picture.size).save(buffer, "JPEG", quality=90)
+        picture.resize(size or picture.size).save(
+            buffer, "JPEG", quality=QUALITY, subsampling=0
+        )
         contents.append(buffer.getvalue())
     return contents
 

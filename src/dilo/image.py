@@ -26,9 +26,9 @@ Map = NDArray[np.float32]  # (H, W)
 Source = str | Path | bytes
 Pixels = TypeVar("Pixels", Image, Map)
 
-# A file of a few kilobytes can ask to be expanded to gigabytes; nothing that a camera
-# makes today has more pixels than this.
-MAX_PIXELS = 250_000_000
+# A file of a few kilobytes can ask to be expanded to gigabytes. Pillow refuses more
+# pixels than this whatever we say; few cameras make half of them.
+MAX_PIXELS = 178_000_000
 
 _QUARTER_TURNS = {5, 6, 7, 8}  # values of the orientation in EXIF
 
@@ -236,7 +236,7 @@ def _load(
                 if image.width * image.height > max_pixels:
                     raise ImageError(
                         f"{name}: {image.width} x {image.height} pixels are more "
-                        f"than the limit of {max_pixels}"
+                        f"than the limit of {max_pixels}; scale it down first"
                     )
                 width, height = image.size
                 if factor is not None and isinstance(image, JpegImageFile):
@@ -250,6 +250,10 @@ def _load(
                 return upright, (width, height) if turned else (height, width)
     except PIL.UnidentifiedImageError as error:
         raise ImageError(f"{name}: not an image of a kind we can read") from error
+    except PIL.Image.DecompressionBombError as error:
+        raise ImageError(
+            f"{name}: more pixels than the limit of {MAX_PIXELS}; scale it down first"
+        ) from error
     except _DECODE_ERRORS as error:
         raise ImageError(f"{name}: cannot be decoded ({error})") from error
 

@@ -9,7 +9,7 @@ import reference
 from dilo.errors import InputError
 from dilo.saliency import rbd
 from dilo.saliency.color import mean_lab, pixel_lab
-from dilo.saliency.connect import connect, run_space
+from dilo.saliency.connect import connect, find_runs
 from dilo.saliency.graph import (
     _linked_lengths,
     _measure,
@@ -114,7 +114,7 @@ def test_regions_agree_with_slow_twin(size):
     labels = RNG.integers(0, 4, size).astype(np.int32) // 2
     count = int(labels.max()) + 1
     for band in (1, 3):
-        fast = _measure(image, labels, (count, band), run_space(*labels.shape))
+        fast = _measure(image, labels, (count, band), find_runs(labels))
         slow = reference.measure_regions(image, labels, count, band)
         slow[0][:, 4] *= 2  # the kernel keeps whole numbers
         for one, other in zip(fast, slow, strict=True):

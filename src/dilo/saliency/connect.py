@@ -12,6 +12,11 @@ from numpy.typing import NDArray
 from dilo.saliency.scratch import scratch
 
 Labels = NDArray[np.int32]  # (H, W), 0..n-1
+# First columns of all runs (kept until the next call of this thread), and the first
+# entry of every row.
+Runs = tuple[NDArray[np.int32], NDArray[np.int64]]
+
+_BLOCK = 16  # pixels that are written at once
 
 
 def connect(labels: Labels, smallest: int, width: int | None = None) -> Labels:
@@ -25,10 +30,28 @@ def connect(labels: Labels, smallest: int, width: int | None = None) -> Labels:
         smallest: pixels of the largest part that is merged.
         width: how many columns count, where rows are padded; None counts all.
     """
+    return connect_runs(labels, smallest, width)[0]
+
+
+def connect_runs(
+    labels: Labels, smallest: int, width: int | None = None
+) -> tuple[Labels, Runs]:
+    """As `connect`, and the runs that the new labels are made of."""
     labels = np.ascontiguousarray(labels, np.int32)
     height, columns = labels.shape
-    starts = run_space(height, columns)
-    return _connect(labels, columns if width is None else width, smallest, starts)
+    width = columns if width is None else width
+    starts = run_space(height, width)
+    # A run is written in whole blocks; what is too much, the next one overwrites.
+    merged = np.empty(height * width + _BLOCK, np.int32)
+    rows = _connect(labels, width, smallest, starts, merged)
+    return merged[: height * width].reshape(height, width), (starts, rows)
+
+
+def find_runs(labels: Labels) -> Runs:
+    """Find the runs of a contiguous label image."""
+    height, width = labels.shape
+    starts = run_space(height, width)
+    return starts, image_runs(labels, width, starts)
 
 
 def run_space(height: int, width: int) -> NDArray[np.int32]:
@@ -37,7 +60,7 @@ def run_space(height: int, width: int) -> NDArray[np.int32]:
 
 
 @njit(cache=True, nogil=True)
-def _connect(labels, width, smallest, starts):  # type: ignore[no-untyped-def]
+def _connect(labels, width, smallest, starts, merged):  # type: ignore[no-untyped-def]
     height = len(labels)
     rows = image_runs(labels, width, starts)
     parts = _parts(labels, starts, rows)
@@ -46,8 +69,6 @@ def _connect(labels, width, smallest, starts):  # type: ignore[no-untyped-def]
         size[parts[run]] += starts[run + 1] - starts[run]
     final = np.empty(rows[height], np.int32)  # of each part, at its first run
     adjacent = count = 0
-    merged = np.empty((height, width), np.int32)
-    flat, span = merged.reshape(-1), np.uint64(width)
     for y in range(height):
         above, below = rows[max(y - 1, 0)], rows[y + 1]
         for run in range(rows[y], rows[y + 1] - 1):
@@ -62,10 +83,17 @@ def _connect(labels, width, smallest, starts):  # type: ignore[no-untyped-def]
                 small = size[run] <= smallest
                 final[run] = adjacent if small else count
                 count += not small
-            value, row = final[parts[run]], np.uint64(y) * span
-            for x in range(np.uint64(starts[run]), np.uint64(starts[run + 1])):
-                flat[row + x] = value
-    return merged
+            begin, end = y * width + starts[run], y * width + starts[run + 1]
+            _write(merged, np.uint64(begin), np.uint64(end), final[parts[run]])
+    return rows
+
+
+@njit(cache=True, nogil=True)
+def _write(merged, begin, end, value):  # type: ignore[no-untyped-def]
+    while begin < end:
+        for x in range(np.uint64(_BLOCK)):
+            merged[begin + x] = value
+        begin += np.uint64(_BLOCK)
 
 
 @njit(cache=True, nogil=True)

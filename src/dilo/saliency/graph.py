@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from dilo.errors import InputError
 from dilo.image import Image
-from dilo.saliency.connect import Labels, image_runs, run_space
+from dilo.saliency.connect import Labels, Runs, find_runs
 
 Floats = NDArray[np.floating]  # float64 to follow the steps, float32 for speed
 Bools = NDArray[np.bool_]
@@ -39,7 +39,11 @@ class RegionGraph:
 
 
 def region_graph(
-    image: Image, labels: Labels, band: int, precision: type[np.floating] = np.float64
+    image: Image,
+    labels: Labels,
+    band: int,
+    precision: type[np.floating] = np.float64,
+    runs: Runs | None = None,
 ) -> RegionGraph:
     """Measure the regions `labels` of `image` and find which of them touch.
 
@@ -48,6 +52,7 @@ def region_graph(
         labels: (H, W) integers 0..N-1, each used.
         band: width in pixels of the band along the border.
         precision: in which colours and places, and all that follows, are kept.
+        runs: that the labels are made of, if known; their content is not checked.
 
     Raises:
         InputError: image and labels differ in size, or a label is missing.
@@ -58,8 +63,9 @@ def region_graph(
     count = int(labels.max()) + 1
     if labels.min() < 0:
         raise InputError(f"labels start at 0, got {labels.min()}")
+    runs = find_runs(labels) if runs is None else runs
     sums, links, border = _measure(
-        np.ascontiguousarray(image), labels, (count, band), run_space(*labels.shape)
+        np.ascontiguousarray(image), labels, (count, band), runs
     )
     sums = sums * [1, 1, 1, 1, 0.5, 1]
     pixels = sums[:, 5:]
@@ -93,14 +99,14 @@ def paint(values: Floats, labels: Labels) -> NDArray[np.float32]:
 
 
 @njit(cache=True, nogil=True)
-def _measure(image, labels, sizes, starts):  # type: ignore[no-untyped-def]
+def _measure(image, labels, sizes, runs):  # type: ignore[no-untyped-def]
     """Sums (N, 6) of R, G, B, row, column, pixels; links (N, N); border (N,)."""
     count, band = sizes
     height, width = labels.shape
     sums = np.zeros((count, 6), np.int64)
     links = np.zeros((count, count), np.bool_)
     border = np.zeros(count, np.bool_)
-    rows = image_runs(labels, width, starts)
+    starts, rows = runs
     for y in range(height):
         _add_colors(image, labels, y, starts[rows[y] : rows[y + 1]], sums)
         above, below = max(y - 1, 0), min(y + 1, height - 1)

@@ -117,7 +117,7 @@ def _steps(color, links, labels):  # type: ignore[no-untyped-def]
     linked = near.copy()
     _join_opposite_sides(labels, linked)
     weights, step = _weights(_distances(color), _two_ring(linked, _pairs(linked)))
-    degree = weights.sum(axis=1)
+    degree = _row_sums(weights)
     outliers = degree < _LONELY
     kept, border = _without_frame(_outermost(labels, len(color)), near, weights)
     kept, border = kept & ~outliers, border & ~outliers
@@ -141,16 +141,29 @@ def _weights(distance, linked):  # type: ignore[no-untyped-def]
             ends[found, 0], ends[found, 1] = i, j
             found += linked[i, j]  # without a branch: links cannot be predicted
     low, high = kind(np.inf), kind(0)
-    for i, j in ends[:found]:
-        low, high = min(low, distance[i, j]), max(high, distance[i, j])
+    for end in range(found):
+        length = distance[ends[end, 0], ends[end, 1]]
+        low, high = min(low, length), max(high, length)
     scale = kind(-_DECAY) / max(high - low, kind(EPSILON))
     weights = np.zeros_like(distance)
-    for i, j in ends[:found]:
+    for end in range(found):
+        i, j = ends[end]
         weight = np.exp((distance[i, j] - low) * scale) + kind(_LEAST_WEIGHT)
         weights[i, j] = weights[j, i] = weight
     for i in range(count):
         weights[i, i] = 1
     return weights, high
+
+
+@njit(cache=True, nogil=True, fastmath={"reassoc"})  # sums in SIMD
+def _row_sums(weights):  # type: ignore[no-untyped-def]
+    sums = np.empty(len(weights), weights.dtype)
+    for i in range(len(weights)):
+        total = weights.dtype.type(0)
+        for j in range(len(weights)):
+            total += weights[i, j]
+        sums[i] = total
+    return sums
 
 
 @njit(cache=True, nogil=True)

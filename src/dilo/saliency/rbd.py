@@ -140,14 +140,11 @@ def _steps(color, position, links, border):  # type: ignore[no-untyped-def]
     lengths = _path_lengths(contrast_of, neighbors, border, clip)
     paths, order = _shortest_paths(lengths, border, kind(3 * geodesic_sigma))
     connectivity = _connectivity(_kernel(paths, geodesic_sigma), border, order)
-    background = kind(1) - np.exp(connectivity * connectivity * kind(-0.5))
+    background, weight = _background(connectivity)
     spatial = _kernel(_distances(position), _SPATIAL_SIGMA)
     contrast = _contrast(contrast_of, spatial, background)
     smooth = _smoothness(_kernel(contrast_of, smoothness_sigma), ring, border, pairs)
-    weight = kind(_BACKGROUND_WEIGHT) * np.where(
-        connectivity > kind(3), kind(_SURE_BACKGROUND), background
-    )
-    system = _system(smooth, weight + contrast)
+    system = _system(smooth, weight, contrast)
     saliency = _minimize(system, contrast, np.finfo(color.dtype).eps)
     scales = (clip, geodesic_sigma, smoothness_sigma)
     return *scales, connectivity, background, contrast, saliency
@@ -162,9 +159,36 @@ def _scales(edges, one_ring, clip):  # type: ignore[no-untyped-def]
     if edges.size == 0:
         return 0.0, 5.0, 0.0
     strongest = max(1, int(0.01 * edges.size + 0.5))
-    top = np.sort(edges)[-strongest:].sum() / strongest
+    top = _mean_of_largest(edges, strongest)
     geodesic_sigma = max(5.0, min(10.0, min(3 * one_ring, top / 10)))
     return clip, geodesic_sigma, min(3 * one_ring, min(0.2 * top, 20.0))
+
+
+@njit(cache=True, nogil=True)
+def _mean_of_largest(values, count):  # type: ignore[no-untyped-def]
+    """Mean of the `count` largest values, which are taken out one by one."""
+    total = 0.0
+    for _ in range(count):
+        largest = 0
+        for i in range(len(values)):
+            largest = i if values[i] > values[largest] else largest
+        total += values[largest]
+        values[largest] = -1
+    return total / count
+
+
+@njit(cache=True, nogil=True)
+def _background(connectivity):  # type: ignore[no-untyped-def]
+    """Probability (N,) to be background, and its weight in the optimum."""
+    kind = connectivity.dtype.type
+    background, weight = np.empty_like(connectivity), np.empty_like(connectivity)
+    for i in range(len(connectivity)):
+        square = connectivity[i] * connectivity[i]
+        background[i] = kind(1) - np.exp(square * kind(-0.5))
+        sure = connectivity[i] > kind(3)
+        weight[i] = kind(_SURE_BACKGROUND) if sure else background[i]
+        weight[i] *= kind(_BACKGROUND_WEIGHT)
+    return background, weight
 
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "nsz"})
@@ -173,7 +197,9 @@ def _connectivity(near, border, order):  # type: ignore[no-untyped-def]
 
     `near` is in the order of `order`.
     """
-    found, on_border = np.empty(len(near), near.dtype), border[order]
+    found, on_border = np.empty(len(near), near.dtype), np.empty_like(border)
+    for i in range(len(near)):
+        on_border[i] = border[order[i]]
     for i in range(len(near)):
         length = area = near.dtype.type(0)
         for j in range(len(near)):
@@ -230,7 +256,7 @@ def _otsu(values):  # type: ignore[no-untyped-def]
 def _kernel(distance, sigma):  # type: ignore[no-untyped-def]
     """Gaussian weight of a distance, 0 beyond three sigma."""
     if sigma <= 0:
-        return (distance <= 0).astype(distance.dtype)
+        return _gaussian(distance, 0.0, 0.0)
     return _gaussian(distance, -0.5 / sigma**2, 3 * sigma)
 
 
@@ -274,7 +300,7 @@ def _smoothness(weight, ring, border, pairs):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "nsz"})
-def _system(smooth, diagonal):  # type: ignore[no-untyped-def]
+def _system(smooth, background, foreground):  # type: ignore[no-untyped-def]
     """Matrix of sum b s^2 + f (s - 1)^2 + 1/2 sum_ij w_ij (s_i - s_j)^2.
 
     It is the Laplacian of the weights `smooth` plus the diagonal b + f.
@@ -285,5 +311,5 @@ def _system(smooth, diagonal):  # type: ignore[no-untyped-def]
         for j in range(len(smooth)):
             system[i, j] = -smooth[i, j]
             total += smooth[i, j]
-        system[i, i] += total + diagonal[i]
+        system[i, i] += total + background[i] + foreground[i]
     return system

@@ -6,7 +6,7 @@ from dilo.image import Image
 from dilo.saliency.color import pixel_lab
 from dilo.saliency.graph import RegionGraph, region_graph
 from dilo.saliency.scratch import scratch
-from dilo.saliency.slic import padded_width, slic, superpixel_side
+from dilo.saliency.slic import padded_width, slic_runs, superpixel_side
 
 _PIXELS_PER_SUPERPIXEL = 600  # of the released program
 _STANDARD_PIXELS = 80_000  # below, that leaves too few: on 300 images of DUTS at 256 x
@@ -32,14 +32,14 @@ def image_graph(image: Image, superpixels: int | None = None) -> RegionGraph:
     room = scratch("lab", (height, 3, padded_width(width)), np.float32)
     room[:, :, width:] = 0
     rounds, row_step = (10, 1) if height * width >= _STANDARD_PIXELS else _QUICK
-    labels = slic(
+    labels, runs = slic_runs(
         pixel_lab(image, out=room),
         side,
         iterations=rounds,
         width=width,
         row_step=row_step,
     )
-    return region_graph(image, labels, border_band(side), np.float32)
+    return region_graph(image, labels, border_band(side), np.float32, runs)
 
 
 def default_superpixels(height: int, width: int) -> int:

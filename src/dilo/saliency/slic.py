@@ -11,7 +11,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from dilo.errors import InputError
-from dilo.saliency.connect import Labels, connect, places_of, row_runs
+from dilo.saliency.connect import Labels, Runs, connect_runs, places_of, row_runs
 from dilo.saliency.scratch import scratch
 
 _SMALLEST_SIDE = 3  # pixels
@@ -53,6 +53,18 @@ def slic(
     Raises:
         InputError: `lab` is not (H, 3, W) of floats, or `side` is below 1.
     """
+    return slic_runs(lab, side, compactness, iterations, width, row_step)[0]
+
+
+def slic_runs(
+    lab: NDArray[np.floating],
+    side: int,
+    compactness: float = 20.0,
+    iterations: int = 10,
+    width: int | None = None,
+    row_step: int = 1,
+) -> tuple[Labels, Runs]:
+    """As `slic`, and the runs that the labels are made of."""
     check_lab(lab)
     if side < 1:
         raise InputError(f"the side of a superpixel is at least 1 pixel, got {side}")
@@ -61,7 +73,7 @@ def slic(
     centers = _seeds(lab[:, :, :width], side)
     rule = (side, weight, iterations, row_step)
     labels = _cluster(_padded(lab), width, centers, rule)
-    return connect(labels, side * side // 4, width)
+    return connect_runs(labels, side * side // 4, width)
 
 
 def cluster(
@@ -147,6 +159,7 @@ def _cluster(
     height, _, padded = lab.shape
     labels = scratch("labels", (height, padded), np.int32)
     previous = scratch("previous labels", (height, padded), np.int32)
+    labels[:], previous[:] = 0, 0
     nearest = scratch("nearest", (_STRIP, padded), lab.dtype)
     _iterate(lab, width, (labels, previous, nearest), centers, rule)
     return labels
@@ -161,8 +174,7 @@ def _iterate(lab, width, work, centers, rule):  # type: ignore[no-untyped-def]
     """
     labels, previous, nearest = work
     side, weight, iterations, row_step = rule
-    height = len(labels)
-    labels[:], previous[:] = 0, 0
+    height, padded = labels.shape
     offsets = np.empty(2 * side + 2 * _VECTOR, lab.dtype)
     reach = np.empty((len(centers), 4), np.int64)
     sums = np.zeros((len(centers), 6), np.int64)
@@ -173,14 +185,13 @@ def _iterate(lab, width, work, centers, rule):  # type: ignore[no-untyped-def]
         ends = iteration == iterations - 1
         for top in range(0, height, _STRIP):
             rows = (top, min(height, top + _STRIP), 1 if ends else row_step)
-            nearest[:] = np.inf
             _assign(rows, lab, (nearest, labels, offsets), centers, (reach, weight))
             if ends:
                 continue
             if iteration == 0:
                 row = changes[: (width + 8) // 8 * 8]
                 _sum_runs(rows, (lab, width), labels, (row, places), sums)
-                previous[rows[0] : rows[1]] = labels[rows[0] : rows[1]]
+                _copy_rows(rows, labels.reshape(-1), previous.reshape(-1), padded)
             else:
                 _sum_changes(rows, lab, (labels, previous), (changes, places), sums)
         if not ends:
@@ -221,6 +232,8 @@ def _assign(rows, lab, work, centers, reach):  # type: ignore[no-untyped-def]
     kind = lab.dtype.type
     width = np.uint64(lab.shape[2])
     pixels, owner, closest = lab.reshape(-1), labels.reshape(-1), nearest.reshape(-1)
+    for x in range(np.uint64(closest.size)):
+        closest[x] = np.inf
     for k in range(len(centers)):
         first_row, last_row = max(top, windows[k, 0]), min(bottom, windows[k, 1])
         if first_row >= last_row:
@@ -289,6 +302,12 @@ def _sum_runs(rows, pixels, labels, work, sums):  # type: ignore[no-untyped-def]
             sums[k, 3] += count * (start + end - 1) // 2
             sums[k, 4] += count * y
             sums[k, 5] += count
+
+
+@njit(cache=True, nogil=True)
+def _copy_rows(rows, source, target, width):  # type: ignore[no-untyped-def]
+    for x in range(np.uint64(rows[0] * width), np.uint64(rows[1] * width)):
+        target[x] = source[x]
 
 
 @njit(cache=True, nogil=True)

@@ -22,9 +22,11 @@ def minimize(matrix: Floats, vector: Floats) -> Floats:
 @njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz"})
 def _minimize(matrix, vector, precision):  # type: ignore[no-untyped-def]
     count, kind = len(vector), vector.dtype.type
-    x, residual = np.zeros_like(vector), vector.copy()
-    direction, image = np.zeros_like(vector), np.empty_like(vector)
-    inverse = kind(1) / np.diag(matrix)
+    x, residual = np.zeros(count, vector.dtype), vector.copy()
+    direction, image = np.zeros(count, vector.dtype), np.empty_like(vector)
+    inverse = np.empty_like(vector)
+    for i in range(count):
+        inverse[i] = kind(1) / matrix[i, i]
     enough = previous = kind(0)
     for step in range(2 * count + 1):
         energy = kind(0)
