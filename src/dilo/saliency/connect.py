@@ -30,19 +30,22 @@ def connect(labels: Labels, smallest: int, width: int | None = None) -> Labels:
         smallest: pixels of the largest part that is merged.
         width: how many columns count, where rows are padded; None counts all.
     """
-    return connect_runs(labels, smallest, width)[0]
+    return connect_runs(labels, smallest, width)[0].copy()
 
 
 def connect_runs(
     labels: Labels, smallest: int, width: int | None = None
 ) -> tuple[Labels, Runs]:
-    """As `connect`, and the runs that the new labels are made of."""
+    """As `connect`, and the runs that the new labels are made of.
+
+    Both are kept only until the next call of this thread.
+    """
     labels = np.ascontiguousarray(labels, np.int32)
     height, columns = labels.shape
     width = columns if width is None else width
     starts = run_space(height, width)
     # A run is written in whole blocks; what is too much, the next one overwrites.
-    merged = np.empty(height * width + _BLOCK, np.int32)
+    merged = scratch("merged", (height * width + _BLOCK,), np.int32)
     rows = _connect(labels, width, smallest, starts, merged)
     return merged[: height * width].reshape(height, width), (starts, rows)
 

@@ -222,13 +222,23 @@ def _linked_lengths(distance, links, pairs):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _distances(points):  # type: ignore[no-untyped-def]
+    square = np.empty((len(points), len(points)), points.dtype)
+    _fill_distances(points, square)
+    return square
+
+
+@njit(cache=True, nogil=True)
+def _fill_distances(points, square):  # type: ignore[no-untyped-def]
+    """Write the distances of points (N, D) to `square` (N, N)."""
     count, dimensions = points.shape
     columns = points.T.copy()  # (D, N): the inner loop then runs along memory
-    square = np.zeros((count, count), points.dtype)
     for i in range(count):
+        for j in range(count):
+            square[i, j] = 0
         for d in range(dimensions):
             here = points[i, d]
             for j in range(count):
                 step = columns[d, j] - here
                 square[i, j] += step * step
-    return np.sqrt(square)
+        for j in range(count):
+            square[i, j] = np.sqrt(square[i, j])

@@ -17,7 +17,9 @@ def path_lengths(
         border: (N,) regions that are all linked with each other.
         clip: contrast that costs nothing.
     """
-    return _path_lengths(contrast, neighbors, border, clip)
+    lengths = np.empty_like(contrast)
+    _path_lengths(contrast, (neighbors, border), clip, lengths)
+    return lengths
 
 
 def shortest_paths(
@@ -31,26 +33,26 @@ def shortest_paths(
         limit: paths longer than this only have to come out longer than this.
     """
     last = np.zeros(len(lengths), np.bool_) if last is None else last
-    ordered, order = _shortest_paths(lengths, last, lengths.dtype.type(limit))
+    ordered = np.empty_like(lengths)
+    order = _shortest_paths(lengths, last, lengths.dtype.type(limit), ordered)
     paths = np.empty_like(ordered)
     paths[np.ix_(order, order)] = ordered
     return paths
 
 
 @njit(cache=True, nogil=True)
-def _path_lengths(contrast, neighbors, border, clip):  # type: ignore[no-untyped-def]
-    lengths = np.empty_like(contrast)
+def _path_lengths(contrast, links, clip, lengths):  # type: ignore[no-untyped-def]
+    neighbors, border = links
     free, zero = contrast.dtype.type(clip), contrast.dtype.type(0)
     for i in range(len(contrast)):
         for j in range(len(contrast)):
             linked = neighbors[i, j] | (border[i] & border[j])
             lengths[i, j] = max(contrast[i, j] - free, zero) if linked else np.inf
-    return lengths
 
 
 @njit(cache=True, nogil=True, fastmath={"nnan", "nsz"})  # else min() is slow
-def _shortest_paths(lengths, last, limit):  # type: ignore[no-untyped-def]
-    """Shortest paths between nodes in an order of their own, and that order.
+def _shortest_paths(lengths, last, limit, paths):  # type: ignore[no-untyped-def]
+    """Write to `paths` the shortest paths in an order of their own; return that order.
 
     Nodes are taken out one after the other, and their later neighbours within the
     limit joined by a path through them; then, from the last to the first, a node's
@@ -60,7 +62,7 @@ def _shortest_paths(lengths, last, limit):  # type: ignore[no-untyped-def]
     """
     order, inner = _order(last)
     count, one = np.uint64(len(lengths)), np.uint64(1)
-    paths = _reorder(lengths, order)
+    _reorder(lengths, order, paths)
     flat = paths.reshape(-1)
     near, row = np.empty(count + one, np.uint64), np.empty(count, lengths.dtype)
     for k in range(inner):
@@ -76,7 +78,7 @@ def _shortest_paths(lengths, last, limit):  # type: ignore[no-untyped-def]
         k = inner - one - back
         found = _later_neighbors(flat, (k, count), limit, near)
         _paths_of(flat, (k, count), near[:found], row)
-    return paths, order
+    return order
 
 
 @njit(cache=True, nogil=True)
@@ -96,13 +98,11 @@ def _order(last):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _reorder(lengths, order):  # type: ignore[no-untyped-def]
-    paths = np.empty_like(lengths)
+def _reorder(lengths, order, paths):  # type: ignore[no-untyped-def]
     for i in range(np.uint64(len(order))):
         for j in range(np.uint64(len(order))):
             paths[i, j] = lengths[order[i], order[j]]
         paths[i, i] = 0
-    return paths
 
 
 @njit(cache=True, nogil=True)

@@ -17,7 +17,7 @@ from dilo.saliency.frame import find_frame
 from dilo.saliency.graph import (
     Floats,
     RegionGraph,
-    _distances,
+    _fill_distances,
     _linked_lengths,
     _mean_nearest,
     _neighbors,
@@ -28,6 +28,7 @@ from dilo.saliency.graph import (
 )
 from dilo.saliency.paths import _path_lengths, _shortest_paths
 from dilo.saliency.regions import image_graph
+from dilo.saliency.scratch import scratch
 from dilo.saliency.solve import _minimize
 from dilo.saliency.stretch import EPSILON, stretch
 from dilo.saliency.working import bounded
@@ -113,7 +114,9 @@ def _of_graph(graph: RegionGraph) -> Map:
 def rbd_steps(graph: RegionGraph) -> RbdSteps:
     """Run RBD on a region graph and return every step."""
     color = mean_lab(graph.rgb.astype(np.float64)).astype(graph.rgb.dtype)
-    steps = _steps(color, graph.position, graph.links, graph.border)
+    count = len(color)
+    room = scratch("squares", (3, count, count), color.dtype)
+    steps = _steps(color, graph.position, graph.links, graph.border, room)
     return RbdSteps(color, *steps)
 
 
@@ -126,10 +129,11 @@ def otsu(values: Floats) -> float:
 
 
 @njit(cache=True, nogil=True)
-def _steps(color, position, links, border):  # type: ignore[no-untyped-def]
+def _steps(color, position, links, border, room):  # type: ignore[no-untyped-def]
     """Compute the fields of `RbdSteps` after the first: one call, for speed."""
     kind = color.dtype.type
-    contrast_of = _distances(color)
+    contrast_of, lengths, paths = room[0], room[1], room[2]
+    _fill_distances(color, contrast_of)
     pairs = _pairs(links)
     neighbors = _neighbors(pairs, len(links))
     ring = _two_ring(neighbors, pairs)
@@ -137,14 +141,19 @@ def _steps(color, position, links, border):  # type: ignore[no-untyped-def]
     clip, geodesic_sigma, smoothness_sigma = _scales(
         edges, _mean_nearest(contrast_of, neighbors), _mean_nearest(contrast_of, ring)
     )
-    lengths = _path_lengths(contrast_of, neighbors, border, clip)
-    paths, order = _shortest_paths(lengths, border, kind(3 * geodesic_sigma))
-    connectivity = _connectivity(_kernel(paths, geodesic_sigma), border, order)
+    _path_lengths(contrast_of, (neighbors, border), clip, lengths)
+    order = _shortest_paths(lengths, border, kind(3 * geodesic_sigma), paths)
+    near, spatial, system = paths, lengths, paths  # what memory is used for again
+    _kernel(near, geodesic_sigma)
+    connectivity = _connectivity(near, border, order)
     background, weight = _background(connectivity)
-    spatial = _kernel(_distances(position), _SPATIAL_SIGMA)
+    _fill_distances(position, spatial)
+    _kernel(spatial, _SPATIAL_SIGMA)
     contrast = _contrast(contrast_of, spatial, background)
-    smooth = _smoothness(_kernel(contrast_of, smoothness_sigma), ring, border, pairs)
-    system = _system(smooth, weight, contrast)
+    _copy(contrast_of, system)
+    _kernel(system, smoothness_sigma)
+    _smoothness(system, ring, border, pairs)
+    _system(system, weight, contrast)
     saliency = _minimize(system, contrast, np.finfo(color.dtype).eps)
     scales = (clip, geodesic_sigma, smoothness_sigma)
     return *scales, connectivity, background, contrast, saliency
@@ -253,63 +262,67 @@ def _otsu(values):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
+def _copy(source, target):  # type: ignore[no-untyped-def]
+    old, new = source.reshape(-1), target.reshape(-1)
+    for i in range(np.uint64(old.size)):
+        new[i] = old[i]
+
+
+@njit(cache=True, nogil=True)
 def _kernel(distance, sigma):  # type: ignore[no-untyped-def]
-    """Gaussian weight of a distance, 0 beyond three sigma."""
+    """Turn distances into Gaussian weights, 0 beyond three sigma, in place."""
     if sigma <= 0:
-        return _gaussian(distance, 0.0, 0.0)
-    return _gaussian(distance, -0.5 / sigma**2, 3 * sigma)
+        _gaussian(distance, 0.0, 0.0)
+    else:
+        _gaussian(distance, -0.5 / sigma**2, 3 * sigma)
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"})
 def _gaussian(distance, factor, farthest):  # type: ignore[no-untyped-def]
-    """Weights exp(factor * distance^2), 0 beyond the farthest; exponents above -4.5.
+    """Write exp(factor * distance^2), 0 beyond the farthest; exponents above -4.5.
 
     The eighth power of the Taylor series at an eighth of the exponent: good to the
     rounding of float32 and, unlike exp(), in SIMD.
     """
     kind = distance.dtype.type
-    weight = np.empty_like(distance)
     eighth, last = kind(factor / 8), kind(farthest)
-    flat, result = distance.reshape(-1), weight.reshape(-1)
+    flat = distance.reshape(-1)
     for i in range(np.uint64(flat.size)):
-        x = flat[i] * flat[i] * eighth
+        length = flat[i]
+        x = length * length * eighth
         power = kind(1)
         for order in range(10, 0, -1):
             power = kind(1) + x * kind(1 / order) * power
         power *= power
         power *= power
         power *= power
-        result[i] = power if flat[i] <= last else kind(0)
-    return weight
+        flat[i] = power if length <= last else kind(0)
 
 
 @njit(cache=True, nogil=True)
 def _smoothness(weight, ring, border, pairs):  # type: ignore[no-untyped-def]
     """Keep weights of linked regions, and add mu for each way in which they touch."""
     kind = weight.dtype.type
-    smooth = np.empty_like(weight)
     for i in range(len(weight)):
         for j in range(len(weight)):
             keep = ring[i, j] | (border[i] & border[j])
-            smooth[i, j] = weight[i, j] if keep else kind(0)
+            weight[i, j] = weight[i, j] if keep else kind(0)
     for pair in range(len(pairs)):
         i, j = pairs[pair]
-        smooth[i, j] += kind(_SMOOTHNESS)
-        smooth[j, i] += kind(_SMOOTHNESS)
-    return smooth
+        weight[i, j] += kind(_SMOOTHNESS)
+        weight[j, i] += kind(_SMOOTHNESS)
 
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "nsz"})
-def _system(smooth, background, foreground):  # type: ignore[no-untyped-def]
-    """Matrix of sum b s^2 + f (s - 1)^2 + 1/2 sum_ij w_ij (s_i - s_j)^2.
+def _system(weight, background, foreground):  # type: ignore[no-untyped-def]
+    """Turn weights w into the matrix of the optimum, in place.
 
-    It is the Laplacian of the weights `smooth` plus the diagonal b + f.
+    sum b s^2 + f (s - 1)^2 + 1/2 sum_ij w_ij (s_i - s_j)^2 is least where the Laplacian
+    of w plus the diagonal b + f, times s, is f.
     """
-    system = np.empty_like(smooth)
-    for i in range(len(smooth)):
-        total = smooth.dtype.type(0)
-        for j in range(len(smooth)):
-            system[i, j] = -smooth[i, j]
-            total += smooth[i, j]
-        system[i, i] += total + background[i] + foreground[i]
-    return system
+    for i in range(len(weight)):
+        total = weight.dtype.type(0)
+        for j in range(len(weight)):
+            total += weight[i, j]
+            weight[i, j] = -weight[i, j]
+        weight[i, i] += total + background[i] + foreground[i]

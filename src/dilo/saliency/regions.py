@@ -22,6 +22,8 @@ _MOST_SUPERPIXELS = 400  # time and memory grow with their cube and square
 def image_graph(image: Image, superpixels: int | None = None) -> RegionGraph:
     """Divide an image into RBD's superpixels and measure them, in float32.
 
+    The graph's labels are kept only until the next call of this thread.
+
     Args:
         image: uint8 (H, W, 3), sRGB.
         superpixels: wanted number; `default_superpixels` by default.

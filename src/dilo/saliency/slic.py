@@ -53,7 +53,7 @@ def slic(
     Raises:
         InputError: `lab` is not (H, 3, W) of floats, or `side` is below 1.
     """
-    return slic_runs(lab, side, compactness, iterations, width, row_step)[0]
+    return slic_runs(lab, side, compactness, iterations, width, row_step)[0].copy()
 
 
 def slic_runs(
@@ -64,7 +64,10 @@ def slic_runs(
     width: int | None = None,
     row_step: int = 1,
 ) -> tuple[Labels, Runs]:
-    """As `slic`, and the runs that the labels are made of."""
+    """As `slic`, and the runs that the labels are made of.
+
+    Both are kept only until the next call of this thread.
+    """
     check_lab(lab)
     if side < 1:
         raise InputError(f"the side of a superpixel is at least 1 pixel, got {side}")
@@ -159,7 +162,7 @@ def _cluster(
     height, _, padded = lab.shape
     labels = scratch("labels", (height, padded), np.int32)
     previous = scratch("previous labels", (height, padded), np.int32)
-    labels[:], previous[:] = 0, 0
+    labels[:] = 0
     nearest = scratch("nearest", (_STRIP, padded), lab.dtype)
     _iterate(lab, width, (labels, previous, nearest), centers, rule)
     return labels
@@ -230,7 +233,7 @@ def _assign(rows, lab, work, centers, reach):  # type: ignore[no-untyped-def]
     nearest, labels, offsets = work
     windows, weight = reach
     kind = lab.dtype.type
-    width = np.uint64(lab.shape[2])
+    width, scale = np.uint64(lab.shape[2]), kind(weight)
     pixels, owner, closest = lab.reshape(-1), labels.reshape(-1), nearest.reshape(-1)
     for x in range(np.uint64(closest.size)):
         closest[x] = np.inf
@@ -241,12 +244,22 @@ def _assign(rows, lab, work, centers, reach):  # type: ignore[no-untyped-def]
         light, a, b, name = centers[k, 0], centers[k, 1], centers[k, 2], np.int32(k)
         norm = light * light + a * a + b * b
         light2, a2, b2 = kind(-2 * light), kind(-2 * a), kind(-2 * b)
-        first, span = _offsets(windows[k], centers[k, 3], weight, offsets)
-        for y in range(first_row + (top - first_row) % step, last_row, step):
+        first = windows[k, 2] // _VECTOR * _VECTOR
+        span = np.uint64(-(-windows[k, 3] // _VECTOR) * _VECTOR - first)
+        skipped = np.uint64(windows[k, 2] - first)
+        reached = np.uint64(windows[k, 3] - windows[k, 2])
+        for i in range(span):
+            dx = kind(np.int32(i)) + kind(first - centers[k, 3])
+            inside = i - skipped < reached  # unsigned: what is left of it is huge
+            offsets[i] = dx * dx * scale if inside else np.inf
+        column = np.uint64(first)
+        first_row += (top - first_row) % step
+        for line in range((last_row - first_row + step - 1) // step):
+            y = first_row + line * step
             dy = y - centers[k, 4]
             base = kind(norm + dy * dy * weight)
-            start = np.uint64(y) * width + first
-            line = np.uint64(y - top) * width + first
+            start = np.uint64(y) * width + column
+            here = np.uint64(y - top) * width + column
             row_l = start + np.uint64(2) * np.uint64(y) * width
             row_a, row_b = row_l + width, row_l + width + width
             for i in range(span):
@@ -254,27 +267,10 @@ def _assign(rows, lab, work, centers, reach):  # type: ignore[no-untyped-def]
                     pixels[row_a + i] * a2
                     + (pixels[row_b + i] * b2 + (offsets[i] + base))
                 )
-                best, old = closest[line + i], owner[start + i]
-                closest[line + i] = min(distance, best)
+                best, old = closest[here + i], owner[start + i]
+                closest[here + i] = min(distance, best)
                 closer = -np.int32(distance < best)
                 owner[start + i] = old ^ ((old ^ name) & closer)
-
-
-@njit(cache=True, nogil=True)
-def _offsets(window, center_x, weight, offsets):  # type: ignore[no-untyped-def]
-    """Fill `offsets` with weighted squared distances along a row; inf out of reach.
-
-    Returns the first column, which starts a vector, and the number of columns.
-    """
-    kind = offsets.dtype.type
-    first = window[2] // _VECTOR * _VECTOR
-    span = np.uint64((window[3] + _VECTOR - 1) // _VECTOR * _VECTOR - first)
-    skipped, reached = np.uint64(window[2] - first), np.uint64(window[3] - window[2])
-    for i in range(span):
-        dx = kind(np.int32(i)) + kind(first - center_x)
-        inside = i - skipped < reached  # unsigned: what is left of it is huge
-        offsets[i] = dx * dx * kind(weight) if inside else np.inf
-    return np.uint64(first), span
 
 
 @njit(cache=True, nogil=True)
