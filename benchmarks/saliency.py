@@ -38,7 +38,7 @@ from record import RESULTS, record
 
 ROUNDS = 3  # of each step in turn; the least time counts
 QUICK = 4  # runs of each of our steps in a round: short ones are easily disturbed
-# Size, and quality at which the files have the 80 to 130 kB of photographs as they come.
+# Size, and quality at which files have the 80 to 130 kB of photographs as they come.
 SIZES = {
     "400x300": ((400, 300), 98),
     "500x375": ((500, 375), 96),

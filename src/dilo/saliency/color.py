@@ -39,6 +39,10 @@ _MC_XYZ = np.array(
     ]
 )
 
+# Pixels are converted in single precision.
+_LINEAR_32, _XYZ_32 = _LINEAR.astype(np.float32), _XYZ.astype(np.float32)
+_MC_LINEAR_32, _MC_XYZ_32 = _MC_LINEAR.astype(np.float32), _MC_XYZ.astype(np.float32)
+
 
 def pixel_lab(
     image: Image, out: NDArray[np.float32] | None = None
@@ -52,25 +56,19 @@ def pixel_lab(
     Returns:
         float32 (H, 3, W): row by row L, a, b, so that one row lies together.
     """
-    return _convert(image, _LINEAR, _XYZ, out)
+    return _convert(image, _LINEAR_32, _XYZ_32, out)
 
 
-def mean_lab(rgb: NDArray[np.float64]) -> NDArray[np.float64]:
+def mean_lab(rgb: NDArray[np.floating]) -> NDArray[np.float64]:
     """Convert mean colours, (N, 3) in 0..255, to Lab, for the regions of RBD and GS."""
-    grey = rgb / 255
-    linear = ((grey + 0.099) / 1.099) ** (1 / 0.45)  # ITU-R BT.709
-    linear = np.where(linear < 0.018, grey / 4.5138, linear)
-    t = linear @ _MEAN_XYZ.T
-    f = np.where(t >= 0.008856, np.cbrt(t), t * (841 / 108) + 4 / 29)
-    x, y, z = f.T
-    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=1)
+    return _mean_lab(rgb, _MEAN_XYZ)
 
 
 def mc_pixel_lab(
     image: Image, out: NDArray[np.float32] | None = None
 ) -> NDArray[np.float32]:
     """Convert every pixel to Lab, for the superpixels of MC; else as `pixel_lab`."""
-    return _convert(image, _MC_LINEAR, _MC_XYZ, out)
+    return _convert(image, _MC_LINEAR_32, _MC_XYZ_32, out)
 
 
 def mc_mean_lab(rgb: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -89,18 +87,35 @@ def mc_mean_lab(rgb: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _convert(
     image: Image,
-    linear: NDArray[np.float64],
-    matrix: NDArray[np.float64],
+    linear: NDArray[np.float32],
+    matrix: NDArray[np.float32],
     out: NDArray[np.float32] | None,
 ) -> NDArray[np.float32]:
     """Convert pixels by a table of linear light and an RGB to XYZ matrix."""
     lab = out
     if lab is None:
         lab = np.empty((image.shape[0], 3, image.shape[1]), np.float32)
-    single = np.float32
-    _pixel_lab(
-        np.ascontiguousarray(image), linear.astype(single), matrix.astype(single), lab
-    )
+    _pixel_lab(np.ascontiguousarray(image), linear, matrix, lab)
+    return lab
+
+
+@njit(cache=True, nogil=True)
+def _mean_lab(rgb, matrix):  # type: ignore[no-untyped-def]
+    lab, f = np.empty((len(rgb), 3)), np.empty(3)
+    linear = np.empty(3)
+    for i in range(len(rgb)):
+        for c in range(3):
+            grey = rgb[i, c] / 255.0
+            linear[c] = ((grey + 0.099) / 1.099) ** (1 / 0.45)  # ITU-R BT.709
+            if linear[c] < 0.018:
+                linear[c] = grey / 4.5138
+        for c in range(3):
+            t = 0.0
+            for d in range(3):
+                t += matrix[c, d] * linear[d]
+            f[c] = np.cbrt(t) if t >= 0.008856 else t * (841 / 108) + 4 / 29
+        lab[i, 0] = 116 * f[1] - 16
+        lab[i, 1], lab[i, 2] = 500 * (f[0] - f[1]), 200 * (f[1] - f[2])
     return lab
 
 

@@ -61,21 +61,18 @@ def region_graph(
         raise InputError(f"labels {labels.shape} do not fit the image {image.shape}")
     labels = np.ascontiguousarray(labels, np.int32)
     count = int(labels.max()) + 1
-    if labels.min() < 0:
-        raise InputError(f"labels start at 0, got {labels.min()}")
-    runs = find_runs(labels) if runs is None else runs
+    if runs is None:
+        if labels.min() < 0:
+            raise InputError(f"labels start at 0, got {labels.min()}")
+        runs = find_runs(labels)
     sums, links, border = _measure(
         np.ascontiguousarray(image), labels, (count, band), runs
     )
-    sums = sums * [1, 1, 1, 1, 0.5, 1]
-    pixels = sums[:, 5:]
-    if not pixels.all():
-        raise InputError(f"no pixel has label {int(np.argmin(pixels))} of {count}")
-    position = sums[:, 3:5] / pixels / labels.shape
-    rgb = sums[:, :3] / pixels
-    return RegionGraph(
-        labels, rgb.astype(precision), position.astype(precision), links, border
-    )
+    rgb, position = np.empty((count, 3), precision), np.empty((count, 2), precision)
+    missing = _means(sums, labels.shape, rgb, position)
+    if missing >= 0:
+        raise InputError(f"no pixel has label {missing} of {count}")
+    return RegionGraph(labels, rgb, position, links, border)
 
 
 def two_ring(neighbors: Bools) -> Bools:
@@ -122,6 +119,22 @@ def _measure(image, labels, sizes, runs):  # type: ignore[no-untyped-def]
     for k in range(count):
         links[k, k] = False
     return sums, links, border
+
+
+@njit(cache=True, nogil=True)
+def _means(sums, size, rgb, position):  # type: ignore[no-untyped-def]
+    """Divide sums by the pixels; return a region that has none, or -1."""
+    for k in range(len(sums)):
+        pixels = sums[k, 5]
+        if pixels == 0:
+            return k
+        for c in range(3):
+            rgb[k, c] = sums[k, c] / pixels
+        position[k, 0] = sums[k, 3] / pixels / size[0]
+        position[k, 1] = (
+            sums[k, 4] / 2 / pixels / size[1]
+        )  # twice the column was summed
+    return -1
 
 
 @njit(cache=True, nogil=True)

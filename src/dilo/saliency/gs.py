@@ -110,7 +110,7 @@ def gs_steps(graph: RegionGraph, known: RbdSteps | None = None) -> GsSteps:
         known: RBD's steps on this graph, to take colours and clip from.
     """
     if known is None:
-        color = mean_lab(graph.rgb.astype(np.float64)).astype(graph.rgb.dtype)
+        color = mean_lab(graph.rgb).astype(graph.rgb.dtype)
         clip = _clip(color, graph.links)
     else:
         color, clip = known.color, known.clip

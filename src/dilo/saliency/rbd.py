@@ -113,7 +113,7 @@ def _of_graph(graph: RegionGraph) -> Map:
 
 def rbd_steps(graph: RegionGraph) -> RbdSteps:
     """Run RBD on a region graph and return every step."""
-    color = mean_lab(graph.rgb.astype(np.float64)).astype(graph.rgb.dtype)
+    color = mean_lab(graph.rgb).astype(graph.rgb.dtype)
     count = len(color)
     room = scratch("squares", (3, count, count), color.dtype)
     steps = _steps(color, graph.position, graph.links, graph.border, room)
