@@ -4,26 +4,29 @@
         --reference ecssd=REFERENCE/ecssd200
 
 Each data set is a folder with images/ and masks/. Of one with more than --limit images
-so many are drawn by a fixed seed. A reference is a folder of the original programs'
+so many are drawn by a fixed seed. Every method is run at full size and at half size,
+whatever size `estimate` would choose. A reference is a folder of the original programs'
 maps, METHOD/NAME.png; then their scores and the correlation with ours are given too.
 """
 
 import argparse
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from dilo.folder import list_images
-from dilo.image import Image, Map, read_image
+from dilo.image import Image, Map, read_image, resize
 from dilo.masks import MaskStore
 from dilo.progress import Progress
 from dilo.saliency import METHODS
 from dilo.saliency.scoring import score_maps
+from dilo.saliency.working import shrink
 from record import RESULTS, record
 
 
@@ -36,23 +39,37 @@ def draw(folder: Path, limit: int) -> list[str]:
     return [names[index] for index in sorted(chosen)]
 
 
-def examine(folder: Path, names: list[str], method: str) -> dict[str, Any]:
-    """Compute and score the maps of one method; time is CPU time without reading."""
+def at_half_size(method: Callable[[Image], Map]) -> Callable[[Image], Map]:
+    """Work on an image of half the sides; the map has the full size."""
+
+    def half(image: Image) -> Map:
+        height, width, _ = image.shape
+        return resize(method(shrink(image, 2)), height, width)
+
+    return half
+
+
+def examine(
+    folder: Path, names: list[str], method: Callable[[Image], Map], title: str
+) -> dict[str, Any]:
+    """Compute and score the maps of one method; CPU times of reading and of the map."""
     truth = MaskStore.open(folder / "masks")
     maps: dict[str, Map] = {}
-    estimate = METHODS[method]
-    estimate(read_image(folder / "images" / names[0]))  # compile, or load what was
-    seconds = 0.0
-    with Progress(f"{folder.name} {method}", len(names), "images") as progress:
+    method(read_image(folder / "images" / names[0]))  # compile, or load what was
+    reading = computing = 0.0
+    with Progress(f"{folder.name} {title}", len(names), "images") as progress:
         for name in names:
-            image: Image = read_image(folder / "images" / name)
             start = time.process_time()
-            maps[name] = estimate(image)
-            seconds += time.process_time() - start
+            image: Image = read_image(folder / "images" / name)
+            decoded = time.process_time()
+            maps[name] = method(image)
+            computing += time.process_time() - decoded
+            reading += decoded - start
             progress.advance()
     return {
         **asdict(score_maps(_pairs(maps, truth))),
-        "cpu_ms": 1000 * seconds / len(names),
+        "cpu_ms": 1000 * computing / len(names),
+        "reading_cpu_ms": 1000 * reading / len(names),
         "empty": sum(not saliency.any() for saliency in maps.values()),
         "maps": maps,
     }
@@ -85,6 +102,11 @@ def _pairs(
         yield name, saliency, truth.mask(name)
 
 
+def median_correlation(ours: Mapping[str, Map], theirs: Mapping[str, Map]) -> float:
+    """Median over images of the correlation of two maps."""
+    return float(np.median([_correlation(ours[name], theirs[name]) for name in ours]))
+
+
 def _correlation(ours: Map, theirs: Map) -> float:
     if ours.std() == 0 or theirs.std() == 0:
         return float(np.array_equal(ours, theirs))
@@ -101,14 +123,19 @@ def main() -> None:
     parser.add_argument("--reference", nargs="*", default=[], metavar="NAME=FOLDER")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the JSON")
     words = parser.parse_args()
+    cv2.setNumThreads(0)
     references = dict(item.split("=", 1) for item in words.reference)
     figures: dict[str, Any] = {}
     for name, folder in (item.split("=", 1) for item in words.sets):
         images = draw(Path(folder), words.limit)
-        for method in METHODS:
-            result = examine(Path(folder), images, method)
+        for method, whole in METHODS.items():
+            half = examine(Path(folder), images, at_half_size(whole), f"{method} half")
+            result = examine(Path(folder), images, whole, method)
             maps = result.pop("maps")
             figures[f"{name} {method}"] = result
+            half_maps = half.pop("maps")
+            half["correlation_with_full"] = median_correlation(half_maps, maps)
+            figures[f"{name} {method}, half size"] = half
             if name in references:
                 theirs = originals(Path(references[name]), method, images)
                 compared = compare(maps, theirs, Path(folder))

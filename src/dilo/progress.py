@@ -1,7 +1,10 @@
 """Progress of a long job: a bar on a terminal, now and then a plain line elsewhere."""
 
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -9,6 +12,22 @@ import rich.console
 import rich.progress
 
 SECONDS_BETWEEN_LINES = 10.0
+
+
+SECONDS_OF_SILENCE = 2.0
+
+
+@contextmanager
+def announced(message: str) -> Iterator[None]:
+    """Tell what takes so long, on standard error, if it takes longer than a moment."""
+    timer = threading.Timer(SECONDS_OF_SILENCE, sys.stderr.write, (message + "\n",))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()  # no thread may be left when processes are forked
 
 
 class Progress:

@@ -104,3 +104,11 @@ def test_a_store_is_not_converted_into_itself(images, tmp_path, capsys):
     out = tmp_path / "masks/sub"
     assert run("convert", tmp_path / "masks", out, "--format", "arrow") == 2
     assert "overlaps" in capsys.readouterr().err
+
+
+def test_exact_maps_go_into_a_store_of_their_own(images, tmp_path, capsys):
+    assert masks(images, tmp_path / "masks") == 0
+    assert masks(images, tmp_path / "masks", "--exact") == 2
+    assert "exact" in capsys.readouterr().err
+    assert masks(images, tmp_path / "exact", "--exact") == 0
+    assert MaskStore.open(tmp_path / "exact").origin.parameters == {"exact": True}

@@ -22,6 +22,7 @@ from dilo.masks.foreground import is_empty
 from dilo.masks.manifest import Layout
 from dilo.masks.naming import stem
 from dilo.masks.parts import Row, part_path, write_part
+from dilo.progress import announced
 
 # What an estimate may raise on an odd image; anything else is a bug and ends the job.
 _IMAGE_ERRORS = (DiloError, ValueError, ArithmeticError, MemoryError)
@@ -68,7 +69,11 @@ class FromImages:
     confidence: Callable[[Map], float] | None = None
 
     def warm(self) -> None:
-        """Compile the kernels."""
+        """Compile the kernels, or load them from the cache."""
+        with announced("compiling for this processor: seconds, and only once ..."):
+            self._estimate_noise()
+
+    def _estimate_noise(self) -> None:
         noise = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "noise.png"
