@@ -35,15 +35,13 @@ def default_workers() -> int:
 
 def run_local(task: Task, parts: Iterable[Part], workers: int, tick: Tick) -> Results:
     """Do the parts on this machine; with one worker, in this process."""
-    first = next(parts := iter(parts), None)
-    if first is None:
-        return
-    task.source.warm()
-    parts = chain([first], parts)
     if workers == 1:
         yield from run_serial(task, parts, tick)
-    else:
-        yield from run_parallel(task, parts, workers, tick)
+        return
+    first = next(parts := iter(parts), None)
+    if first is not None:
+        task.source.warm()
+        yield from run_parallel(task, chain([first], parts), workers, tick)
 
 
 def run_serial(task: Task, parts: Iterable[Part], tick: Tick) -> Results:
