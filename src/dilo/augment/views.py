@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from dilo.augment.box import Box, crop_resize
 from dilo.augment.copy_paste import (
     BACKGROUNDS,
     BLENDINGS,
@@ -20,7 +21,7 @@ from dilo.augment.copy_paste import (
 )
 from dilo.augment.jitter import apply_jitter, draw_jitter, to_grey
 from dilo.errors import InputError
-from dilo.image import Image, Map, Pixels, resize
+from dilo.image import Image, Map
 
 # Test images are reduced to 256 and cropped to 224: the same ratio at every size.
 TEST_RESIZE = 256 / 224
@@ -62,16 +63,6 @@ class ViewConfig:
             )
         if not 1 <= self.max_aspect < math.inf:
             raise InputError(f"max_aspect must be at least 1, got {self.max_aspect}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Box:
-    """A rectangle of pixels."""
-
-    top: int
-    left: int
-    height: int
-    width: int
 
 
 def view_rng(seed: int, epoch: int, index: int) -> np.random.Generator:
@@ -149,12 +140,6 @@ def centre_view(image: Image, crop_size: int) -> Image:
         top=(height - side) // 2, left=(width - side) // 2, height=side, width=side
     )
     return crop_resize(image, box, crop_size)
-
-
-def crop_resize(pixels: Pixels, box: Box, side: int) -> Pixels:
-    """Cut a box and scale it to a square."""
-    cut = pixels[box.top : box.top + box.height, box.left : box.left + box.width]
-    return resize(cut, side, side)
 
 
 def _paste(
