@@ -8,7 +8,8 @@ from dilo.image import check_map, read_image, read_map, read_mask
 from dilo.saliency.color import pixel_lab
 from dilo.saliency.frame import find_frame
 from dilo.saliency.graph import region_graph
-from dilo.saliency.rbd import otsu, rbd, rbd_of_regions, rbd_steps
+from dilo.saliency.otsu import otsu
+from dilo.saliency.rbd import rbd, rbd_of_regions, rbd_steps
 from dilo.saliency.regions import border_band, default_superpixels
 from dilo.saliency.slic import slic, superpixel_side
 

@@ -8,6 +8,7 @@ import pytest
 import reference
 from dilo.errors import InputError
 from dilo.saliency import rbd
+from dilo.saliency.cluster import cluster, padded_width
 from dilo.saliency.color import mean_lab, pixel_lab
 from dilo.saliency.connect import connect, find_runs
 from dilo.saliency.graph import (
@@ -20,7 +21,7 @@ from dilo.saliency.graph import (
     two_ring,
 )
 from dilo.saliency.paths import shortest_paths
-from dilo.saliency.slic import _seeds, cluster, padded_width, slic, superpixel_side
+from dilo.saliency.slic import _seeds, slic, superpixel_side
 from dilo.saliency.solve import minimize
 
 RNG = np.random.default_rng(0)

@@ -9,10 +9,10 @@ from numba import njit
 from numpy.typing import NDArray
 
 from dilo.image import Image
+from dilo.saliency.cluster import cluster
 from dilo.saliency.color import mc_pixel_lab
 from dilo.saliency.connect import Labels, connect
 from dilo.saliency.scratch import scratch
-from dilo.saliency.slic import cluster
 
 _SUPERPIXELS = 250
 _COMPACTNESS = 20.0

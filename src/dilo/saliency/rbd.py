@@ -14,6 +14,7 @@ from dilo.image import Image, Map
 from dilo.saliency.color import mean_lab
 from dilo.saliency.connect import Labels
 from dilo.saliency.frame import find_frame
+from dilo.saliency.gaussian import _copy, _kernel
 from dilo.saliency.graph import (
     Floats,
     RegionGraph,
@@ -26,6 +27,7 @@ from dilo.saliency.graph import (
     paint,
     region_graph,
 )
+from dilo.saliency.otsu import _otsu
 from dilo.saliency.paths import _path_lengths, _shortest_paths
 from dilo.saliency.regions import image_graph
 from dilo.saliency.scratch import scratch
@@ -118,14 +120,6 @@ def rbd_steps(graph: RegionGraph) -> RbdSteps:
     room = scratch("squares", (3, count, count), color.dtype)
     steps = _steps(color, graph.position, graph.links, graph.border, room)
     return RbdSteps(color, *steps)
-
-
-def otsu(values: Floats) -> float:
-    """Threshold in [0, 1] between two classes of 8-bit values; 0 if there is one class.
-
-    Source: Otsu, "A threshold selection method from gray-level histograms", 1979.
-    """
-    return _otsu(values)
 
 
 @njit(cache=True, nogil=True)
@@ -235,68 +229,6 @@ def _contrast(contrast_of, spatial, background):  # type: ignore[no-untyped-def]
     for i in range(len(contrast)):
         contrast[i] = contrast[i] if contrast[i] >= level else 0
     return contrast
-
-
-@njit(cache=True, nogil=True)
-def _otsu(values):  # type: ignore[no-untyped-def]
-    share = np.zeros(256)
-    for value in values:
-        share[int(np.floor(min(max(value, 0), 1) * values.dtype.type(255) + 0.5))] += 1
-    share /= len(values)
-    mean = (share * np.arange(256)).sum()
-    below = partial = best = total = 0.0
-    ties = 0
-    for grey in range(256):
-        below += share[grey]
-        partial += grey * share[grey]
-        spread = below * (1 - below)
-        if spread <= 1e-12:
-            continue
-        between = (mean * below - partial) ** 2 / spread
-        if between > best:
-            best, total, ties = between, 0.0, 0
-        if between == best and best > 0:
-            total += grey
-            ties += 1
-    return total / ties / 255 if ties else 0.0
-
-
-@njit(cache=True, nogil=True)
-def _copy(source, target):  # type: ignore[no-untyped-def]
-    old, new = source.reshape(-1), target.reshape(-1)
-    for i in range(np.uint64(old.size)):
-        new[i] = old[i]
-
-
-@njit(cache=True, nogil=True)
-def _kernel(distance, sigma):  # type: ignore[no-untyped-def]
-    """Turn distances into Gaussian weights, 0 beyond three sigma, in place."""
-    if sigma <= 0:
-        _gaussian(distance, 0.0, 0.0)
-    else:
-        _gaussian(distance, -0.5 / sigma**2, 3 * sigma)
-
-
-@njit(cache=True, nogil=True, fastmath={"contract"})
-def _gaussian(distance, factor, farthest):  # type: ignore[no-untyped-def]
-    """Write exp(factor * distance^2), 0 beyond the farthest; exponents above -4.5.
-
-    The eighth power of the Taylor series at an eighth of the exponent: good to the
-    rounding of float32 and, unlike exp(), in SIMD.
-    """
-    kind = distance.dtype.type
-    eighth, last = kind(factor / 8), kind(farthest)
-    flat = distance.reshape(-1)
-    for i in range(np.uint64(flat.size)):
-        length = flat[i]
-        x = length * length * eighth
-        power = kind(1)
-        for order in range(10, 0, -1):
-            power = kind(1) + x * kind(1 / order) * power
-        power *= power
-        power *= power
-        power *= power
-        flat[i] = power if length <= last else kind(0)
 
 
 @njit(cache=True, nogil=True)

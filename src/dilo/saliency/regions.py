@@ -3,10 +3,11 @@
 import numpy as np
 
 from dilo.image import Image
+from dilo.saliency.cluster import padded_width
 from dilo.saliency.color import pixel_lab
 from dilo.saliency.graph import RegionGraph, region_graph
 from dilo.saliency.scratch import scratch
-from dilo.saliency.slic import padded_width, slic_runs, superpixel_side
+from dilo.saliency.slic import slic_runs, superpixel_side
 
 _PIXELS_PER_SUPERPIXEL = 600  # of the released program
 _STANDARD_PIXELS = 80_000  # below, that leaves too few: on 300 images of DUTS at 256 x
