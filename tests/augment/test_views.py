@@ -15,7 +15,9 @@ from dilo.augment import (
     train_view,
     view_rng,
 )
-from dilo.augment.views import Box, crop_resize, draw_crop
+from dilo.augment.box import Box
+from dilo.augment.crops import draw_crop
+from dilo.augment.resample import crop_resize
 from dilo.config import from_dict, to_dict
 from dilo.data.synthetic import SceneConfig, make_scene
 from dilo.errors import InputError

@@ -6,6 +6,7 @@ What needs torch is imported when it is asked for: `CopyPaste`, `SoftMap`.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from dilo.augment.chain import VIEW_CHAINS, ViewConfig, view_chain
 from dilo.augment.copy_paste import (
     BACKGROUNDS,
     BLENDINGS,
@@ -13,7 +14,14 @@ from dilo.augment.copy_paste import (
     composite,
     map_to_alpha,
 )
-from dilo.augment.views import ViewConfig, centre_view, train_view, view_rng
+from dilo.augment.views import (
+    ViewParameters,
+    apply_view,
+    centre_view,
+    draw_view,
+    train_view,
+    view_rng,
+)
 
 if TYPE_CHECKING:
     from dilo.augment.soft_map import SoftMap
@@ -24,14 +32,19 @@ _NEED_TORCH = {"CopyPaste": "transform", "SoftMap": "soft_map"}
 __all__ = [
     "BACKGROUNDS",
     "BLENDINGS",
+    "VIEW_CHAINS",
     "CopyPaste",
     "CopyPasteConfig",
     "SoftMap",
     "ViewConfig",
+    "ViewParameters",
+    "apply_view",
     "centre_view",
     "composite",
+    "draw_view",
     "map_to_alpha",
     "train_view",
+    "view_chain",
     "view_rng",
 ]
 

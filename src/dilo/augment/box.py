@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from dilo.image import Pixels, resize
-
 
 @dataclass(frozen=True, kw_only=True)
 class Box:
@@ -13,9 +11,3 @@ class Box:
     left: int
     height: int
     width: int
-
-
-def crop_resize(pixels: Pixels, box: Box, side: int) -> Pixels:
-    """Cut a box and scale it to a square."""
-    cut = pixels[box.top : box.top + box.height, box.left : box.left + box.width]
-    return resize(cut, side, side)
