@@ -252,7 +252,7 @@ def _load(
         raise ImageError(f"{name}: not an image of a kind we can read") from error
     except PIL.Image.DecompressionBombError as error:
         raise ImageError(
-            f"{name}: more pixels than the limit of {MAX_PIXELS}; scale it down first"
+            f"{name}: its pixels are more than the limit of {MAX_PIXELS}; scale it down"
         ) from error
     except _DECODE_ERRORS as error:
         raise ImageError(f"{name}: cannot be decoded ({error})") from error
