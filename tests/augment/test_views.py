@@ -68,7 +68,7 @@ def test_compositing_at_the_crops_size_stays_close(side):
 
 def test_image_and_map_stay_aligned(monkeypatch):
     monkeypatch.setitem(
-        BACKGROUNDS, "grey", lambda rng, h, w: np.full((h, w, 3), 200, np.uint8)
+        BACKGROUNDS, "grey", lambda rng, h, w, _: np.full((h, w, 3), 200, np.uint8)
     )
     saliency = np.zeros((50, 70), np.float32)
     saliency[10:35, 20:45] = 1

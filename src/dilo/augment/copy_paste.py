@@ -1,41 +1,118 @@
 """Paste the foreground on another background (paper, section 5.2)."""
 
-from collections.abc import Callable
+import math
 from dataclasses import dataclass
+from typing import Literal, Protocol
 
 import numpy as np
+from numba import njit
+from numpy.typing import NDArray
 
-from dilo.augment.backgrounds import grey
-from dilo.augment.blending import gaussian, keep, mix
+from dilo.augment.backgrounds import (
+    border,
+    grey,
+    mined,
+    other_image,
+    painted_out,
+    procedural,
+    texture,
+)
+from dilo.augment.blending import BLUR_SIGMA, gaussian, keep, mix
+from dilo.augment.box import Box
+from dilo.augment.overlay import composite, composite_view
+from dilo.augment.placement import centre_of, move_box, show_box
+from dilo.augment.sources import PictureFolder, Setting, Sources
+from dilo.data.image_set import Examples
 from dilo.errors import InputError
 from dilo.image import Image, Map
 
-BACKGROUNDS: dict[str, Callable[[np.random.Generator, int, int], Image]] = {
-    "grey": grey
+__all__ = [
+    "BACKGROUNDS",
+    "BLENDINGS",
+    "CopyPasteConfig",
+    "composite",
+    "map_to_alpha",
+    "open_sources",
+    "paste",
+    "paste_probability",
+]
+
+
+class Background(Protocol):
+    """Makes what the foreground is pasted on; see `augment.backgrounds`."""
+
+    def __call__(
+        self,
+        rng: np.random.Generator,
+        height: int,
+        width: int,
+        setting: Setting = ...,
+        /,
+    ) -> Image:
+        """Make a background, uint8 (height, width, 3)."""
+        ...
+
+
+class Blending(Protocol):
+    """Softens the edge of an alpha; see `augment.blending`."""
+
+    def __call__(
+        self, rng: np.random.Generator, alpha: Map, blur: float = ..., /
+    ) -> Map:
+        """Give the alpha of the whole image, float32 (H, W) in [0, 1]."""
+        ...
+
+
+BACKGROUNDS: dict[str, Background] = {
+    "grey": grey,
+    "texture": texture,
+    "procedural": procedural,
+    "mined": mined,
+    "border": border,
+    "painted_out": painted_out,
+    "other": other_image,
 }
-BLENDINGS: dict[str, Callable[[np.random.Generator, Map], Map]] = {
+BLENDINGS: dict[str, Blending] = {
     "none": keep,
     "gaussian": gaussian,
     "mix": mix,
 }
 
+# The backgrounds that read pictures, each with the field that says where they are.
+FOLDERS = {"texture": "textures", "mined": "bank"}
+
+_REMEDIES = {
+    "textures": "background procedural needs no textures",
+    "bank": "fill it with `dilo mine-backgrounds IMAGES MASKS --out BANK`",
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class CopyPasteConfig:
-    """How often, onto what, and how softly the foreground is pasted."""
+    """How often, onto what, how softly and where the foreground is pasted."""
 
+    # Of pasting, for each view by itself; 1 - probability keeps the original.
     probability: float = 0.5  # Table 2b: flat from 0.2 to 0.5, harmful at 1.0
     background: str = "grey"  # Table 2c: grey 59.3, mined crops 59.2, texture 57.1
+    textures: str | None = None  # folder of pictures, for background texture
+    bank: str | None = None  # of `dilo mine-backgrounds`, for background mined
     # Share of the training during which the probability rises evenly from 0; 0 is the
     # paper. Pasting makes instances much harder to tell apart, and a network that meets
     # it at once stays near chance for most of a short training (docs/RESULTS.md).
     ramp: float = 0.4
     blending: str = "mix"  # Table 2d: as good as none; edges then give nothing away
+    blur: float = BLUR_SIGMA  # sigma of the blending, of the image's short side
     # alpha = clip((map - alpha_low) / (alpha_high - alpha_low), 0, 1). Classic maps are
     # half transparent on the object (RBD's mean there is .64 on photographs); this
     # curve brings them nearest to exact masks. 0 and 1 are the paper's raw soft alpha.
     alpha_low: float = 0.1
     alpha_high: float = 0.4
+    # The paper pastes in place. What was cut off at the image's edge shows its cut when
+    # it is moved.
+    shift: float = 0.0  # of the view's side, at most, in each direction
+    max_scale: float = 1.0  # the object grows by 1 / max_scale to max_scale
+    min_cover: float = 0.0  # of the object, that every crop shows where it can
+    missing: Literal["keep", "refuse"] = "keep"  # what becomes of images without a map
 
     def __post_init__(self) -> None:
         """Check every field.
@@ -43,14 +120,16 @@ class CopyPasteConfig:
         Raises:
             InputError: a value lies outside its range, or a name is unknown.
         """
-        for field in ("probability", "ramp"):
+        for field in ("probability", "ramp", "blur", "shift", "min_cover"):
             value = getattr(self, field)
             if not 0 <= value <= 1:
                 raise InputError(f"copy-paste {field} must be in [0, 1], got {value}")
-        for field, name, known in (
-            ("background", self.background, BACKGROUNDS),
-            ("blending", self.blending, BLENDINGS),
+        for field, known in (
+            ("background", tuple(BACKGROUNDS)),
+            ("blending", tuple(BLENDINGS)),
+            ("missing", ("keep", "refuse")),
         ):
+            name = getattr(self, field)
             if name not in known:
                 raise InputError(
                     f"{field} must be one of {', '.join(known)}, got {name!r}"
@@ -60,6 +139,32 @@ class CopyPasteConfig:
                 "alpha_low and alpha_high must be in [0, 1] and rise, got "
                 f"{self.alpha_low} and {self.alpha_high}"
             )
+        if not 1 <= self.max_scale < math.inf:
+            raise InputError(f"max_scale must be at least 1, got {self.max_scale}")
+        folder = FOLDERS.get(self.background)
+        if folder is not None and getattr(self, folder) is None:
+            raise InputError(
+                f"background {self.background} needs {folder}, a folder of pictures; "
+                f"{_REMEDIES[folder]}"
+            )
+
+
+def open_sources(config: CopyPasteConfig, others: Examples | None = None) -> Sources:
+    """Open what the config's backgrounds are made of, once for all views.
+
+    Args:
+        config: names the folders.
+        others: the images of the data set, for backgrounds made of them.
+
+    Raises:
+        InputError: a folder is missing or holds no picture.
+    """
+    folders = {
+        field: PictureFolder(path, _REMEDIES[field])
+        for field in _REMEDIES
+        if (path := getattr(config, field)) is not None
+    }
+    return Sources(others=others, **folders)
 
 
 def paste_probability(config: CopyPasteConfig, progress: float) -> float:
@@ -73,20 +178,57 @@ def map_to_alpha(saliency: Map, config: CopyPasteConfig) -> Map:
     """Turn a saliency map into an alpha by the config's curve: float32 (H, W)."""
     if config.alpha_low == 0 and config.alpha_high == 1:
         return saliency
+    alpha = np.empty(saliency.shape, np.float32)
     scale = np.float32(1 / (config.alpha_high - config.alpha_low))
-    return ((saliency - np.float32(config.alpha_low)) * scale).clip(0, 1)
+    values = np.ascontiguousarray(saliency).reshape(-1)
+    _bend(values, np.float32(config.alpha_low), scale, alpha.reshape(-1))
+    return alpha
 
 
-def composite(image: Image, alpha: Map, background: Image) -> Image:
-    """Lay `image` over `background` with weights `alpha`: uint8 (H, W, 3).
+def paste(
+    view: Image,
+    box: Box,
+    setting: Setting,
+    config: CopyPasteConfig,
+    rng: np.random.Generator,
+) -> Image:
+    """Paste what a view shows of the foreground on a new background: uint8 (S, T, 3).
+
+    The crop comes before the composite, which is what compositing first would give, at
+    a fraction of the cost; the blur is relative to the image and comes before the crop.
 
     Args:
-        image: the foreground, uint8 (H, W, 3).
-        alpha: float32 (H, W) in [0, 1]; 1 shows `image`, 0 shows `background`.
-        background: uint8 (H, W, 3).
+        view: what `box` shows of the image, scaled, uint8 (S, T, 3).
+        box: in pixels of the image.
+        setting: the whole image, its alpha (of `map_to_alpha`, at any size), and what
+            backgrounds are made of.
+        config: onto what, how softly and where.
+        rng: the paste's own stream.
 
-    Source: paper, section 5.2: the saliency map is a soft alpha, not a cut-out.
+    Raises:
+        InputError: the setting lacks the alpha, or what the background is made of.
     """
-    weight = alpha[..., np.newaxis]
-    below = background.astype(np.float32)
-    return np.rint(below + weight * (image - below)).astype(np.uint8)
+    alpha, image = setting.alpha, setting.image
+    if alpha is None or image is None:
+        raise InputError("pasting needs the whole image and its alpha")
+    height, width = view.shape[:2]
+    shape = (image.shape[0], image.shape[1])
+    background = BACKGROUNDS[config.background](rng, height, width, setting)
+    alpha = BLENDINGS[config.blending](rng, alpha, config.blur)
+    if config.shift > 0 or config.max_scale > 1:
+        anchor = centre_of(alpha, shape)
+        box = move_box(rng, box, anchor, config.shift, config.max_scale)
+        view = show_box(image, box, height, width)
+    return composite_view(view, alpha, shape, box, background)
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _bend(
+    values: NDArray[np.float32],
+    low: np.float32,
+    scale: np.float32,
+    result: NDArray[np.float32],
+) -> None:
+    for i in range(values.size):
+        bent = (values[i] - low) * scale
+        result[i] = min(max(bent, np.float32(0)), np.float32(1))

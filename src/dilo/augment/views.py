@@ -5,7 +5,7 @@ its own random stream, so that what an image becomes depends on (seed, epoch, in
 alone.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -14,16 +14,16 @@ from dilo.augment.blur import gaussian_blur
 from dilo.augment.box import Box
 from dilo.augment.chain import ViewConfig
 from dilo.augment.copy_paste import (
-    BACKGROUNDS,
-    BLENDINGS,
     CopyPasteConfig,
-    composite,
     map_to_alpha,
+    paste,
     paste_probability,
 )
 from dilo.augment.crops import centre_crop, draw_crop
 from dilo.augment.jitter import GREY, apply_colour, draw_jitter
+from dilo.augment.placement import cover, draw_covering
 from dilo.augment.resample import crop_resize
+from dilo.augment.sources import NOTHING, Setting
 from dilo.image import Image, Map
 
 
@@ -48,6 +48,7 @@ def draw_view(
     config: ViewConfig,
     rng: np.random.Generator,
     progress: float = 1.0,
+    saliency: Map | None = None,
 ) -> ViewParameters:
     """Draw the parameters of one view.
 
@@ -56,6 +57,7 @@ def draw_view(
         config: the chain.
         rng: the sample's own stream.
         progress: share of the training that is over, for a probability that rises.
+        saliency: as for `apply_view`, for crops that must show some of the object.
     """
     box = draw_crop(rng, *shape, config)
     # Drawn whether or not there is a map: with and without masks, the same image gets
@@ -71,6 +73,8 @@ def draw_view(
     blur = 0.0
     if config.blur_probability and rng.random() < config.blur_probability:
         blur = float(rng.uniform(config.blur_sigma[0], config.blur_sigma[1]))
+    if saliency is not None and config.copy_paste.min_cover > 0:
+        box = _show_object(box, shape, config, saliency, paste_seed)
     return ViewParameters(
         box=box,
         paste_seed=paste_seed if pasted else None,
@@ -103,7 +107,7 @@ def train_view(
         progress: share of the training that is over, for a probability that rises.
     """
     height, width = image.shape[:2]
-    parameters = draw_view((height, width), config, rng, progress)
+    parameters = draw_view((height, width), config, rng, progress, saliency)
     return apply_view(image, saliency, crop_size, parameters, config.copy_paste)
 
 
@@ -113,12 +117,24 @@ def apply_view(
     crop_size: int,
     parameters: ViewParameters,
     copy_paste: CopyPasteConfig,
+    setting: Setting = NOTHING,
 ) -> Image:
-    """Make the view that `parameters` describe: uint8 (crop_size, crop_size, 3)."""
+    """Make the view that `parameters` describe: uint8 (crop_size, crop_size, 3).
+
+    Args:
+        image: uint8 (H, W, 3).
+        saliency: float32 of the image's aspect, at any size; None keeps the image.
+        crop_size: side of the view in pixels.
+        parameters: what `draw_view` drew.
+        copy_paste: onto what, how softly and where the foreground is pasted.
+        setting: what some backgrounds are made of besides the image.
+    """
     view = crop_resize(image, parameters.box, crop_size)
     if saliency is not None and parameters.paste_seed is not None:
         rng = np.random.default_rng(parameters.paste_seed)
-        view = _paste(view, saliency, parameters.box, copy_paste, rng)
+        alpha = map_to_alpha(saliency, copy_paste)
+        whole = replace(setting, image=image, alpha=alpha)
+        view = paste(view, parameters.box, whole, copy_paste, rng)
     view = apply_colour(view, parameters.colour)
     if parameters.blur:
         view = gaussian_blur(view, parameters.blur)
@@ -132,16 +148,16 @@ def centre_view(image: Image, crop_size: int) -> Image:
     return crop_resize(image, centre_crop(*image.shape[:2]), crop_size)
 
 
-def _paste(
-    view: Image,
-    saliency: Map,
-    box: Box,
-    config: CopyPasteConfig,
-    rng: np.random.Generator,
-) -> Image:
-    height, width = view.shape[:2]
-    background = BACKGROUNDS[config.background](rng, height, width)
-    alpha = map_to_alpha(saliency, config)
-    # The blur is relative to the image and so comes before the crop.
-    alpha = BLENDINGS[config.blending](rng, alpha)
-    return composite(view, crop_resize(alpha, box, height), background)
+def _show_object(
+    box: Box, shape: tuple[int, int], config: ViewConfig, saliency: Map, seed: int
+) -> Box:
+    """Draw other boxes if `box` shows less than `min_cover` of the object.
+
+    From a stream of their own, so that colours and flip stay those of the run without.
+    """
+    alpha = map_to_alpha(saliency, config.copy_paste)
+    least = config.copy_paste.min_cover
+    if cover(alpha, shape, box) >= least:
+        return box
+    rng = np.random.default_rng((seed, 1))
+    return draw_covering(lambda: draw_crop(rng, *shape, config), alpha, shape, least)

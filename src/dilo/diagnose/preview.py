@@ -1,6 +1,7 @@
 """A contact sheet: maps, composites and views, to look at before a long training."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,12 @@ from dilo.augment import (
     ViewConfig,
     composite,
     map_to_alpha,
-    train_view,
     view_rng,
 )
-from dilo.data.image_set import check_aspect, resize_map
+from dilo.augment.copy_paste import open_sources
+from dilo.augment.sources import Setting, Sources
+from dilo.augment.views import apply_view, draw_view
+from dilo.data.image_set import FolderSet, check_aspect, resize_map
 from dilo.diagnose.choice import draw_indices
 from dilo.diagnose.pictures import fit, grey, heat
 from dilo.diagnose.sheet import CELL, Cell, SheetRow, draw_sheet, printable
@@ -46,6 +49,19 @@ class _Subject:
     alpha: Map | None = None  # None: the image is never pasted
     note: str = ""  # why not, in a word or two
     reason: str = ""  # and in full
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Place:
+    """An image's place in the data set, and what backgrounds are made of there."""
+
+    name: str
+    index: int
+    sources: Sources
+
+    @property
+    def setting(self) -> Setting:
+        return Setting(index=self.index, sources=self.sources)
 
 
 def preview(images: Path, masks: MaskStore, out: Path, config: PreviewConfig) -> None:
@@ -86,7 +102,16 @@ def contact_sheet(images: Path, masks: MaskStore, config: PreviewConfig) -> Imag
             f"{names[0]}); make them with `dilo masks {images} {masks.folder}`"
         )
     chosen = draw_indices(len(names), config.count, config.seed)
-    rows = [_row(images, names[index], index, masks, config) for index in chosen]
+    sources = _open_sources(images, names, masks, config)
+    rows = [
+        _row(
+            images / names[index],
+            _Place(name=names[index], index=index, sources=sources),
+            masks,
+            config,
+        )
+        for index in chosen
+    ]
     heads = ["image", "map", "heat: what\nis pasted"]
     heads += [
         f"on {background},\nblending {blending}"
@@ -97,11 +122,24 @@ def contact_sheet(images: Path, masks: MaskStore, config: PreviewConfig) -> Imag
     return draw_sheet(heads, rows)
 
 
+def _open_sources(
+    images: Path, names: Sequence[str], masks: MaskStore, config: PreviewConfig
+) -> Sources:
+    def find_map(name: str) -> Map | None:
+        if name not in masks or masks.is_empty(name):
+            return None
+        return masks.stored(name)
+
+    others = FolderSet(root=images, names=names, find_map=find_map)
+    return open_sources(config.view.copy_paste, others)
+
+
 def _row(
-    images: Path, name: str, index: int, masks: MaskStore, config: PreviewConfig
+    path: Path, place: _Place, masks: MaskStore, config: PreviewConfig
 ) -> SheetRow:
+    name = place.name
     try:
-        image = read_image(images / name)
+        image = read_image(path)
     except ImageError as error:
         return SheetRow(label=printable(str(error)), cells=[Cell(note="not readable")])
     subject = _subject(name, image, masks, config)
@@ -112,8 +150,8 @@ def _row(
     cells = [
         Cell(image=subject.image),
         *_map_cells(subject),
-        *_composites(subject, index, config.seed),
-        *_views(image, subject, index, config),
+        *_composites(subject, place, config),
+        *_views(image, subject, place, config),
     ]
     label = "   ".join(printable(part) for part in parts if part)
     return SheetRow(label=label, cells=cells)
@@ -148,37 +186,42 @@ def _map_cells(subject: _Subject) -> list[Cell]:
     return [map_cell, Cell(image=heat(subject.image, subject.alpha))]
 
 
-def _composites(subject: _Subject, index: int, seed: int) -> list[Cell]:
+def _composites(subject: _Subject, place: _Place, config: PreviewConfig) -> list[Cell]:
     """The foreground on every background with every blending."""
     if subject.alpha is None:
         return [Cell(image=subject.image, note=KEPT)] * (
             len(BACKGROUNDS) * len(BLENDINGS)
         )
+    setting = replace(place.setting, image=subject.image, alpha=subject.alpha)
+    height, width = subject.image.shape[:2]
     cells = []
     for number, paint in enumerate(BACKGROUNDS.values()):
         # Blendings are to be compared: each has the same background.
-        rng = np.random.default_rng((seed, index, number))
-        background = paint(rng, *subject.image.shape[:2])
+        rng = np.random.default_rng((config.seed, place.index, number))
+        try:
+            background = paint(rng, height, width, setting)
+        except (InputError, ImageError) as error:
+            cells += [Cell(note=printable(str(error)))] * len(BLENDINGS)
+            continue
         for blend in BLENDINGS.values():
-            alpha = blend(rng, subject.alpha)
+            alpha = blend(rng, subject.alpha, config.view.copy_paste.blur)
             cells.append(Cell(image=composite(subject.image, alpha, background)))
     return cells
 
 
 def _views(
-    image: Image, subject: _Subject, index: int, config: PreviewConfig
+    image: Image, subject: _Subject, place: _Place, config: PreviewConfig
 ) -> list[Cell]:
     """Training views as the first epochs would make them, pasted or not."""
     # As high as the other pictures of the row, but never too small to see.
     side = min(*image.shape[:2], max(subject.image.shape[0], CELL // 2))
-    saliency = None
-    if subject.alpha is not None and subject.saliency is not None:
-        saliency = resize_map(subject.saliency, *image.shape[:2])
-    return [
-        Cell(
-            image=train_view(
-                image, saliency, side, config.view, view_rng(config.seed, epoch, index)
-            )
-        )
-        for epoch in range(VIEWS)
-    ]
+    saliency = None if subject.alpha is None else subject.saliency
+    shape = (image.shape[0], image.shape[1])
+    cells = []
+    for epoch in range(VIEWS):
+        rng = view_rng(config.seed, epoch, place.index)
+        drawn = draw_view(shape, config.view, rng, saliency=saliency)
+        pasting = config.view.copy_paste
+        view = apply_view(image, saliency, side, drawn, pasting, place.setting)
+        cells.append(Cell(image=view))
+    return cells

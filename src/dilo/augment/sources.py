@@ -1,0 +1,116 @@
+"""Where backgrounds come from that are more than a colour: folders and other images."""
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dilo.data.image_set import Example, Examples
+from dilo.errors import DiloError, ImageError, InputError
+from dilo.folder import scan_images
+from dilo.image import Image, Map, read_reduced
+
+# Pictures are decoded no larger than this short side, in pixels, and the last ones
+# drawn are kept: 64 of them are at most some 70 MB, however many files there are.
+PICTURE_SIDE = 512
+KEPT_PICTURES = 64
+
+# Files that are tried when some cannot be read. Of other images many may have no map:
+# if a fifth has one, a hundred draws all miss once in five billion times.
+TRIES = 10
+OTHER_TRIES = 100
+
+
+class PictureFolder:
+    """Pictures to cut backgrounds from: textures, or a bank of mined crops."""
+
+    def __init__(self, folder: str | Path, remedy: str) -> None:
+        """List the image files below `folder`, at any depth.
+
+        Args:
+            folder: where the pictures are.
+            remedy: what to do if there are none.
+
+        Raises:
+            InputError: there is no such folder, or no image file in it.
+        """
+        self.folder = Path(folder)
+        try:
+            self.names = scan_images(self.folder)
+        except InputError as error:
+            raise InputError(f"{error}; {remedy}") from error
+
+    def draw(self, rng: np.random.Generator) -> Image:
+        """Draw a picture; one that cannot be read is passed over.
+
+        Raises:
+            ImageError: ten in a row cannot be read.
+        """
+        for _ in range(TRIES):
+            name = self.names[int(rng.integers(len(self.names)))]
+            try:
+                return _read_picture(str(self.folder / name))
+            except ImageError as error:
+                failure = error
+        raise ImageError(f"{TRIES} pictures in a row cannot be read, such as {failure}")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Sources:
+    """What is opened once for all views of a training; None is not at hand."""
+
+    textures: PictureFolder | None = None
+    bank: PictureFolder | None = None
+    others: Examples | None = None  # the images of the data set
+
+    def draw_other(
+        self, rng: np.random.Generator, index: int | None, *, mapped: bool = False
+    ) -> Example:
+        """Draw another image than `index`; one that cannot be read is passed over.
+
+        Args:
+            rng: the view's own stream.
+            index: of the image that needs a background; None if it is not among them.
+            mapped: pass over images without a foreground map too.
+
+        Raises:
+            InputError: there are no others, or a hundred in a row cannot be used.
+        """
+        if self.others is None:
+            raise InputError("this background needs the other images of the data set")
+        count = len(self.others.names)
+        for _ in range(OTHER_TRIES):
+            drawn = int(rng.integers(count))
+            if drawn == index:
+                drawn = (drawn + 1) % count
+            try:
+                example = self.others[drawn]
+            except DiloError:  # told when its own turn comes
+                continue
+            if example.saliency is not None or not mapped:
+                return example
+        lack = "be read and has a map" if mapped else "be read"
+        raise InputError(f"of {OTHER_TRIES} images drawn as background none can {lack}")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Setting:
+    """What a background may be made of: the image that is pasted, and the sources."""
+
+    image: Image | None = None  # whole
+    alpha: Map | None = None  # of the whole image, of any size
+    index: int | None = None  # of the image in the data set
+    sources: Sources = Sources()
+
+
+NOTHING = Setting()
+
+
+@functools.lru_cache(maxsize=KEPT_PICTURES)
+def _read_picture(path: str) -> Image:
+    def divisor(height: int, width: int) -> int:
+        return max(1, min(height, width) // PICTURE_SIDE)
+
+    picture, _ = read_reduced(path, divisor)
+    return picture

@@ -1,0 +1,139 @@
+import numpy as np
+import PIL.Image
+import pytest
+
+from dilo.augment import BACKGROUNDS, CopyPasteConfig
+from dilo.augment.copy_paste import open_sources
+from dilo.augment.sources import Setting, Sources
+from dilo.data.image_set import Example
+from dilo.errors import ImageError, InputError
+
+
+class Others:
+    """Images of one colour each, of which some have a white object and a map."""
+
+    def __init__(self, count=5, broken=(), mapped=True):
+        self.names = [f"{index}.png" for index in range(count)]
+        self.broken = broken
+        self.mapped = mapped
+
+    def __getitem__(self, index):
+        if index in self.broken:
+            raise ImageError("broken")
+        image = np.full((40, 50, 3), 20 * (index + 1), np.uint8)
+        saliency = np.zeros((20, 25), np.float32)
+        saliency[6:14, 8:16] = 1
+        image[12:28, 16:32] = 255
+        return Example(image=image, saliency=saliency if self.mapped else None)
+
+
+@pytest.fixture
+def setting(tmp_path):
+    for folder in ("textures", "bank"):
+        picture = np.random.default_rng(0).integers(0, 256, (30, 20, 3), np.uint8)
+        (tmp_path / folder).mkdir()
+        PIL.Image.fromarray(picture).save(tmp_path / folder / "a.png")
+    config = CopyPasteConfig(
+        textures=str(tmp_path / "textures"), bank=str(tmp_path / "bank")
+    )
+    other = Others()[0]
+    return Setting(
+        image=other.image,
+        alpha=other.saliency,
+        index=0,
+        sources=open_sources(config, Others()),
+    )
+
+
+def make(name, setting, shape=(24, 24), seed=1):
+    return BACKGROUNDS[name](np.random.default_rng(seed), *shape, setting)
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (64, 64), (1, 1), (1, 9)])
+@pytest.mark.parametrize("name", BACKGROUNDS)
+def test_background_contract(name, setting, shape):
+    background = make(name, setting, shape)
+    assert background.shape == (*shape, 3)
+    assert background.dtype == np.uint8
+    np.testing.assert_array_equal(background, make(name, setting, shape))
+
+
+@pytest.mark.parametrize("name", BACKGROUNDS)
+def test_backgrounds_are_drawn_anew_for_each_view(name, setting):
+    made = [make(name, setting, seed=seed) for seed in range(8)]
+    if name == "border":  # this image has a border of one colour
+        assert all((background == 20).all() for background in made)
+    else:
+        assert any((background != made[0]).any() for background in made)
+
+
+@pytest.mark.parametrize("name", sorted(set(BACKGROUNDS) - {"grey", "procedural"}))
+def test_a_background_says_what_it_needs(name):
+    with pytest.raises(InputError, match="needs"):
+        make(name, Setting())
+
+
+def test_grey_background_is_flat_and_reaches_both_ends():
+    levels = set()
+    rng = np.random.default_rng(0)
+    for _ in range(3000):
+        background = BACKGROUNDS["grey"](rng, 2, 2)
+        assert (background == background[0, 0, 0]).all()
+        levels.add(int(background[0, 0, 0]))
+    assert {0, 255} <= levels
+
+
+def test_the_object_of_another_image_is_painted_out(setting):
+    for seed in range(20):
+        background = make("painted_out", setting, seed=seed)
+        level = background[0, 0, 0]
+        assert level in (40, 60, 80, 100)  # never the image's own 20
+        assert (background == level).all()  # and nothing of the white object
+
+
+def test_another_image_shows_its_object(setting):
+    assert (make("other", setting) == 255).any()
+
+
+def test_images_that_cannot_be_used_are_passed_over():
+    sources = Sources(others=Others(broken=(1, 2, 4)))
+    rng = np.random.default_rng(0)
+    levels = {int(sources.draw_other(rng, 0).image[0, 0, 0]) for _ in range(30)}
+    assert levels == {80}
+    with pytest.raises(InputError, match=r"100 images .* none can be read$"):
+        Sources(others=Others(broken=range(5))).draw_other(rng, 0)
+    without = Sources(others=Others(mapped=False))
+    with pytest.raises(InputError, match="none can be read and has a map"):
+        without.draw_other(rng, 0, mapped=True)
+
+
+def test_an_object_that_fills_the_image_leaves_its_least_covered_border():
+    image = np.full((32, 32, 3), 200, np.uint8)
+    image[:, :2] = 10
+    alpha = np.ones((32, 32), np.float32)
+    alpha[:, :2] = 0.2
+    background = make("border", Setting(image=image, alpha=alpha))
+    assert (background == 10).all()
+
+
+def test_a_picture_that_cannot_be_read_is_passed_over(tmp_path):
+    PIL.Image.new("RGB", (8, 8), (9, 9, 9)).save(tmp_path / "whole.png")
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    sources = open_sources(CopyPasteConfig(textures=str(tmp_path)))
+    for seed in range(10):
+        assert (make("texture", Setting(sources=sources), seed=seed) == 9).all()
+    (tmp_path / "whole.png").unlink()
+    sources = open_sources(CopyPasteConfig(textures=str(tmp_path)))
+    with pytest.raises(ImageError, match=r"10 pictures in a row .*broken\.jpg"):
+        make("texture", Setting(sources=sources))
+
+
+@pytest.mark.parametrize(
+    ("field", "remedy"), [("textures", "procedural"), ("bank", "mine-backgrounds")]
+)
+def test_an_empty_folder_is_refused(tmp_path, field, remedy):
+    with pytest.raises(InputError, match=f"no image files below .*{remedy}"):
+        open_sources(CopyPasteConfig(**{field: str(tmp_path)}))
+    missing = str(tmp_path / "nowhere")
+    with pytest.raises(InputError, match=f"not a folder; .*{remedy}"):
+        open_sources(CopyPasteConfig(**{field: missing}))
