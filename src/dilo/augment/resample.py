@@ -1,4 +1,4 @@
-"""Cut a box and scale it with antialiasing, in one compiled pass.
+"""Cut a box and scale it with antialiasing.
 
 Each new pixel is the mean of the old ones around its centre, weighted by a triangle as
 wide as the new pixel, but at least one old pixel each way: bilinear when enlarging,
@@ -6,8 +6,9 @@ antialiased when reducing, the filter of Pillow and torchvision. Soft maps are s
 it too, never by nearest. Only the box is read.
 """
 
-from typing import Any
+from typing import Any, cast
 
+import cv2
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -15,8 +16,8 @@ from numpy.typing import NDArray
 from dilo.augment.box import Box
 from dilo.image import Pixels
 
-Line = NDArray[np.float32]
-Places = NDArray[np.uint64]
+_ROUND = np.float32(0.5)
+_KEEP = np.float32(0)
 
 
 def crop_resize(pixels: Pixels, box: Box, side: int) -> Pixels:
@@ -29,23 +30,12 @@ def crop_resize(pixels: Pixels, box: Box, side: int) -> Pixels:
 
     Source: as `torchvision.transforms.v2.functional.resized_crop` with antialiasing.
     """
+    cut = pixels[box.top : box.top + box.height, box.left : box.left + box.width]
     if (box.height, box.width) == (side, side):
-        return pixels[box.top : box.top + side, box.left : box.left + side].copy()
-    channels = pixels.shape[2] if pixels.ndim == 3 else 1
-    row_length = pixels.shape[1] * channels
-    rows, row_weights = taps(box.height, side)
-    columns, column_weights = taps(box.width, side)
-    scaled = np.empty((side, side, *pixels.shape[2:]), pixels.dtype)
-    # Where each new row or column begins to read, in numbers of the flat array.
-    starts = (box.top + rows) * row_length + box.left * channels
-    _resample(
-        np.ascontiguousarray(pixels).reshape(-1),
-        (starts.astype(np.uint64), row_weights, np.uint64(row_length)),
-        ((columns * channels).astype(np.uint64), column_weights),
-        np.uint64(box.width * channels),
-        scaled.reshape(-1),
-    )
-    return scaled
+        return cut.copy()
+    # The columns of new rows are the rows of their transpose: mixing whole rows is
+    # vector work, and pays for transposing twice by far.
+    return _transpose(_scale_rows(_transpose(_scale_rows(cut, side)), side))
 
 
 def taps(length: int, count: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
@@ -62,94 +52,61 @@ def taps(length: int, count: int) -> tuple[NDArray[np.int64], NDArray[np.float32
     scale = length / count
     reach = max(scale, 1.0)
     centres = (np.arange(count) + 0.5) * scale
-    size = min(int(np.ceil(2 * reach)) + 1, length)
-    first = np.clip((centres - reach + 0.5).astype(np.int64), 0, length - size)
-    offsets = first[:, np.newaxis] + np.arange(size) + 0.5 - centres[:, np.newaxis]
-    weights = np.maximum(0, 1 - np.abs(offsets) / reach)
+    size = min(int(np.ceil(2 * reach)), length)
+    first = np.floor(centres - reach + 0.5).astype(np.int64).clip(0, length - size)
+    places = first[:, np.newaxis] + (np.arange(size) + 0.5)
+    weights = np.maximum(0, 1 - np.abs(places - centres[:, np.newaxis]) / reach)
     weights /= weights.sum(axis=1, keepdims=True)
     return first, weights.astype(np.float32)
+
+
+def _transpose(pixels: Pixels) -> Pixels:
+    return cast(Pixels, cv2.transpose(pixels))
+
+
+def _scale_rows(cut: Pixels, count: int) -> Pixels:
+    """Turn the rows of a cut into `count` new ones of the same length."""
+    first, weights = taps(len(cut), count)
+    scaled = np.empty((count, *cut.shape[1:]), cut.dtype)
+    stride = cut.strides[0] // cut.itemsize
+    # From the cut's first pixel on, as if the rows were not part of longer ones.
+    size = stride * (len(cut) - 1) + scaled[0].size
+    flat = np.lib.stride_tricks.as_strided(cut, (size,), (cut.itemsize,))
+    _mix_rows(
+        flat,
+        (first * stride).astype(np.uint64),
+        np.uint64(stride),
+        weights,
+        _ROUND if cut.dtype == np.uint8 else _KEEP,
+        scaled.reshape(-1),
+    )
+    return scaled
 
 
 # All indices are unsigned: signed ones, which might count from the end, keep the
 # compiler from using vector instructions and take four times as long.
 @njit(cache=True, nogil=True, error_model="numpy")
-def _resample(
+def _mix_rows(
     pixels: NDArray[Any],
-    rows: tuple[Places, NDArray[np.float32], np.uint64],
-    columns: tuple[Places, NDArray[np.float32]],
-    length: np.uint64,
-    scaled: NDArray[Any],
-) -> None:
-    """Scale along the columns, then along the rows, one new row at a time."""
-    starts, row_weights, stride = rows
-    firsts, column_weights = columns
-    side = np.uint64(len(starts))
-    channels = np.uint64(len(scaled)) // (side * side)
-    line = np.empty(length, np.float32)
-    for y in range(side):
-        _mean_row(pixels, starts[y], stride, row_weights[y], line)
-        begin = y * side * channels
-        if channels == 3:
-            _scale_colours(line, firsts, column_weights, begin, scaled)
-        else:
-            _scale_greys(line, firsts, column_weights, begin, scaled)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _mean_row(
-    pixels: NDArray[Any],
-    start: np.uint64,
+    starts: NDArray[np.uint64],
     stride: np.uint64,
     weights: NDArray[np.float32],
-    line: Line,
+    rounding: np.float32,
+    scaled: NDArray[Any],
 ) -> None:
-    length = np.uint64(len(line))
-    weight = weights[0]
-    for i in range(length):
-        line[i] = weight * np.float32(pixels[start + i])
-    for t in range(1, len(weights)):
-        start += stride
-        weight = weights[t]
+    """Write to each new row the weighted sum of the old rows from its start on."""
+    count = np.uint64(len(starts))
+    length = np.uint64(len(scaled)) // count
+    line = np.empty(length, np.float32)
+    for y in range(count):
+        start = starts[y]
+        weight = weights[y, 0]
         for i in range(length):
-            line[i] += weight * np.float32(pixels[start + i])
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _scale_colours(
-    line: Line,
-    firsts: Places,
-    weights: NDArray[np.float32],
-    place: np.uint64,
-    scaled: NDArray[np.uint8],
-) -> None:
-    one, two, three = np.uint64(1), np.uint64(2), np.uint64(3)
-    taps = np.uint64(weights.shape[1])
-    for x in range(np.uint64(len(firsts))):
-        at = firsts[x]
-        red = green = blue = np.float32(0.5)  # rounds
-        for t in range(taps):
-            weight = weights[x, t]
-            red += weight * line[at]
-            green += weight * line[at + one]
-            blue += weight * line[at + two]
-            at += three
-        scaled[place] = np.uint8(red)
-        scaled[place + one] = np.uint8(green)
-        scaled[place + two] = np.uint8(blue)
-        place += three
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _scale_greys(
-    line: Line,
-    firsts: Places,
-    weights: NDArray[np.float32],
-    place: np.uint64,
-    scaled: NDArray[np.float32],
-) -> None:
-    taps = np.uint64(weights.shape[1])
-    for x in range(np.uint64(len(firsts))):
-        value = np.float32(0)
-        for t in range(taps):
-            value += weights[x, t] * line[firsts[x] + t]
-        scaled[place + x] = value
+            line[i] = rounding + weight * np.float32(pixels[start + i])
+        for t in range(1, weights.shape[1]):
+            start += stride
+            weight = weights[y, t]
+            for i in range(length):
+                line[i] += weight * np.float32(pixels[start + i])
+        for i in range(length):
+            scaled[y * length + i] = line[i]
