@@ -21,8 +21,8 @@ def gaussian_blur(image: Image, sigma: float) -> Image:
         raise InputError(f"the sigma of a blur must be positive, got {sigma}")
     weights = gaussian_weights(sigma)
     reach = len(weights) - 1
-    rows = _mirror(len(image), reach)
-    columns = _mirror(image.shape[1], reach)
+    rows = mirror(len(image), reach).astype(np.uint64)
+    columns = mirror(image.shape[1], reach).astype(np.uint64)
     blurred = np.empty(image.shape, np.uint8)
     flat = np.ascontiguousarray(image).reshape(-1)
     # Where the neighbours at each distance begin in a line; an array, for what is
@@ -40,13 +40,13 @@ def gaussian_weights(sigma: float) -> NDArray[np.float32]:
     return (weights / (2 * weights.sum() - weights[0])).astype(np.float32)
 
 
-def _mirror(length: int, reach: int) -> NDArray[np.uint64]:
+def mirror(length: int, reach: int) -> NDArray[np.int64]:
     """Number the pixels from `reach` before the first to `reach` behind the last."""
     if length == 1:
-        return np.zeros(1 + 2 * reach, np.uint64)
+        return np.zeros(1 + 2 * reach, np.int64)
     period = 2 * (length - 1)
     places = np.arange(-reach, length + reach) % period
-    return np.minimum(places, period - places).astype(np.uint64)
+    return np.minimum(places, period - places)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -61,8 +61,8 @@ def _blur(
     """Blur downwards into a line, then along the line, one row at a time."""
     one, three = np.uint64(1), np.uint64(3)
     reach = np.uint64(len(weights) - 1)
-    width = np.uint64(len(columns)) - reach - reach
-    length, margin = width * three, reach * three
+    margin = reach * three
+    length = np.uint64(len(columns)) * three - margin - margin
     line = np.empty(length + margin + margin, np.float32)
     total = np.empty(length, np.float32)
     for y in range(np.uint64(len(rows)) - reach - reach):
@@ -75,11 +75,7 @@ def _blur(
             for i in range(length):
                 both = np.float32(pixels[above + i]) + np.float32(pixels[below + i])
                 line[margin + i] += weight * both
-        for x in range(reach):
-            for c in range(three):
-                line[x * three + c] = line[margin + columns[x] * three + c]
-                end = x + width + reach
-                line[end * three + c] = line[margin + columns[end] * three + c]
+        _mirror_ends(line, columns, reach)
         for i in range(length):
             total[i] = np.float32(0.5) + weights[0] * line[margin + i]  # rounds
         for t in range(one, reach + one):
@@ -89,3 +85,16 @@ def _blur(
                 total[i] += weight * (line[left + i] + line[right + i])
         for i in range(length):
             blurred[y * length + i] = np.uint8(np.int32(total[i]))
+
+
+@njit(cache=True, nogil=True)
+def _mirror_ends(
+    line: NDArray[np.float32], columns: NDArray[np.uint64], reach: np.uint64
+) -> None:
+    """Fill the pixels before the first and behind the last."""
+    three = np.uint64(3)
+    inner = np.uint64(len(columns)) - reach
+    for x in range(reach):
+        for end in (x, inner + x):
+            for c in range(three):
+                line[end * three + c] = line[(reach + columns[end]) * three + c]

@@ -1,0 +1,227 @@
+"""Views of a whole batch at once, on the device that the network is on.
+
+The parameters are those that `draw_view` draws for one view; the images come decoded.
+Scaling is two matrix products, whatever the boxes are; every other step works on those
+images of the batch that have it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as functional
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dilo.augment.blur import gaussian_weights, mirror
+from dilo.augment.jitter import BRIGHTNESS, CONTRAST, GREY, HUE, SATURATION
+from dilo.augment.views import ViewParameters
+from dilo.errors import InputError
+
+_NO_STEP = -1
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class BatchParameters:
+    """What was drawn for N views, as arrays."""
+
+    boxes: NDArray[np.float32]  # (N, 4): top, left, height, width, in pixels
+    steps: NDArray[np.int64]  # (N, C): colour steps of `jitter`, -1 where none is left
+    factors: NDArray[np.float32]  # (N, C): of the steps
+    blur: NDArray[np.float32]  # (N,): sigma in pixels, 0 for none
+    flip: NDArray[np.bool_]  # (N,)
+
+
+def stack_parameters(views: Sequence[ViewParameters]) -> BatchParameters:
+    """Put the parameters of single views into arrays, to apply them at once."""
+    count = len(views)
+    length = max((len(view.colour) for view in views), default=0)
+    steps = np.full((count, length), _NO_STEP)
+    factors = np.zeros((count, length), np.float32)
+    for row, view in enumerate(views):
+        for column, (step, factor) in enumerate(view.colour):
+            steps[row, column], factors[row, column] = step, factor
+    boxes = [
+        (view.box.top, view.box.left, view.box.height, view.box.width) for view in views
+    ]
+    return BatchParameters(
+        boxes=np.array(boxes, np.float32).reshape(count, 4),
+        steps=steps,
+        factors=factors,
+        blur=np.array([view.blur for view in views], np.float32),
+        flip=np.array([view.flip for view in views], bool),
+    )
+
+
+def stack_images(images: Sequence[Tensor]) -> Tensor:
+    """Put images of any sizes into one batch, uint8 (N, H, W, 3), black beside them."""
+    height = max(len(image) for image in images)
+    width = max(image.shape[1] for image in images)
+    batch = images[0].new_zeros(len(images), height, width, 3)
+    for place, image in zip(batch, images, strict=True):
+        place[: len(image), : image.shape[1]] = image
+    return batch
+
+
+def crop_batch(images: Tensor, boxes: NDArray[np.float32], side: int) -> Tensor:
+    """Cut and scale a box of each image, with antialiasing: uint8 (N, side, side, 3).
+
+    Args:
+        images: uint8 (N, H, W, 3).
+        boxes: float32 (N, 4), top, left, height, width, in pixels.
+        side: of the views, in pixels.
+
+    Raises:
+        InputError: the images are no uint8 (N, H, W, 3), or the boxes are not N.
+    """
+    _check_batch(images, len(boxes))
+    count, height, width, _ = images.shape
+    top, left, rows, columns = torch.from_numpy(boxes).to(images.device).unbind(1)
+    weights = _weights(top, rows, height, side)  # (N, S, H)
+    lines = weights @ images.reshape(count, height, -1).float()  # (N, S, W * 3)
+    lines = _round(lines).reshape(count, side, width, 3).transpose(1, 2)
+    weights = _weights(left, columns, width, side)  # (N, S, W)
+    pixels = weights @ lines.reshape(count, width, -1)  # (N, S, S * 3)
+    pixels = _round(pixels).reshape(count, side, side, 3).transpose(1, 2)
+    return pixels.to(torch.uint8).contiguous()
+
+
+def composite_batch(views: Tensor, alphas: Tensor, backgrounds: Tensor) -> Tensor:
+    """Lay views over backgrounds: uint8 (N, S, S, 3).
+
+    Args:
+        views: uint8 (N, S, S, 3).
+        alphas: float32 (N, S, S) in [0, 1]; 1 shows the view, 0 the background.
+        backgrounds: uint8 (N, S, S, 3).
+    """
+    below = backgrounds.float()
+    return _round(below + alphas[..., None] * (views - below)).to(torch.uint8)
+
+
+def finish_batch(views: Tensor, parameters: BatchParameters) -> Tensor:
+    """Recolour, blur and flip crops as drawn: uint8 (N, S, S, 3).
+
+    Raises:
+        InputError: the views are no uint8 (N, S, S, 3), or the parameters are not N.
+    """
+    _check_batch(views, len(parameters.flip))
+    planes = views.permute(0, 3, 1, 2).float().contiguous()
+    for steps, factors in zip(parameters.steps.T, parameters.factors.T, strict=True):
+        for step, recolour in _STEPS.items():
+            chosen = _chosen(steps == step, views.device)
+            if len(chosen):
+                factor = torch.from_numpy(factors[steps == step]).to(views.device)
+                changed = recolour(planes[chosen], factor.view(-1, 1, 1, 1))
+                planes[chosen] = changed
+    chosen = _chosen(parameters.blur > 0, views.device)
+    if len(chosen):
+        planes[chosen] = _blur(planes[chosen], parameters.blur[parameters.blur > 0])
+    chosen = _chosen(parameters.flip, views.device)
+    planes[chosen] = planes[chosen].flip(-1)
+    return planes.to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+
+
+def _check_batch(images: Tensor, count: int) -> None:
+    if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[3] != 3:
+        raise InputError(
+            f"a batch is uint8 (N, H, W, 3), got {images.dtype} {tuple(images.shape)}"
+        )
+    if len(images) != count:
+        raise InputError(f"got {len(images)} images and parameters of {count} views")
+
+
+def _chosen(mask: NDArray[np.bool_], device: torch.device) -> Tensor:
+    return torch.from_numpy(np.flatnonzero(mask)).to(device)
+
+
+def _round(levels: Tensor) -> Tensor:
+    """Round halves up, as the kernels for single views do."""
+    return (levels + 0.5).floor()
+
+
+def _weights(start: Tensor, length: Tensor, size: int, side: int) -> Tensor:
+    """Weigh each of `size` old pixels in each of `side` new ones: (N, side, size).
+
+    The triangles of `resample.taps`, none of them reaching out of its box.
+    """
+    start, length = start.view(-1, 1, 1), length.view(-1, 1, 1)
+    scale = length / side
+    new = torch.arange(side, device=start.device).view(1, -1, 1)
+    old = torch.arange(size, device=start.device).view(1, 1, -1)
+    distance = (old + 0.5) - (start + (new + 0.5) * scale)
+    weights = (1 - distance.abs() / scale.clamp(min=1)).clamp(min=0)
+    weights = weights * ((old >= start) & (old < start + length))
+    return weights / weights.sum(dim=2, keepdim=True)
+
+
+def _level(levels: Tensor) -> Tensor:
+    return levels.clamp(0, 255).floor()
+
+
+def _grey(planes: Tensor) -> Tensor:
+    """Whole levels of grey, (N, 1, S, S)."""
+    red, green, blue = planes.unbind(1)
+    return _round(0.299 * red + 0.587 * green + 0.114 * blue).unsqueeze(1)
+
+
+def _brightness(planes: Tensor, factor: Tensor) -> Tensor:
+    return _level(planes * factor)
+
+
+def _contrast(planes: Tensor, factor: Tensor) -> Tensor:
+    base = _round(_grey(planes).double().mean(dim=(1, 2, 3), keepdim=True)).float()
+    return _level(planes * factor + base * (1 - factor))
+
+
+def _saturation(planes: Tensor, factor: Tensor) -> Tensor:
+    return _level(planes * factor + _grey(planes) * (1 - factor))
+
+
+def _to_grey(planes: Tensor, factor: Tensor) -> Tensor:
+    return _grey(planes).expand_as(planes)
+
+
+def _hue(planes: Tensor, turn: Tensor) -> Tensor:
+    """Turn the HSV hue, as `jitter` does for one image."""
+    red, green, blue = planes.split(1, dim=1)
+    high, low = planes.amax(1, keepdim=True), planes.amin(1, keepdim=True)
+    chroma = high - low
+    scale = 1 / chroma.clamp(min=1)
+    hue = torch.where(
+        high == red,
+        (green - blue) * scale,
+        torch.where(high == green, (blue - red) * scale + 2, (red - green) * scale + 4),
+    )
+    hue = (hue + 6 * turn) % 6
+    waves = ((hue - 3).abs() - 1, 2 - (hue - 2).abs(), 2 - (hue - 4).abs())
+    return _round(low + chroma * torch.cat(waves, dim=1).clamp(0, 1))
+
+
+_STEPS = {
+    BRIGHTNESS: _brightness,
+    CONTRAST: _contrast,
+    SATURATION: _saturation,
+    HUE: _hue,
+    GREY: _to_grey,
+}
+
+
+def _blur(planes: Tensor, sigmas: NDArray[np.float32]) -> Tensor:
+    """Blur each image by its own sigma: (N, 3, S, S)."""
+    count, channels, height, width = planes.shape
+    kernels = [gaussian_weights(float(sigma)) for sigma in sigmas]
+    reach = max(len(kernel) for kernel in kernels) - 1
+    weights = np.zeros((count, 2 * reach + 1), np.float32)
+    for row, kernel in zip(weights, kernels, strict=True):
+        row[reach : reach + len(kernel)] = kernel
+        row[reach - len(kernel) + 1 : reach + 1] = kernel[::-1]
+    filters = torch.from_numpy(weights).to(planes.device)
+    filters = filters.repeat_interleave(channels, dim=0).view(-1, 1, 2 * reach + 1, 1)
+    for axis, size in ((2, height), (3, width)):
+        places = torch.from_numpy(mirror(size, reach)).to(planes.device)
+        padded = planes.index_select(axis, places).flatten(0, 1).unsqueeze(0)
+        weight = filters if axis == 2 else filters.transpose(2, 3)
+        blurred = functional.conv2d(padded, weight, groups=count * channels)
+        planes = blurred.view(count, channels, height, width)
+    return _round(planes)

@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+import torch
+
+from dilo.augment import VIEW_CHAINS, apply_view, draw_view, view_rng
+from dilo.augment.batched import (
+    composite_batch,
+    crop_batch,
+    finish_batch,
+    stack_images,
+    stack_parameters,
+)
+from dilo.augment.copy_paste import CopyPasteConfig, composite
+from dilo.data.synthetic import SceneConfig, make_scene
+from dilo.errors import InputError
+
+SHAPES = [(50, 64), (64, 41), (30, 30), (64, 64)]
+
+
+@pytest.fixture(
+    params=[
+        "cpu",
+        pytest.param(
+            "cuda",
+            marks=[
+                pytest.mark.gpu,
+                pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA"),
+            ],
+        ),
+    ]
+)
+def device(request) -> str:
+    return request.param
+
+
+def images() -> list[np.ndarray]:
+    scenes = [make_scene(SceneConfig(size=64), index).image for index in range(4)]
+    cut = [
+        np.ascontiguousarray(image[:height, :width])
+        for image, (height, width) in zip(scenes, SHAPES, strict=True)
+    ]
+    rng = np.random.default_rng(0)
+    cut[3] = rng.integers(0, 256, cut[3].shape, np.uint8)
+    return cut
+
+
+@pytest.mark.parametrize("chain", VIEW_CHAINS)
+@pytest.mark.parametrize("side", [12, 48])
+def test_a_batch_is_what_its_views_are_one_by_one(chain, side, device):
+    config = VIEW_CHAINS[chain]
+    pictures = images() * 4
+    drawn = [
+        draw_view(picture.shape[:2], config, view_rng(0, 1, index))
+        for index, picture in enumerate(pictures)
+    ]
+    parameters = stack_parameters(drawn)
+    batch = stack_images([torch.from_numpy(picture) for picture in pictures])
+    crops = crop_batch(batch.to(device), parameters.boxes, side)
+    views = finish_batch(crops, parameters).cpu().numpy().astype(int)
+    for picture, view, one in zip(pictures, views, drawn, strict=True):
+        alone = apply_view(picture, None, side, one, CopyPasteConfig())
+        apart = np.abs(view - alone)
+        assert apart.mean() <= 0.5  # the law is 2 levels
+        assert (apart > 2).mean() < 0.01  # greys that rounding has given a hue
+
+
+def test_compositing_a_batch_is_compositing_its_images(device):
+    rng = np.random.default_rng(0)
+    views, below = rng.integers(0, 256, (2, 5, 16, 16, 3), np.uint8)
+    alphas = rng.random((5, 16, 16), np.float32)
+    tensors = (torch.from_numpy(part).to(device) for part in (views, alphas, below))
+    ours = composite_batch(*tensors).cpu().numpy().astype(int)
+    for one, view, alpha, background in zip(ours, views, alphas, below, strict=True):
+        assert np.abs(one - composite(view, alpha, background)).max() <= 1
+
+
+def test_what_is_no_batch_is_refused():
+    boxes = np.array([[0, 0, 4, 4]], np.float32)
+    with pytest.raises(InputError, match=r"uint8 \(N, H, W, 3\), got torch.float32"):
+        crop_batch(torch.zeros(1, 4, 4, 3), boxes, 2)
+    with pytest.raises(InputError, match="got 2 images and parameters of 1 views"):
+        crop_batch(torch.zeros(2, 4, 4, 3, dtype=torch.uint8), boxes, 2)
