@@ -35,6 +35,9 @@ COMMANDS: dict[str, Command] = {
     "preview": Command(
         "dilo.cli.preview:preview", "draw a contact sheet of maps and composites"
     ),
+    "mine-backgrounds": Command(
+        "dilo.cli.mining:mine_backgrounds", "collect crops that show background alone"
+    ),
     "pretrain": Command(
         "dilo.cli.training:pretrain", "train a backbone without labels; --masks pastes"
     ),

@@ -1,0 +1,185 @@
+"""Mine backgrounds from the data set itself: crops without saliency response.
+
+The rule: of an image whose map holds a foreground, the largest square is taken in which
+no pixel of the map exceeds a threshold, if it is at least a share of the image's short
+side. A map without any foreground says nothing about where the background is, for
+methods fail that way too; its image is passed over.
+
+Source: paper, section 5.2, Table 2c ("crops of ImageNet without saliency response"; its
+threshold and yield are not told).
+"""
+
+import functools
+import io
+import itertools
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+from numba import njit
+from numpy.typing import NDArray
+
+from dilo.augment.bank import (
+    LEAST_SIDE,
+    MiningConfig,
+    MiningReport,
+    check_bank,
+    write_report,
+)
+from dilo.augment.box import Box
+from dilo.data.image_set import check_aspect, reduce_short_side
+from dilo.errors import DiloError, InputError, StoreError
+from dilo.files import write_atomic
+from dilo.folder import list_images
+from dilo.image import Image, Map, read_image
+from dilo.masks import MaskStore
+from dilo.progress import Progress
+
+CHUNK = 512  # images handed to the threads at a time
+
+
+def mine_backgrounds(
+    images: Path, masks: MaskStore, bank: Path, config: MiningConfig
+) -> MiningReport:
+    """Fill a folder with background crops, a/b.jpg giving a/b.jpg.jpg.
+
+    Called again, it goes on with the images that have none yet.
+
+    Args:
+        images: folder of photographs, at any depth.
+        masks: their maps.
+        bank: new folder, or the one of an interrupted call with the same config.
+        config: which crops, and how they are kept.
+
+    Raises:
+        InputError: there are no images, or not one crop can be found.
+        StoreError: not one image has a map, or the bank holds other things.
+        OSError: the bank cannot be written.
+    """
+    names = list_images(images)
+    if not any(name in masks for name in names):
+        raise StoreError(
+            f"{masks.folder}: holds no map of an image below {images} (such as "
+            f"{names[0]}); make them with `dilo masks {images} {masks.folder}`"
+        )
+    check_bank(bank, config)
+    mine = functools.partial(
+        _mine_one, images=images, masks=masks, bank=bank, config=config
+    )
+    found: dict[str, int] = dict.fromkeys(("crop", "no_map", "no_room"), 0)
+    failures: dict[str, str] = {}
+    with Progress("mining", total=len(names), unit="images") as progress:
+        for name, outcome in _in_threads(mine, names):
+            if outcome in found:
+                found[outcome] += 1
+            else:
+                failures[name] = outcome
+            progress.advance()
+    report = MiningReport(
+        bank=bank,
+        images=len(names),
+        crops=found["crop"],
+        no_map=found["no_map"],
+        no_room=found["no_room"],
+        failures=failures,
+    )
+    if not report.crops:
+        raise InputError(
+            f"{images}: no background crop in {len(names)} images; a higher threshold "
+            f"than {config.threshold} or a smaller min_side than {config.min_side} "
+            "finds more"
+        )
+    write_report(bank, config, report)
+    return report
+
+
+def empty_square(saliency: Map, threshold: float) -> Box:
+    """Find the largest square of a map in which nothing exceeds `threshold`.
+
+    Returns:
+        The square, in pixels of the map; of side 0 if every pixel exceeds it.
+    """
+    free = np.ascontiguousarray(saliency <= threshold)
+    bottom, right, side = _largest_square(free)
+    return Box(top=bottom - side, left=right - side, height=side, width=side)
+
+
+def cut_background(image: Image, saliency: Map, config: MiningConfig) -> Image | None:
+    """Cut the largest square without saliency response; None if it is too small.
+
+    Args:
+        image: uint8 (H, W, 3).
+        saliency: its map, of the same aspect at any size.
+        config: which crops.
+    """
+    square = empty_square(saliency, config.threshold)
+    height, width = image.shape[:2]
+    rows, columns = height / saliency.shape[0], width / saliency.shape[1]
+    top, left = int(np.ceil(square.top * rows)), int(np.ceil(square.left * columns))
+    side = min(
+        int((square.top + square.height) * rows) - top,
+        int((square.left + square.width) * columns) - left,
+    )
+    if side < max(LEAST_SIDE, config.min_side * min(height, width)):
+        return None
+    cut = image[top : top + side, left : left + side]
+    return reduce_short_side(cut, config.side)
+
+
+def _mine_one(
+    name: str, images: Path, masks: MaskStore, bank: Path, config: MiningConfig
+) -> str:
+    """Say what became of an image: a key of `found`, or why it failed."""
+    path = bank / f"{name}.jpg"
+    if path.exists():
+        return "crop"
+    try:
+        if name not in masks or masks.is_empty(name):
+            return "no_map"
+        saliency = masks.stored(name)
+        side = empty_square(saliency, config.threshold).height
+        if side < config.min_side * min(saliency.shape) - 1:
+            return "no_room"  # known without reading the image
+        image = read_image(images / name)
+        check_aspect(name, image, saliency)
+    except DiloError as error:
+        return str(error)
+    crop = cut_background(image, saliency, config)
+    if crop is None:
+        return "no_room"
+    buffer = io.BytesIO()
+    PIL.Image.fromarray(crop).save(buffer, "JPEG", quality=config.quality)
+    write_atomic(path, buffer.getvalue())
+    return "crop"
+
+
+def _in_threads(mine: Any, names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        rest: Iterable[str] = iter(names)
+        while chunk := list(itertools.islice(rest, CHUNK)):
+            yield from zip(chunk, pool.map(mine, chunk), strict=True)
+
+
+@njit(cache=True, nogil=True)
+def _largest_square(free: NDArray[np.bool_]) -> tuple[int, int, int]:
+    """Give bottom and right (exclusive) and side of the largest square of True."""
+    height, width = free.shape
+    # Side of the largest square that ends at each pixel of the row above.
+    above = np.zeros(width + 1, np.int32)
+    best_bottom, best_right, best = 0, 0, 0
+    for y in range(height):
+        diagonal = 0
+        for x in range(width):
+            upper = above[x + 1]
+            if free[y, x]:
+                above[x + 1] = min(diagonal, upper, above[x]) + 1
+                if above[x + 1] > best:
+                    best_bottom, best_right, best = y + 1, x + 1, above[x + 1]
+            else:
+                above[x + 1] = 0
+            diagonal = upper
+    return best_bottom, best_right, best

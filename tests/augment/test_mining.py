@@ -1,0 +1,170 @@
+import inspect
+import json
+from dataclasses import fields
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dilo.augment.bank import MiningConfig
+from dilo.augment.mining import (
+    cut_background,
+    empty_square,
+    mine_backgrounds,
+)
+from dilo.cli import main
+from dilo.cli.mining import mine_backgrounds as command
+from dilo.errors import InputError, StoreError
+from dilo.image import encode_image, read_image
+from dilo.masks import MaskStore, write_maps
+
+SHAPE = (100, 150)
+RULE = MiningConfig()
+
+
+@pytest.fixture
+def images(tmp_path):
+    """Green images with a red object of which the map knows; one has no room."""
+    folder = tmp_path / "images"
+    (folder / "sub").mkdir(parents=True)
+    store = MaskStore.create(tmp_path / "masks", "by hand")
+    maps = {}
+    for name in ("a.png", "sub/b.png", "full.png", "empty.png"):
+        saliency = np.zeros(SHAPE, np.float32)
+        if name != "empty.png":
+            saliency[30:70, 60:90] = 1
+        if name == "full.png":
+            saliency[:, ::20] = 0.3
+        image = np.full((*SHAPE, 3), (30, 120, 40), np.uint8)
+        image[saliency == 1] = (250, 0, 0)
+        (folder / name).write_bytes(encode_image(image))
+        maps[name] = saliency
+    (folder / "unmapped.png").write_bytes(encode_image(image))
+    write_maps(store, maps)
+    return folder
+
+
+def mine(images, bank, config=RULE):
+    return mine_backgrounds(
+        images, MaskStore.open(images.parent / "masks"), bank, config
+    )
+
+
+def slow_square(free):
+    """Side of the largest square of True: by trying all of them."""
+    return max(
+        (
+            side
+            for side in range(1, min(free.shape) + 1)
+            for top in range(free.shape[0] - side + 1)
+            for left in range(free.shape[1] - side + 1)
+            if free[top : top + side, left : left + side].all()
+        ),
+        default=0,
+    )
+
+
+@given(height=st.integers(1, 9), width=st.integers(1, 9), seed=st.integers(0, 1000))
+@settings(max_examples=60, deadline=None)
+def test_the_largest_square_is_found(height, width, seed):
+    rng = np.random.default_rng(seed)
+    saliency = (rng.random((height, width)) < 0.25).astype(np.float32)
+    box = empty_square(saliency, 0.5)
+    assert box.height == box.width == slow_square(saliency <= 0.5)
+    inside = saliency[box.top : box.top + box.height, box.left : box.left + box.width]
+    assert not (inside > 0.5).any()
+
+
+@pytest.mark.parametrize("scale", [1, 2, 3])
+def test_the_crop_lies_where_the_map_is_empty(scale):
+    saliency = np.zeros((40, 60), np.float32)
+    saliency[:, 25:] = 1
+    image = np.zeros((40 * scale, 60 * scale, 3), np.uint8)
+    image[:, : 25 * scale] = 200
+    crop = cut_background(image, saliency, MiningConfig(min_side=0.1))
+    if scale == 1:
+        assert crop is None  # 25 pixels are too few
+    else:
+        assert crop.shape == (25 * scale, 25 * scale, 3)
+        assert (crop == 200).all()
+    assert cut_background(image, np.ones((4, 6), np.float32), RULE) is None
+
+
+def test_a_bank_holds_background_alone_and_tells_the_yield(images, tmp_path):
+    (images / "broken.png").write_bytes(b"no image")
+    report = mine(images, tmp_path / "bank")
+    found = sorted(path.name for path in (tmp_path / "bank").rglob("*.jpg"))
+    assert found == ["a.png.jpg", "b.png.jpg"]
+    crop = read_image(tmp_path / "bank/sub/b.png.jpg")
+    assert crop.shape == (60, 60, 3)
+    assert np.abs(crop.astype(int) - (30, 120, 40)).max() < 8
+    assert (report.crops, report.no_map, report.no_room) == (2, 3, 1)
+    told = json.loads((tmp_path / "bank/bank.json").read_text())
+    assert told["config"]["threshold"] == 0.05
+    assert told["crops"] == 2
+    assert "2 background crops" in report.summary()
+    assert "fewer than 100 crops" in report.summary()
+
+
+def test_mining_again_goes_on_and_another_rule_is_refused(images, tmp_path):
+    bank = tmp_path / "bank"
+    mine(images, bank)
+    kept = bank / "a.png.jpg"
+    kept.write_bytes(b"as it was")
+    (bank / "sub/b.png.jpg").unlink()
+    assert mine(images, bank).crops == 2
+    assert kept.read_bytes() == b"as it was"
+    assert (bank / "sub/b.png.jpg").exists()
+    with pytest.raises(StoreError, match=r"another way \(threshold: 0.05 -> 0.2\)"):
+        mine(images, bank, MiningConfig(threshold=0.2))
+
+
+def test_a_map_of_another_aspect_is_named(images, tmp_path):
+    upright = np.zeros((150, 100, 3), np.uint8)
+    (images / "a.png").write_bytes(encode_image(upright))
+    report = mine(images, tmp_path / "bank")
+    assert report.crops == 1
+    assert list(report.failures) == ["a.png"]
+    assert "a.png: its map is 150 x 100, another shape" in report.summary()
+
+
+def test_a_folder_without_a_single_crop_is_an_error(images, tmp_path):
+    (images / "a.png").unlink()
+    (images / "sub/b.png").unlink()
+    with pytest.raises(InputError, match="no background crop in 3 images; a higher"):
+        mine(images, tmp_path / "bank")
+
+
+def test_what_cannot_be_a_bank_is_refused(images, tmp_path):
+    with pytest.raises(StoreError, match="holds other files; give a new folder"):
+        mine(images, images)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="holds other files"):
+        mine(images, tmp_path / "file")
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "x.png").write_bytes((images / "a.png").read_bytes())
+    with pytest.raises(StoreError, match="holds no map of an image below"):
+        mine_backgrounds(other, MaskStore.open(tmp_path / "masks"), tmp_path, RULE)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("threshold", 1.5), ("min_side", float("nan")), ("side", 8), ("quality", 0)],
+)
+def test_bad_values_are_refused(field, value):
+    with pytest.raises(InputError, match=f"{field} must be in .* got {value}"):
+        MiningConfig(**{field: value})
+
+
+def test_the_command_mines(images, tmp_path, capsys):
+    words = ["mine-backgrounds", images, tmp_path / "masks", "--out", tmp_path / "new"]
+    assert main([str(word) for word in words]) == 0
+    assert "2 background crops" in capsys.readouterr().out
+    flags = inspect.signature(command).parameters
+    assert {field.name: field.default for field in fields(MiningConfig)} == {
+        name: flags[name].default
+        for name in flags
+        if name not in ("images", "masks", "out")
+    }
