@@ -38,7 +38,7 @@ LAYERS = {
 }
 
 # Modules of `augment` that are imported only when they are asked for.
-NEED_TORCH = ("normalise", "soft_map", "transform")
+NEED_TORCH = ("batched", "normalise", "soft_map", "transform")
 
 MODULES = sorted(path.relative_to(ROOT) for path in ROOT.rglob("*.py"))
 
@@ -88,9 +88,8 @@ def test_saliency_masks_data_and_augmentation_need_no_torch():
     modules = [
         path for path in MODULES if area(path) in folders or LAYERS[area(path)] == 0
     ]
-    names = [module_name(path) for path in modules]
-    for name in NEED_TORCH:
-        names.remove(f"dilo.augment.{name}")
+    need_torch = {f"dilo.augment.{name}" for name in NEED_TORCH}
+    names = [name for name in map(module_name, modules) if name not in need_torch]
     code = "import sys, importlib\n"
     code += f"for name in {[*names, 'dilo.cli']!r}: importlib.import_module(name)\n"
     code += "print([name for name in ('torch', 'lightning') if name in sys.modules])"

@@ -1,4 +1,5 @@
 import copy
+import dataclasses
 import pickle
 
 import numpy as np
@@ -9,7 +10,9 @@ from torchvision import tv_tensors
 from torchvision.transforms import InterpolationMode, v2
 from torchvision.transforms.v2 import functional as F
 
-from dilo.augment import CopyPaste, CopyPasteConfig, SoftMap
+from dilo.augment import BACKGROUNDS, CopyPaste, CopyPasteConfig, SoftMap
+from dilo.augment.copy_paste import FOLDERS
+from dilo.data.image_set import Example
 from dilo.data.synthetic import SceneConfig, make_scene
 from dilo.errors import InputError
 
@@ -240,3 +243,25 @@ def test_two_maps_are_refused():
     one = SoftMap(np.ones((1, 1), np.float32))
     with pytest.raises(InputError, match="1 images and 2 maps"):
         CopyPaste(ALWAYS)(PIL.Image.new("RGB", (1, 1)), one, one)
+
+
+def test_a_missing_map_can_be_refused():
+    step = CopyPaste(CopyPasteConfig(missing="refuse"))
+    with pytest.raises(InputError, match="without a SoftMap"):
+        step(PIL.Image.new("RGB", (1, 1)))
+
+
+@pytest.mark.parametrize("name", sorted({*BACKGROUNDS} - {*FOLDERS}))
+def test_every_background_can_be_pasted_on(name):
+    class One:
+        names = ("other.png",)
+
+        def __getitem__(self, index):
+            return Example(image=scene(6)[0], saliency=scene(6)[1])
+
+    config = dataclasses.replace(ALWAYS, background=name)
+    image, mask = scene(1)
+    given = PIL.Image.fromarray(np.uint8(image * 0.6 + 40))
+    pasted, _ = CopyPaste(config, One())(given, SoftMap(mask))
+    kept = mask == 1
+    np.testing.assert_array_equal(np.asarray(pasted)[kept], np.asarray(given)[kept])

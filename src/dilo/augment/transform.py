@@ -14,15 +14,17 @@ from torch import Tensor
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
+from dilo.augment.box import Box
 from dilo.augment.copy_paste import (
-    BACKGROUNDS,
-    BLENDINGS,
     CopyPasteConfig,
-    composite,
     map_to_alpha,
+    open_sources,
+    paste,
     paste_probability,
 )
 from dilo.augment.soft_map import SoftMap
+from dilo.augment.sources import Setting
+from dilo.data.image_set import Examples
 from dilo.errors import InputError
 from dilo.image import Image, Map
 
@@ -35,21 +37,29 @@ class CopyPaste(v2.Transform):  # type: ignore[misc]  # torchvision is untyped
     colours. Its randomness comes from torch's generator alone, as in torchvision, so
     that `torch.manual_seed` and the seeds of a DataLoader's workers hold for it.
 
-    An image without a SoftMap, or with one that held no foreground before it was
-    cropped, is kept as it is.
+    An image without a SoftMap is kept as it is, unless the config refuses it; so is one
+    with a map that held no foreground before it was cropped.
 
         v2.Compose([v2.RandomResizedCrop(224), CopyPaste(), v2.ColorJitter(.4, .4, .4)])
     """
 
-    def __init__(self, config: CopyPasteConfig | None = None) -> None:
+    def __init__(
+        self, config: CopyPasteConfig | None = None, others: Examples | None = None
+    ) -> None:
         """Paste as `config` says.
 
         Args:
             config: how often, onto what, and how softly; None takes the defaults
                 without a ramp. Where there is a `ramp`, set `progress` every epoch.
+                `min_cover` says nothing here: torchvision draws the crop.
+            others: images of the data set, for the backgrounds that are made of them.
+
+        Raises:
+            InputError: what the config's background is made of is missing.
         """
         super().__init__()
         self.config = CopyPasteConfig(ramp=0.0) if config is None else config
+        self.sources = open_sources(self.config, others)
         self.progress = 1.0  # share of the training that is over, for `config.ramp`
 
     def paste(
@@ -79,6 +89,8 @@ class CopyPaste(v2.Transform):  # type: ignore[misc]  # torchvision is untyped
                 "CopyPaste takes one image with its SoftMap, got "
                 f"{len(images)} images and {len(maps)} maps"
             )
+        if self.config.missing == "refuse" and not maps:
+            raise InputError("an image without a SoftMap, and missing='refuse'")
         # Drawn in any case: whether there is a map must not shift what others draw.
         pasted = torch.rand(()).item() < paste_probability(self.config, self.progress)
         seed = int(torch.randint(2**63 - 1, ()))
@@ -96,18 +108,13 @@ class CopyPaste(v2.Transform):  # type: ignore[misc]  # torchvision is untyped
             image = np.asarray(inpt.convert("RGB"))
         else:
             image = _pixels(inpt)
-        pasted = _paste(image, params["saliency"], self.config, rng)
+        alpha = map_to_alpha(params["saliency"], self.config)
+        setting = Setting(image=image, alpha=alpha, sources=self.sources)
+        whole = Box(top=0, left=0, height=image.shape[0], width=image.shape[1])
+        pasted = paste(image, whole, setting, self.config, rng)
         if isinstance(inpt, PIL.Image.Image):
             return PIL.Image.fromarray(pasted)
         return tv_tensors.wrap(torch.from_numpy(pasted).permute(2, 0, 1), like=inpt)
-
-
-def _paste(
-    image: Image, saliency: Map, config: CopyPasteConfig, rng: np.random.Generator
-) -> Image:
-    background = BACKGROUNDS[config.background](rng, *image.shape[:2])
-    alpha = BLENDINGS[config.blending](rng, map_to_alpha(saliency, config))
-    return composite(image, alpha, background)
 
 
 def _pixels(image: Tensor) -> Image:

@@ -1,0 +1,188 @@
+"""Time a whole item of the loader, from file to two MoCo v2 views, beside others.
+
+    python benchmarks/loader.py [--images DIR] [--count 12] [--kornia] [--out DIR]
+
+An item is a JPEG file of 500 x 375 pixels and about 100 kB, made from the photographs
+that come with scikit-image, or a file of DIR as it is; its maps are RBD's. Times are
+CPU times on one thread, and all loaders take turns: only the ratios mean something on a
+shared machine. --kornia times kornia too, which must be installed.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+
+from dilo.augment import CopyPasteConfig, ViewConfig, train_view, view_chain, view_rng
+from dilo.config import replace
+from dilo.data.image_set import FolderSet
+from dilo.folder import list_images
+from dilo.image import read_image
+from dilo.masks import Layout, MaskStore, compute_masks, convert_store
+from dilo.pretrain.pretrain import Maps
+from dilo.saliency import METHODS
+from loader_memory import measure_memory, measure_rates
+from loader_rivals import RIVALS, SIDE, Files, kornia_loader
+from record import RESULTS, record
+from saliency import ONE_THREAD, SIZES, shipped, spread
+from saliency import folder as read_folder
+
+ITEMS = 40  # each an image with draws of its own
+ROUNDS = 4  # the least time of an item counts
+DECODE = "decoding alone"
+OURS, PASTED = "dilo", "dilo, copy-paste"
+BLURRED = "dilo, copy-paste, every map blurred"
+NAIVE = "torchvision on PIL, naive copy-paste"
+RATIOS = {  # name -> (of, by): what is divided by what
+    "item with copy-paste / decoding alone": (PASTED, DECODE),
+    "item without copy-paste / decoding alone": (OURS, DECODE),
+    "item with copy-paste / item without": (PASTED, OURS),
+    "naive / item with copy-paste, both blurred": (NAIVE, BLURRED),
+    "naive / item with copy-paste": (NAIVE, PASTED),
+    "naive, no blur / item with copy-paste": (f"{NAIVE}, no blur", PASTED),
+    "torchvision on PIL / item without": ("torchvision on PIL", OURS),
+    "torchvision on tensors / item without": ("torchvision on tensors", OURS),
+    "naive / torchvision on PIL": (NAIVE, "torchvision on PIL"),
+    "dropped in / torchvision on PIL": (
+        "torchvision on PIL, CopyPaste dropped in",
+        "torchvision on PIL",
+    ),
+    "kornia / item without": ("kornia on tensors", OURS),
+}
+Step = Callable[[int], Any]
+
+
+def main() -> None:
+    """Time every loader, print the table and write the JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--images", type=Path, help="folder of photographs")
+    parser.add_argument("--count", type=int, default=12, help="images of DIR at most")
+    parser.add_argument("--kornia", action="store_true", help="time kornia too")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the JSON")
+    arguments = parser.parse_args()
+    if not ONE_THREAD.items() <= os.environ.items():  # numpy reads them when imported
+        environment = os.environ | ONE_THREAD
+        os.execve(sys.executable, [sys.executable, *sys.argv], environment)
+    cv2.setNumThreads(0)
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        files = prepare(Path(folder), photographs(arguments.images, arguments.count))
+        steps = our_loaders(files) | {
+            name: lambda number, views=views: views(files, number)
+            for name, views in RIVALS.items()
+        }
+        if arguments.kornia:
+            views = kornia_loader()
+            steps["kornia on tensors"] = lambda number: views(files, number)
+        figures = {
+            **time_items(steps),
+            "mask fetch, microseconds": time_fetch(files),
+            "loader, images per second": measure_rates(files.images[0].parent, files),
+            "memory of a worker": measure_memory(),
+        }
+    for name in list(figures)[-3:]:
+        print(name, figures[name])
+    print(record("loader", figures, arguments.out))
+
+
+def photographs(root: Path | None, count: int) -> list[bytes]:
+    """Give the JPEG files that are timed."""
+    if root is None:
+        return shipped(*SIZES["500x375"])
+    return spread(read_folder(root), count)
+
+
+def prepare(folder: Path, contents: list[bytes]) -> Files:
+    """Write the files, and their maps as PNG and as an Arrow store."""
+    images = folder / "images"
+    images.mkdir()
+    for number, content in enumerate(contents):
+        (images / f"{number:04d}.jpg").write_bytes(content)
+    pngs = MaskStore.create(folder / "png", "rbd")
+    compute_masks(images, pngs, lambda path: METHODS["rbd"](read_image(path)), 1)
+    convert_store(pngs, folder / "arrow", Layout(format="arrow"), 1)
+    names = list_images(images)
+    return Files(
+        images=[images / name for name in names],
+        maps=[pngs.path(name) for name in names],
+        names=names,
+        store=MaskStore.open(folder / "arrow"),
+    )
+
+
+def our_loaders(files: Files) -> dict[str, Step]:
+    """Name what is timed of dilo: decoding, and items with and without pasting."""
+    root = files.images[0].parent
+    maps = Maps(files.store)
+    plain = FolderSet(root=root, names=files.names)
+    mapped = FolderSet(root=root, names=files.names, find_map=maps)
+    chain = view_chain("moco_v2", CopyPasteConfig(ramp=0.0))
+    blurred = replace(chain, **{"copy_paste.blending": "gaussian"})
+
+    def make(examples: FolderSet, config: ViewConfig, number: int) -> Any:
+        example = examples[number % len(files.names)]
+        rng = view_rng(0, 0, number)
+        return [
+            train_view(example.image, example.saliency, SIDE, config, rng)
+            for _ in range(2)
+        ]
+
+    return {
+        DECODE: lambda number: read_image(files.images[number % len(files.images)]),
+        OURS: lambda number: make(plain, chain, number),
+        PASTED: lambda number: make(mapped, chain, number),
+        BLURRED: lambda number: make(mapped, blurred, number),
+    }
+
+
+def time_items(steps: dict[str, Step]) -> dict[str, Any]:
+    """Time every loader on every item; print and give milliseconds and ratios."""
+    best = {name: np.full(ITEMS, np.inf) for name in steps}
+    for step in steps.values():
+        step(0)  # compile, and touch what is read
+    for _ in range(ROUNDS):
+        for number in range(ITEMS):
+            for name, step in steps.items():
+                # The second run finds memory and caches as in a loader of its own.
+                for _ in range(2):
+                    start = time.process_time()
+                    step(number)
+                    taken = 1000 * (time.process_time() - start)
+                    best[name][number] = min(best[name][number], taken)
+    milliseconds = {name: float(times.mean()) for name, times in best.items()}
+    for name, value in milliseconds.items():
+        print(f"  {name:48}{value:8.2f} ms{2000 / value:8.0f} views/s")
+    ratios = {
+        name: milliseconds[of] / milliseconds[by]
+        for name, (of, by) in RATIOS.items()
+        if of in milliseconds
+    }
+    for name, value in ratios.items():
+        print(f"  {name:48}{value:8.2f}")
+    return {"milliseconds": milliseconds, "ratios": ratios}
+
+
+def time_fetch(files: Files) -> float:
+    """Time what the loader does to get a map, at the size in which it is kept."""
+    maps = Maps(files.store)
+    times = []
+    for _ in range(ROUNDS):
+        start = time.process_time()
+        for number in range(1000):
+            maps(files.names[number % len(files.names)])
+        times.append((time.process_time() - start) / 1000)
+    return min(times) * 1e6
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    main()
