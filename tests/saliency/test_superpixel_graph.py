@@ -191,3 +191,8 @@ def test_kept_memory_is_each_threads_own_and_does_not_leak_into_results():
         together = list(pool.map(rbd, images * 4))
     for index, saliency in enumerate(together):
         np.testing.assert_array_equal(saliency, alone[index % 3])
+
+
+def test_no_round_of_clustering_is_refused():
+    with pytest.raises(InputError, match="at least 1 iteration, got 0"):
+        slic(pixel_lab(noise((9, 9))), 3, iterations=0)

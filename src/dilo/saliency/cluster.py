@@ -82,10 +82,11 @@ def cluster_padded(
     rule: tuple[int, float, int, int],
 ) -> Labels:
     """Cluster padded rows; `rule` is side, weight, iterations and row_step."""
+    if rule[2] < 1:
+        raise InputError(f"clustering takes at least 1 iteration, got {rule[2]}")
     height, _, padded = lab.shape
     labels = scratch("labels", (height, padded), np.int32)
     previous = scratch("previous labels", (height, padded), np.int32)
-    labels[:] = 0
     nearest = scratch("nearest", (_STRIP, padded), lab.dtype)
     _iterate(lab, width, (labels, previous, nearest), centers, rule)
     return labels
@@ -111,6 +112,8 @@ def _iterate(lab, width, work, centers, rule):  # type: ignore[no-untyped-def]
         ends = iteration == iterations - 1
         for top in range(0, height, _STRIP):
             rows = (top, min(height, top + _STRIP), 1 if ends else row_step)
+            if iteration == 0:  # here, where the strip is about to be used
+                _clear_rows(rows, labels.reshape(-1), padded)
             _assign(rows, lab, (nearest, labels, offsets), centers, (reach, weight))
             if ends:
                 continue
@@ -221,6 +224,12 @@ def _sum_runs(rows, pixels, labels, work, sums):  # type: ignore[no-untyped-def]
             sums[k, 3] += count * (start + end - 1) // 2
             sums[k, 4] += count * y
             sums[k, 5] += count
+
+
+@njit(cache=True, nogil=True)
+def _clear_rows(rows, target, width):  # type: ignore[no-untyped-def]
+    for x in range(np.uint64(rows[0] * width), np.uint64(rows[1] * width)):
+        target[x] = 0
 
 
 @njit(cache=True, nogil=True)
