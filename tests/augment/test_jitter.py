@@ -1,6 +1,7 @@
 import colorsys
 
 import numpy as np
+import PIL.Image
 import pytest
 import torch
 import torchvision.transforms.v2.functional as functional
@@ -101,3 +102,36 @@ def test_grey_agrees_with_torchvision():
     image = random_image()
     theirs = functional.rgb_to_grayscale(torch.from_numpy(image).permute(2, 0, 1), 3)
     assert difference(to_grey(image), theirs.permute(1, 2, 0).numpy()) <= 1
+
+
+@pytest.mark.parametrize("factor", [0.0, 0.6, 0.93, 1.4])
+@pytest.mark.parametrize(
+    ("step", "adjust"),
+    [
+        (BRIGHTNESS, functional.adjust_brightness),
+        (CONTRAST, functional.adjust_contrast),
+        (SATURATION, functional.adjust_saturation),
+    ],
+)
+def test_blending_gives_the_levels_of_pillow(step, adjust, factor):
+    image = random_image()
+    theirs = np.asarray(adjust(PIL.Image.fromarray(image), factor))
+    ours = apply_jitter(image, one_step(step, factor))
+    assert difference(ours, theirs) <= 1
+    assert (ours != theirs).mean() < 0.05  # exact products, rounded up or down
+
+
+def test_grey_gives_the_levels_of_pillow():
+    image = random_image()
+    theirs = functional.rgb_to_grayscale(PIL.Image.fromarray(image), 3)
+    assert difference(to_grey(image), np.asarray(theirs)) == 0
+
+
+@pytest.mark.parametrize("turn", [-0.37, -0.1, 0.05, 0.25])
+def test_hue_is_nearer_to_the_truth_than_pillows(turn):
+    image = random_image()
+    exact = reference.turn_hue(image, turn)
+    theirs = np.asarray(functional.adjust_hue(PIL.Image.fromarray(image), turn))
+    ours = apply_jitter(image, one_step(HUE, turn))
+    # Pillow has 256 hues, and as many saturations.
+    assert np.abs(ours - exact).mean() < 0.3 < 0.5 < np.abs(theirs - exact).mean()
