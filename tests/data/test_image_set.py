@@ -93,15 +93,21 @@ def test_a_map_may_have_another_size_of_the_same_aspect(shape):
     check_aspect("a", np.zeros((20, 30, 3), np.uint8), ramp(*shape))
 
 
-def test_a_smaller_map_is_enlarged_smoothly_to_the_image(tmp_path):
+def test_a_map_stays_at_its_stored_size_but_no_larger_than_the_image(tmp_path):
     write_images(tmp_path, 1)
-    saliency = np.zeros((2, 3), np.float32)
-    saliency[:, 2] = 1
-    folder = FolderSet(root=tmp_path, names=["0.png"], find_map=lambda name: saliency)
-    found = folder[0].saliency
-    assert found.shape == (20, 30)
-    assert len(np.unique(found)) > 8
-    assert (np.diff(found, axis=1) >= 0).all()
+    for stored, found in (((2, 3), (2, 3)), ((20, 30), (20, 30)), ((40, 60), (20, 30))):
+        saliency = ramp(*stored)
+        folder = FolderSet(
+            root=tmp_path, names=["0.png"], find_map=lambda name, map_=saliency: map_
+        )
+        assert folder[0].saliency.shape == found
+    folder = FolderSet(
+        root=tmp_path,
+        names=["0.png"],
+        find_map=lambda name: ramp(20, 30),
+        short_side=10,
+    )
+    assert folder[0].saliency.shape == (10, 15)
 
 
 def test_image_and_map_are_reduced_alike():

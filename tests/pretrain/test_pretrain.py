@@ -101,6 +101,32 @@ def test_images_without_a_map_are_kept_as_they_are(tiny, copy, tmp_path):
     assert (report.images, report.mapped, dict(report.failures)) == (22, 3, {})
 
 
+def test_images_without_a_map_can_be_refused(tiny, copy, tmp_path):
+    sorted((copy / "masks").iterdir())[0].unlink()
+    config = tiny(**of(copy), **{"view.copy_paste.missing": "refuse"})
+    message = r"1 of 22 images have no map with a foreground, .*train-000000\.png"
+    with pytest.raises(InputError, match=message):
+        pretrain(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("background", ["border", "painted_out", "other", "procedural"])
+def test_other_backgrounds_train_too(tiny, tmp_path, background):
+    changed = {"view.copy_paste.background": background, "view.copy_paste.ramp": 0.0}
+    report = pretrain(tiny(epochs=1, **changed), tmp_path / "run")
+    assert report.mapped == 22
+
+
+def test_a_missing_folder_of_textures_writes_nothing(tiny, tmp_path):
+    changed = {
+        "view.copy_paste.background": "texture",
+        "view.copy_paste.textures": str(tmp_path / "nowhere"),
+    }
+    with pytest.raises(InputError, match=r"nowhere: not a folder; .*procedural"):
+        pretrain(tiny(**changed), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_masks_of_other_images_are_refused(tiny, copy, tmp_path):
     for path in (copy / "masks").iterdir():
         path.rename(path.with_name("other-" + path.name))

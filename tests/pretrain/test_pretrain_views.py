@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from dilo.augment import CopyPasteConfig, ViewConfig, train_view, view_rng
+from dilo.augment.sources import Sources
 from dilo.data.image_set import Example
 from dilo.data.sampler import BatchSampler
 from dilo.errors import ImageError, RunError
@@ -63,6 +64,24 @@ def test_workers_change_nothing():
     for one, two in zip(alone, helped, strict=True):
         np.testing.assert_array_equal(one.views, two.views)
         assert one.index.tolist() == two.index.tolist()
+
+
+def test_backgrounds_of_other_images_depend_on_the_stream_alone():
+    examples = Noise(6, broken=[2])
+    pasting = CopyPasteConfig(probability=1.0, ramp=0.0, background="other")
+    views = Views(
+        examples=examples,
+        crop_size=8,
+        config=ViewConfig(copy_paste=pasting),
+        seed=1,
+        epochs=2,
+        sources=Sources(others=examples),
+    )
+    first = [views[1, index][0] for index in (0, 1, 3)]
+    again = [views[1, index][0] for index in (3, 1, 0)]
+    for one, two in zip(first, reversed(again), strict=True):
+        np.testing.assert_array_equal(one, two)
+    assert (first[0] != views[0, 0][0]).any()
 
 
 @pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.slow)])

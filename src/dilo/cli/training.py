@@ -53,9 +53,16 @@ def pretrain(
     probability: float = 0.5,
     ramp: float = 0.4,
     background: str = "grey",
+    textures: Path | None = None,
+    bank: Path | None = None,
     blending: str = "mix",
+    blur: float = 5 / 375,
     alpha_low: float = 0.1,
     alpha_high: float = 0.4,
+    shift: float = 0.0,
+    max_scale: float = 1.0,
+    min_cover: float = 0.0,
+    missing: Literal["keep", "refuse"] = "keep",
     seed: int = 0,
     workers: int = 4,
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto",
@@ -91,12 +98,24 @@ def pretrain(
         schedule: step (a tenth at 60 % and 80 % of the epochs) or cosine.
         temperature: similarities are divided by it; smaller is sharper.
         negatives: other images that each is compared with; all where there are fewer.
-        probability: of pasting, for every view of an image that has a map.
+        probability: of pasting, for every view of an image that has a map; else the
+            original is kept.
         ramp: share of the training in which the probability rises from 0.
-        background: what the foreground is pasted on: grey.
+        background: what the foreground is pasted on: grey (of random level), texture
+            (--textures), procedural (painted textures), mined (--bank), border (the
+            image's own, tiled), painted_out (another image without its object), or
+            other (another image).
+        textures: folder of pictures, at any depth, for --background texture.
+        bank: folder that `dilo mine-backgrounds` made, for --background mined.
         blending: of the pasted edge: none, gaussian, or mix (each half the time).
+        blur: sigma of the gaussian, as a share of the image's short side.
         alpha_low: map values up to this become transparent.
         alpha_high: map values from this on become opaque; 0 and 1 keep the raw map.
+        shift: move the object by up to this share of the view, in each direction.
+        max_scale: scale the object by up to this factor, up or down.
+        min_cover: least share of the object that a crop shows, where it can.
+        missing: images without a foreground map: keep (as they are, and counted), or
+            refuse.
         seed: of weights, order, crops and everything else that is random.
         workers: processes that make views; 0 makes them in the training process.
         precision: 32-true, bf16-mixed, or auto: bf16 where the hardware is fast at it.
@@ -111,9 +130,16 @@ def pretrain(
         probability=probability,
         ramp=ramp,
         background=background,
+        textures=None if textures is None else str(textures.resolve()),
+        bank=None if bank is None else str(bank.resolve()),
         blending=blending,
+        blur=blur,
         alpha_low=alpha_low,
         alpha_high=alpha_high,
+        shift=shift,
+        max_scale=max_scale,
+        min_cover=min_cover,
+        missing=missing,
     )
     config = PretrainConfig(
         # Absolute, so that the run can be continued from any folder.

@@ -22,7 +22,8 @@ class Example:
     """An image with what is known of its foreground."""
 
     image: Image
-    saliency: Map | None  # None: there is no map, or nothing in it
+    # Of the image's aspect, and no larger; None: there is no map, or nothing in it.
+    saliency: Map | None
 
 
 class Examples(Protocol):
@@ -59,7 +60,7 @@ class FolderSet:
         if saliency is not None:
             check_aspect(name, image, saliency)
         image = reduce_short_side(image, self.short_side)
-        if saliency is not None:
+        if saliency is not None and saliency.shape[0] > image.shape[0]:
             saliency = resize_map(saliency, *image.shape[:2])
         return Example(image=image, saliency=saliency)
 

@@ -1,7 +1,7 @@
 """Pretraining from a folder of images: the main job (paper, section 5)."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,8 @@ from lightning.fabric import Fabric
 from lightning.fabric.strategies.ddp import DDPStrategy
 from torch import nn
 
+from dilo.augment.copy_paste import open_sources
+from dilo.augment.sources import Sources
 from dilo.config import to_dict
 from dilo.data.image_set import Examples, FolderSet, load_into_memory
 from dilo.data.sampler import BatchSampler, steps_per_epoch
@@ -77,6 +79,7 @@ def pretrain(config: PretrainConfig, out: Path) -> PretrainReport:
         return PretrainReport(run=run, **run.report)
     maps = None if config.masks is None else Maps(MaskStore.open(config.masks))
     examples, failures = _read(config, maps)
+    sources = open_sources(config.view.copy_paste, examples)
     fabric = _launch(config)
     plan = _plan(config, len(examples.names), fabric.world_size)
     if fabric.is_global_zero:
@@ -86,7 +89,7 @@ def pretrain(config: PretrainConfig, out: Path) -> PretrainReport:
     torch.manual_seed(config.seed)
     network = backbone(config.arch, config.small_stem)
     objective = build(network, len(examples.names), config)
-    loader = _loader(config, examples, fabric)
+    loader = _loader(config, examples, sources, fabric)
     objective.to(memory_format=torch.channels_last)
     train(fabric, objective, loader, plan, run)
     report = PretrainReport(
@@ -157,6 +160,8 @@ def _read(
             f"{config.masks} has no map of any image below {folder}; the map of "
             f"{names[0]} would be {maps.store.path(names[0])}"
         )
+    if maps is not None and config.view.copy_paste.missing == "refuse":
+        _refuse_missing(names, maps)
     images = FolderSet(
         root=folder, names=names, find_map=maps, short_side=config.cache_size
     )
@@ -167,6 +172,21 @@ def _read(
     if len(examples.names) < 2:
         raise InputError(f"{folder}: a single image cannot be told from others")
     return examples, failures
+
+
+def _refuse_missing(names: Sequence[str], maps: Maps) -> None:
+    """Refuse images that would stay as they are for want of a foreground map.
+
+    Raises:
+        InputError: there are such images.
+    """
+    missing = [name for name in names if name not in maps]
+    if missing:
+        raise InputError(
+            f"{len(missing)} of {len(names)} images have no map with a foreground, "
+            f"such as {missing[0]}; compute them with `dilo masks`, or let them stay "
+            "as they are with missing keep"
+        )
 
 
 def _launch(config: PretrainConfig) -> Fabric:
@@ -194,13 +214,16 @@ def _count(*variables: str) -> int:
     return int(next(found, "1"))
 
 
-def _loader(config: PretrainConfig, examples: Examples, fabric: Fabric) -> ViewLoader:
+def _loader(
+    config: PretrainConfig, examples: Examples, sources: Sources, fabric: Fabric
+) -> ViewLoader:
     views = Views(
         examples=examples,
         crop_size=config.crop_size,
         config=config.view,
         seed=config.seed,
         epochs=config.epochs,
+        sources=sources,
     )
     count = len(examples.names)
     steps = steps_per_epoch(count, config.batch_size, fabric.world_size)

@@ -9,7 +9,9 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from dilo.augment import ViewConfig, train_view, view_rng
+from dilo.augment import ViewConfig, view_rng
+from dilo.augment.sources import NOTHING, Setting, Sources
+from dilo.augment.views import apply_view, draw_view
 from dilo.data.image_set import Examples
 from dilo.data.sampler import BatchSampler, Sample
 from dilo.errors import DiloError, RunError
@@ -42,6 +44,7 @@ class Views(Dataset[View]):
     config: ViewConfig
     seed: int
     epochs: int  # of the whole training
+    sources: Sources = NOTHING.sources  # what backgrounds are made of
 
     def __getitem__(self, sample: Sample) -> View:
         """Make one view; a file that has become unreadable does not end the job."""
@@ -50,16 +53,19 @@ class Views(Dataset[View]):
             example = self.examples[index]
         except DiloError as error:
             return Failure(name=self.examples.names[index], reason=str(error))
-        rng = view_rng(self.seed, epoch, index)
-        view = train_view(
-            example.image,
-            example.saliency,
-            self.crop_size,
+        # A single epoch has no time to raise the probability.
+        progress = epoch / self.epochs if self.epochs > 1 else 1.0
+        image, saliency = example.image, example.saliency
+        parameters = draw_view(
+            (image.shape[0], image.shape[1]),
             self.config,
-            rng,
-            # A single epoch has no time to raise the probability.
-            progress=epoch / self.epochs if self.epochs > 1 else 1.0,
+            view_rng(self.seed, epoch, index),
+            progress,
+            saliency,
         )
+        setting = Setting(index=index, sources=self.sources)
+        pasting = self.config.copy_paste
+        view = apply_view(image, saliency, self.crop_size, parameters, pasting, setting)
         return view, index
 
 
