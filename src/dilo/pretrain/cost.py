@@ -1,0 +1,260 @@
+"""What views cost beside the network: which of the two does a training wait for?"""
+
+import math
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from dilo.augment import (
+    CopyPasteConfig,
+    ViewConfig,
+    draw_view,
+    map_to_alpha,
+    view_chain,
+    view_rng,
+)
+from dilo.augment.blur import gaussian_blur
+from dilo.augment.copy_paste import paste
+from dilo.augment.jitter import apply_colour
+from dilo.augment.resample import crop_resize
+from dilo.augment.sources import Setting
+from dilo.data.image_set import check_aspect
+from dilo.errors import DiloError, InputError
+from dilo.folder import scan_images
+from dilo.image import Image, Map, read_image
+from dilo.masks import MaskStore
+from dilo.masks.workers import default_workers
+from dilo.models import backbone, check_arch
+from dilo.pretrain.config import PretrainConfig
+from dilo.pretrain.instdisc import InstDisc
+from dilo.pretrain.pretrain import Maps
+from dilo.training.optimizer import sgd
+from dilo.training.precision import resolve_precision
+
+# In the order of the work; the views of an image share the first three.
+STAGES = ("read", "decode", "map", "crop", "paste", "jitter", "blur")
+
+STEPS = 3  # of training, of which the fastest counts
+CPU_BATCH, GPU_BATCH = 8, 128  # images of such a step
+BANK = 10_000  # images in the memory bank: enough for all the negatives
+
+
+@dataclass(frozen=True, kw_only=True)
+class CostConfig:
+    """What is timed."""
+
+    arch: str = "resnet50"
+    crop_size: int = 224
+    chain: str = "instdisc"  # one of `augment.VIEW_CHAINS`
+    views: int = 1  # of an image each time that it is read: 1 InstDisc, 2 MoCo
+    count: int = 64  # images that are timed at most, evenly from the whole folder
+    batch_size: int | None = None  # of the training step; None fits it to the device
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check every field.
+
+        Raises:
+            InputError: a value lies outside its range, or a name is unknown.
+        """
+        for name in ("crop_size", "views", "count"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} must be positive, got {getattr(self, name)}")
+        if self.batch_size is not None and self.batch_size < 2:
+            raise InputError(f"batch_size must be at least 2, got {self.batch_size}")
+        view_chain(self.chain)
+        check_arch(self.arch)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CostReport:
+    """Times on this machine, with these images."""
+
+    stages: Mapping[str, float]  # ms of one core for one view, in the order of `STAGES`
+    images: int
+    mapped: int  # of them, that have a foreground to paste
+    failures: Mapping[str, str]  # what could not be read, and why
+    network: float  # views a second that a training step takes in
+    device: str
+    cores: int
+
+    @property
+    def per_core(self) -> float:
+        """Give the views a second that one core makes."""
+        return 1000 / sum(self.stages.values())
+
+    @property
+    def workers(self) -> int:
+        """Count the workers that keep up with the network."""
+        return max(1, math.ceil(self.network / self.per_core))
+
+    def verdict(self) -> str:
+        """Say what a training waits for, and how many workers to give it."""
+        rates = (
+            f"the network takes {self.network:.4g} views a second on {self.device}, "
+            f"one core makes {self.per_core:.4g}, {self.cores} cores "
+            f"{self.per_core * self.cores:.4g}"
+        )
+        if self.workers <= self.cores:
+            return (
+                f"the network is the bottleneck: {rates}. "
+                f"--workers {self.workers} keeps it busy"
+            )
+        return (
+            f"the loader is the bottleneck: {rates}. It would take {self.workers} "
+            f"cores to keep the network busy. Give --workers {self.cores}, and let "
+            "less be decoded: reduce the files to a short side of 1.5 crops, or keep "
+            "them decoded in memory with --cache-size"
+        )
+
+
+def measure_cost(images: Path, masks: Path, config: CostConfig) -> CostReport:
+    """Time the stages of the views of a folder, and a training step of a network.
+
+    Args:
+        images: folder of photographs, at any depth.
+        masks: mask store, or any folder of masks.
+        config: what is timed.
+
+    Raises:
+        InputError: there are no images, none can be read, or none has a map.
+        StoreError: there is no mask store.
+    """
+    names = scan_images(images)
+    chosen = names[:: math.ceil(len(names) / config.count)]
+    maps = Maps(MaskStore.open(masks))
+    failures: dict[str, str] = {}
+    mapped = 0
+    with _one_thread():
+        timer = _ViewTimer(config)
+        for index, name in enumerate(chosen):
+            try:
+                mapped += timer.time_item(images / name, name, maps, index)
+            except (DiloError, OSError) as error:
+                failures[name] = str(error)
+    read = len(chosen) - len(failures)
+    if not read:
+        raise InputError(f"none of {len(chosen)} images can be read: {failures}")
+    if not mapped:
+        raise InputError(
+            f"{masks} has no map with a foreground of {read} images below {images}"
+        )
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return CostReport(
+        stages=timer.milliseconds(read * config.views),
+        images=read,
+        mapped=mapped,
+        failures=failures,
+        network=network_rate(config, device),
+        device=device.type,
+        cores=default_workers(),
+    )
+
+
+def network_rate(config: CostConfig, device: torch.device) -> float:
+    """Time training steps of InstDisc; give the views a second that they take in."""
+    batch = config.batch_size or (GPU_BATCH if device.type == "cuda" else CPU_BATCH)
+    recipe = PretrainConfig(images="", arch=config.arch, batch_size=batch)
+    objective = InstDisc(backbone(config.arch), BANK, recipe).to(device)
+    objective.to(memory_format=torch.channels_last)
+    optimizer = sgd(objective.parameters(), recipe.optimizer())
+    shape = (batch, config.crop_size, config.crop_size, 3)
+    views = torch.randint(256, shape, dtype=torch.uint8, device=device)
+    index = torch.arange(batch, device=device)
+    half = resolve_precision("auto", device) == "bf16-mixed"
+    best = math.inf
+    for _ in range(1 + STEPS):  # the first one prepares much
+        start = time.perf_counter()
+        with torch.autocast(device.type, torch.bfloat16, enabled=half):
+            loss, _ = objective(views, index)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        loss.item()  # waits for a GPU
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        best = min(best, time.perf_counter() - start)
+    return batch / best
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Keep OpenCV to one thread, as in a worker."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(0)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(threads)
+
+
+class _ViewTimer:
+    """Make views stage by stage, as `augment.train_view` does, and time each stage."""
+
+    def __init__(self, config: CostConfig) -> None:
+        self.config = config
+        self.chain: ViewConfig = view_chain(config.chain, CopyPasteConfig(ramp=0.0))
+        self._seconds: dict[str, float] = dict.fromkeys(STAGES, 0.0)
+        self._compile()
+
+    def milliseconds(self, views: int) -> dict[str, float]:
+        """Give the mean time of each stage over so many views."""
+        return {stage: 1000 * self._seconds[stage] / views for stage in STAGES}
+
+    def time_item(self, path: Path, name: str, maps: Maps, index: int) -> bool:
+        """Time the views of one file; tell whether it has a foreground."""
+        seconds = self._seconds.copy()
+        try:
+            with self._stage("read"):
+                content = path.read_bytes()
+            with self._stage("decode"):
+                image = read_image(content)
+            with self._stage("map"):
+                saliency = maps(name)
+                if saliency is not None:
+                    check_aspect(name, image, saliency)
+        except (DiloError, OSError):
+            self._seconds = seconds  # what failed is no part of a view
+            raise
+        rng = view_rng(self.config.seed, 0, index)
+        for _ in range(self.config.views):
+            self._time_view(image, saliency, rng)
+        return saliency is not None
+
+    def _time_view(
+        self, image: Image, saliency: Map | None, rng: np.random.Generator
+    ) -> None:
+        with self._stage("crop"):
+            drawn = draw_view((image.shape[0], image.shape[1]), self.chain, rng)
+            view = crop_resize(image, drawn.box, self.config.crop_size)
+        with self._stage("paste"):
+            if saliency is not None and drawn.paste_seed is not None:
+                pasting = self.chain.copy_paste
+                setting = Setting(image=image, alpha=map_to_alpha(saliency, pasting))
+                own = np.random.default_rng(drawn.paste_seed)
+                view = paste(view, drawn.box, setting, pasting, own)
+        with self._stage("jitter"):
+            view = apply_colour(view, drawn.colour)
+        with self._stage("blur"):
+            if drawn.blur:
+                gaussian_blur(view, drawn.blur)
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self._seconds[name] += time.perf_counter() - start
+
+    def _compile(self) -> None:
+        """Let the kernels be compiled before anything is timed."""
+        image, saliency = np.zeros((64, 64, 3), np.uint8), np.ones((64, 64), np.float32)
+        for index in range(20):  # some are pasted, some blurred
+            rng = view_rng(self.config.seed, 1, index)
+            self._time_view(image, saliency, rng)
+        self._seconds = dict.fromkeys(STAGES, 0.0)
