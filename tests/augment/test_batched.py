@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,10 +9,12 @@ from dilo.augment.batched import (
     composite_batch,
     crop_batch,
     finish_batch,
+    paste_batch,
     stack_images,
     stack_parameters,
 )
 from dilo.augment.copy_paste import CopyPasteConfig, composite
+from dilo.augment.views import view_layer
 from dilo.data.synthetic import SceneConfig, make_scene
 from dilo.errors import InputError
 
@@ -62,6 +66,40 @@ def test_a_batch_is_what_its_views_are_one_by_one(chain, side, device):
         apart = np.abs(view - alone)
         assert apart.mean() <= 0.5  # the law is 2 levels
         assert (apart > 2).mean() < 0.01  # greys that rounding has given a hue
+
+
+PASTES = [
+    CopyPasteConfig(probability=1.0, ramp=0.0),
+    CopyPasteConfig(probability=1.0, ramp=0.0, shift=0.3, max_scale=1.5),
+    CopyPasteConfig(probability=1.0, ramp=0.0, background="border", blending="none"),
+]
+
+
+@pytest.mark.parametrize("pasting", PASTES)
+def test_a_pasted_batch_is_what_its_views_are_one_by_one(pasting, device):
+    config = replace(VIEW_CHAINS["moco_v2"], copy_paste=pasting)
+    saliency = [
+        make_scene(SceneConfig(size=64), index).mask[:height, :width]
+        for index, (height, width) in enumerate(SHAPES)
+    ]
+    maps = [np.ascontiguousarray(mask[::2, ::2], np.float32) for mask in saliency]
+    pictures = images()
+    drawn = [
+        draw_view(picture.shape[:2], config, view_rng(0, 1, index))
+        for index, picture in enumerate(pictures)
+    ]
+    layers = [
+        view_layer(picture, saliency, 32, one, pasting)
+        for picture, saliency, one in zip(pictures, maps, drawn, strict=True)
+    ]
+    layers[1] = maps[1] = None
+    parameters = stack_parameters(drawn)
+    batch = stack_images([torch.from_numpy(picture) for picture in pictures])
+    crops = crop_batch(batch.to(device), parameters.boxes, 32)
+    views = finish_batch(paste_batch(crops, layers), parameters).cpu().numpy()
+    for picture, saliency, view, one in zip(pictures, maps, views, drawn, strict=True):
+        alone = apply_view(picture, saliency, 32, one, pasting)
+        assert np.abs(view.astype(int) - alone).mean() <= 0.5  # the law is 2 levels
 
 
 def test_compositing_a_batch_is_compositing_its_images(device):

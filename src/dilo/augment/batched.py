@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dilo.augment.blur import gaussian_weights, mirror
+from dilo.augment.copy_paste import Layer
 from dilo.augment.jitter import BRIGHTNESS, CONTRAST, GREY, HUE, SATURATION
+from dilo.augment.overlay import sample_places
 from dilo.augment.views import ViewParameters
 from dilo.errors import InputError
 
@@ -87,6 +89,32 @@ def crop_batch(images: Tensor, boxes: NDArray[np.float32], side: int) -> Tensor:
     return pixels.to(torch.uint8).contiguous()
 
 
+def paste_batch(views: Tensor, layers: Sequence[Layer | None]) -> Tensor:
+    """Composite those views that have a layer: uint8 (N, S, S, 3).
+
+    Args:
+        views: uint8 (N, S, S, 3), before colour, blur and flip.
+        layers: of `view_layer`, made on the CPU; None keeps the view.
+
+    Raises:
+        InputError: the views are no uint8 (N, S, S, 3), or the layers are not N.
+    """
+    _check_batch(views, len(layers))
+    pasted = [(place, layer) for place, layer in enumerate(layers) if layer is not None]
+    if not pasted:
+        return views
+    chosen = torch.tensor([place for place, _ in pasted], device=views.device)
+    alphas = [_layer_alpha(layer, views) for _, layer in pasted]
+    below = np.stack([layer.background for _, layer in pasted])
+    backgrounds = torch.from_numpy(below).to(views.device)
+    views = views.clone()
+    for place, layer in pasted:
+        if layer.view is not None:
+            views[place] = torch.from_numpy(layer.view).to(views.device)
+    views[chosen] = composite_batch(views[chosen], torch.stack(alphas), backgrounds)
+    return views
+
+
 def composite_batch(views: Tensor, alphas: Tensor, backgrounds: Tensor) -> Tensor:
     """Lay views over backgrounds: uint8 (N, S, S, 3).
 
@@ -153,6 +181,22 @@ def _weights(start: Tensor, length: Tensor, size: int, side: int) -> Tensor:
     weights = (1 - distance.abs() / scale.clamp(min=1)).clamp(min=0)
     weights = weights * ((old >= start) & (old < start + length))
     return weights / weights.sum(dim=2, keepdim=True)
+
+
+def _layer_alpha(layer: Layer, views: Tensor) -> Tensor:
+    """Sample a layer's alpha where the view's pixels lie, 0 beyond it: (S, S)."""
+    side = layer.background.shape
+    alpha = torch.from_numpy(layer.alpha).to(views.device)
+    places = sample_places(layer.alpha.shape, layer.shape, layer.box, side)
+    for places_along in places:  # the rows, then the columns
+        place = torch.from_numpy(places_along).to(views.device)
+        last = len(alpha) - 1
+        low = place.floor()
+        part = (place - low)[:, None]
+        first, second = (alpha[(low.long() + step).clamp(0, last)] for step in (0, 1))
+        inside = ((place >= -0.5) & (place <= last + 0.5))[:, None]
+        alpha = ((first + part * (second - first)) * inside).T
+    return alpha
 
 
 def _level(levels: Tensor) -> Tensor:

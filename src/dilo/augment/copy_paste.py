@@ -30,7 +30,10 @@ __all__ = [
     "BACKGROUNDS",
     "BLENDINGS",
     "CopyPasteConfig",
+    "Layer",
     "composite",
+    "draw_layer",
+    "lay",
     "map_to_alpha",
     "open_sources",
     "paste",
@@ -149,6 +152,17 @@ class CopyPasteConfig:
             )
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Layer:
+    """What was drawn for one paste: a background, and the alpha above it."""
+
+    background: Image  # uint8 (S, T, 3)
+    alpha: Map  # of the whole image, at any size
+    shape: tuple[int, int]  # height and width of the image
+    box: Box  # what the view shows of the image; where it was moved, it may leave it
+    view: Image | None = None  # uint8 (S, T, 3), where the object was moved
+
+
 def open_sources(config: CopyPasteConfig, others: Examples | None = None) -> Sources:
     """Open what the config's backgrounds are made of, once for all views.
 
@@ -208,18 +222,40 @@ def paste(
     Raises:
         InputError: the setting lacks the alpha, or what the background is made of.
     """
+    return lay(view, draw_layer(view.shape[:2], box, setting, config, rng))
+
+
+def lay(view: Image, layer: Layer) -> Image:
+    """Composite a view with its layer: uint8 (S, T, 3)."""
+    shown = view if layer.view is None else layer.view
+    return composite_view(shown, layer.alpha, layer.shape, layer.box, layer.background)
+
+
+def draw_layer(
+    size: tuple[int, ...],
+    box: Box,
+    setting: Setting,
+    config: CopyPasteConfig,
+    rng: np.random.Generator,
+) -> Layer:
+    """Draw what `paste` puts below a view of `size`, with its other arguments.
+
+    Raises:
+        InputError: the setting lacks the alpha, or what the background is made of.
+    """
     alpha, image = setting.alpha, setting.image
     if alpha is None or image is None:
         raise InputError("pasting needs the whole image and its alpha")
-    height, width = view.shape[:2]
+    height, width = size
     shape = (image.shape[0], image.shape[1])
+    moved = None
     background = BACKGROUNDS[config.background](rng, height, width, setting)
     alpha = BLENDINGS[config.blending](rng, alpha, config.blur)
     if config.shift > 0 or config.max_scale > 1:
         anchor = centre_of(alpha, shape)
         box = move_box(rng, box, anchor, config.shift, config.max_scale)
-        view = show_box(image, box, height, width)
-    return composite_view(view, alpha, shape, box, background)
+        moved = show_box(image, box, height, width)
+    return Layer(background=background, alpha=alpha, shape=shape, box=box, view=moved)
 
 
 @njit(cache=True, nogil=True, fastmath=True)

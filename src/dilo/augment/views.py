@@ -15,8 +15,10 @@ from dilo.augment.box import Box
 from dilo.augment.chain import ViewConfig
 from dilo.augment.copy_paste import (
     CopyPasteConfig,
+    Layer,
+    draw_layer,
+    lay,
     map_to_alpha,
-    paste,
     paste_probability,
 )
 from dilo.augment.crops import centre_crop, draw_crop
@@ -130,17 +132,32 @@ def apply_view(
         setting: what some backgrounds are made of besides the image.
     """
     view = crop_resize(image, parameters.box, crop_size)
-    if saliency is not None and parameters.paste_seed is not None:
-        rng = np.random.default_rng(parameters.paste_seed)
-        alpha = map_to_alpha(saliency, copy_paste)
-        whole = replace(setting, image=image, alpha=alpha)
-        view = paste(view, parameters.box, whole, copy_paste, rng)
+    layer = view_layer(image, saliency, crop_size, parameters, copy_paste, setting)
+    if layer is not None:
+        view = lay(view, layer)
     view = apply_colour(view, parameters.colour)
     if parameters.blur:
         view = gaussian_blur(view, parameters.blur)
     if parameters.flip:
         view = np.asarray(cv2.flip(view, 1), np.uint8)
     return view
+
+
+def view_layer(
+    image: Image,
+    saliency: Map | None,
+    crop_size: int,
+    parameters: ViewParameters,
+    copy_paste: CopyPasteConfig,
+    setting: Setting = NOTHING,
+) -> Layer | None:
+    """Draw what is pasted below a view; None keeps it. Arguments as `apply_view`."""
+    if saliency is None or parameters.paste_seed is None:
+        return None
+    rng = np.random.default_rng(parameters.paste_seed)
+    whole = replace(setting, image=image, alpha=map_to_alpha(saliency, copy_paste))
+    size = (crop_size, crop_size)
+    return draw_layer(size, parameters.box, whole, copy_paste, rng)
 
 
 def centre_view(image: Image, crop_size: int) -> Image:
