@@ -48,14 +48,15 @@ def masks(images, tmp_path):
 
 @pytest.fixture
 def rows(images, masks, monkeypatch):
-    """The rows of a sheet by the first word of their labels."""
+    """The rows of a sheet by the first word of their labels: one of each blending."""
 
     def draw(config):
         seen = {}
         draw_sheet = module.draw_sheet
 
         def watch(heads, rows):
-            seen.update({row.label.split("   ")[0]: row for row in rows})
+            for row in rows:
+                seen.setdefault(row.label.split("   ")[0], []).append(row)
             return draw_sheet(heads, rows)
 
         monkeypatch.setattr(module, "draw_sheet", watch)
@@ -65,20 +66,26 @@ def rows(images, masks, monkeypatch):
     return draw
 
 
+def pictures(rows):
+    return [cell for row in rows for cell in row.cells]
+
+
 def test_every_image_has_all_its_pictures(rows):
     seen = rows(PreviewConfig())
     assert sorted(seen) == sorted(SIZES)
     count = 3 + len(BACKGROUNDS) * len(BLENDINGS) + module.VIEWS
-    assert all(len(row.cells) == count for row in seen.values())
-    assert "50 % pasted" in seen["a.png"].label
+    for of_image in seen.values():
+        assert [row.label.split()[-1] for row in of_image] == list(BLENDINGS)
+        assert len(pictures(of_image)) == count
+    assert "50 % pasted" in seen["a.png"][0].label
 
 
 def test_an_image_without_foreground_or_map_stays_as_it_is(rows):
     seen = rows(PreviewConfig())
-    empty, missing = seen["c.png"].cells, seen["d.png"].cells
+    empty, missing = pictures(seen["c.png"]), pictures(seen["d.png"])
     assert empty[1].note == "no foreground"
     assert missing[1].note == "no map"
-    assert "too dark" in seen["d.png"].label
+    assert "too dark" in seen["d.png"][0].label
     for cells in (empty, missing):
         kept = [cell for cell in cells if cell.note == "original kept"]
         assert len(kept) == len(BACKGROUNDS) * len(BLENDINGS)
@@ -87,10 +94,24 @@ def test_an_image_without_foreground_or_map_stays_as_it_is(rows):
 
 
 def test_composites_show_the_foreground_alone(rows):
-    cells = rows(PreviewConfig())["a.png"].cells
-    hard = cells[3].image  # blending none
-    np.testing.assert_array_equal(hard[:20], cells[0].image[:20])
+    first = rows(PreviewConfig())["a.png"][list(BLENDINGS).index("none")]
+    hard = first.cells[2 + list(BACKGROUNDS).index("grey")].image
+    np.testing.assert_array_equal(hard[:20], first.cells[0].image[:20])
     assert np.ptp(hard[20:]) == 0
+
+
+def test_backgrounds_of_a_folder_ask_for_it_or_show_it(images, rows):
+    def of(name, config):
+        place = 2 + list(BACKGROUNDS).index(name)
+        return [row.cells[place] for row in rows(config)["a.png"]]
+
+    assert {cell.note for cell in of("mined", PreviewConfig())} == {"needs --bank"}
+    assert {cell.note for cell in of("texture", PreviewConfig())} == {
+        "needs --textures"
+    }
+    given = CopyPasteConfig(bank=str(images))
+    shown = of("mined", PreviewConfig(view=ViewConfig(copy_paste=given)))
+    assert all(cell.image is not None for cell in shown)
 
 
 def test_the_alpha_curve_is_that_of_the_config(images, masks, rows):
@@ -98,7 +119,7 @@ def test_the_alpha_curve_is_that_of_the_config(images, masks, rows):
     masks.path("a.png").write_bytes(encode_map(saliency))
     config = CopyPasteConfig(alpha_low=0.1, alpha_high=0.5)
     shown = rows(PreviewConfig(view=ViewConfig(copy_paste=config)))["a.png"]
-    assert "100 % pasted" in shown.label
+    assert "100 % pasted" in shown[0].label
 
 
 def test_damaged_files_are_named_and_the_others_shown(images, masks, rows):
@@ -108,9 +129,9 @@ def test_damaged_files_are_named_and_the_others_shown(images, masks, rows):
     seen = rows(PreviewConfig())
     assert len(seen) == 5
     assert any("bad.jpg: not an image" in label for label in seen)
-    assert seen["a.png"].cells[1].note == "unusable map"
-    assert "a.png: " in seen["a.png"].label
-    assert "90 x 10, another shape" in seen["sub/b.png"].label
+    assert seen["a.png"][0].cells[1].note == "unusable map"
+    assert "a.png: " in seen["a.png"][0].label
+    assert "90 x 10, another shape" in seen["sub/b.png"][0].label
 
 
 def test_the_sheet_depends_on_the_seed_alone(images, masks):
@@ -120,7 +141,7 @@ def test_the_sheet_depends_on_the_seed_alone(images, masks):
     )
     np.testing.assert_array_equal(first, again)
     assert first.shape != other.shape or (first != other).any()
-    assert first.shape[1] > 9 * CELL
+    assert first.shape[1] > 8 * CELL
 
 
 def test_names_of_any_kind_can_be_drawn(images, masks):
@@ -150,7 +171,7 @@ def test_the_command_writes_the_sheet_and_prints_its_path(
     arguments += ["--alpha-low", 0.2]
     assert main([str(argument) for argument in arguments]) == 0
     assert capsys.readouterr().out == f"{out}\n"
-    assert read_image(out).shape[1] > 9 * CELL
+    assert read_image(out).shape[1] > 8 * CELL
     assert [path.name for path in out.parent.iterdir()] == ["sheet.png"]
 
 

@@ -16,8 +16,10 @@ def paint_texture(rng: np.random.Generator, height: int, width: int) -> Image:
     side = max(height, width, 2)
     names = tuple(TEXTURES)
     field = TEXTURES[names[int(rng.integers(len(names)))]](rng, side)
-    # Three colours along the field: two alone look painted.
-    colours = rng.integers(0, 256, (3, 3)).astype(np.float32)
+    # Three related colours along the field: a surface has light and shade of a colour
+    # rather than colours that have nothing to do with each other.
+    colours = rng.uniform(0, 255, 3) + rng.normal(0, 25, (3, 3))
+    colours = (colours + rng.uniform(20, 60) * np.array([[-1], [0], [1]])).clip(0, 255)
     steps = np.linspace(0, 1, 3)
     levels = np.arange(256) / 255
     table = np.stack([np.interp(levels, steps, c) for c in colours.T], axis=1)

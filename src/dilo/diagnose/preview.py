@@ -14,7 +14,7 @@ from dilo.augment import (
     map_to_alpha,
     view_rng,
 )
-from dilo.augment.copy_paste import open_sources
+from dilo.augment.copy_paste import FOLDERS, open_sources
 from dilo.augment.sources import Setting, Sources
 from dilo.augment.views import apply_view, draw_view
 from dilo.data.image_set import FolderSet, check_aspect, resize_map
@@ -103,23 +103,18 @@ def contact_sheet(images: Path, masks: MaskStore, config: PreviewConfig) -> Imag
         )
     chosen = draw_indices(len(names), config.count, config.seed)
     sources = _open_sources(images, names, masks, config)
-    rows = [
-        _row(
-            images / names[index],
-            _Place(name=names[index], index=index, sources=sources),
-            masks,
-            config,
-        )
-        for index in chosen
-    ]
-    heads = ["image", "map", "heat: what\nis pasted"]
-    heads += [
-        f"on {background},\nblending {blending}"
-        for background in BACKGROUNDS
-        for blending in BLENDINGS
-    ]
-    heads += [f"training\nview {number + 1}" for number in range(VIEWS)]
+    rows: list[SheetRow] = []
+    for index in chosen:
+        place = _Place(name=names[index], index=index, sources=sources)
+        rows += _rows(images / names[index], place, masks, config)
+    heads = ["image, map,", "views"] + [""] * (_left_columns() - 2)
+    heads += [f"on {name}" for name in BACKGROUNDS]
     return draw_sheet(heads, rows)
+
+
+def _left_columns() -> int:
+    """Columns left of the composites, of as many lines as there are blendings."""
+    return max(2, -(-(3 + VIEWS) // len(BLENDINGS)))
 
 
 def _open_sources(
@@ -134,27 +129,40 @@ def _open_sources(
     return open_sources(config.view.copy_paste, others)
 
 
-def _row(
+def _rows(
     path: Path, place: _Place, masks: MaskStore, config: PreviewConfig
-) -> SheetRow:
+) -> list[SheetRow]:
+    """One row for each blending; beside them, what else there is to see."""
     name = place.name
     try:
         image = read_image(path)
     except ImageError as error:
-        return SheetRow(label=printable(str(error)), cells=[Cell(note="not readable")])
+        cells = [Cell(note="not readable")]
+        return [SheetRow(label=printable(str(error)), cells=cells)]
     subject = _subject(name, image, masks, config)
     height, width = image.shape[:2]
     parts = [name, f"{width} x {height}", subject.reason]
     if subject.alpha is not None:
         parts.append(f"{100 * subject.alpha.mean():.0f} % pasted")
-    cells = [
-        Cell(image=subject.image),
+    label = "   ".join(printable(part) for part in parts if part)
+    beside = [
+        Cell(image=subject.image, note="image"),
         *_map_cells(subject),
-        *_composites(subject, place, config),
         *_views(image, subject, place, config),
     ]
-    label = "   ".join(printable(part) for part in parts if part)
-    return SheetRow(label=label, cells=cells)
+    composites = _composites(subject, place, config)
+    columns = _left_columns()
+    rows = []
+    for number, blending in enumerate(BLENDINGS):
+        left = beside[number * columns : (number + 1) * columns]
+        left += [Cell(note="")] * (columns - len(left))
+        rows.append(
+            SheetRow(
+                label=f"{label}   blending {blending}",
+                cells=[*left, *composites[number]],
+            )
+        )
+    return rows
 
 
 def _subject(
@@ -180,33 +188,41 @@ def _subject(
 def _map_cells(subject: _Subject) -> list[Cell]:
     if subject.saliency is None:
         return [Cell(note=subject.note)] * 2
-    map_cell = Cell(image=grey(subject.saliency), note=subject.note)
+    map_cell = Cell(image=grey(subject.saliency), note=subject.note or "map")
     if subject.alpha is None:
         return [map_cell, Cell(note="nothing pasted")]
-    return [map_cell, Cell(image=heat(subject.image, subject.alpha))]
+    hot = heat(subject.image, subject.alpha)
+    return [map_cell, Cell(image=hot, note="what is pasted")]
 
 
-def _composites(subject: _Subject, place: _Place, config: PreviewConfig) -> list[Cell]:
-    """The foreground on every background with every blending."""
+def _composites(
+    subject: _Subject, place: _Place, config: PreviewConfig
+) -> list[list[Cell]]:
+    """The foreground with every blending (a row) on every background (a column)."""
     if subject.alpha is None:
-        return [Cell(image=subject.image, note=KEPT)] * (
-            len(BACKGROUNDS) * len(BLENDINGS)
+        return [[Cell(image=subject.image, note=KEPT)] * len(BACKGROUNDS)] * len(
+            BLENDINGS
         )
     setting = replace(place.setting, image=subject.image, alpha=subject.alpha)
     height, width = subject.image.shape[:2]
-    cells = []
-    for number, paint in enumerate(BACKGROUNDS.values()):
+    rows: list[list[Cell]] = [[] for _ in BLENDINGS]
+    for number, (name, paint) in enumerate(BACKGROUNDS.items()):
         # Blendings are to be compared: each has the same background.
         rng = np.random.default_rng((config.seed, place.index, number))
+        if (field := FOLDERS.get(name)) and getattr(setting.sources, field) is None:
+            for row in rows:
+                row.append(Cell(note=f"needs --{field}"))
+            continue
         try:
             background = paint(rng, height, width, setting)
         except (InputError, ImageError) as error:
-            cells += [Cell(note=printable(str(error)))] * len(BLENDINGS)
+            for row in rows:
+                row.append(Cell(note=printable(str(error))))
             continue
-        for blend in BLENDINGS.values():
+        for row, blend in zip(rows, BLENDINGS.values(), strict=True):
             alpha = blend(rng, subject.alpha, config.view.copy_paste.blur)
-            cells.append(Cell(image=composite(subject.image, alpha, background)))
-    return cells
+            row.append(Cell(image=composite(subject.image, alpha, background)))
+    return rows
 
 
 def _views(
@@ -223,5 +239,5 @@ def _views(
         drawn = draw_view(shape, config.view, rng, saliency=saliency)
         pasting = config.view.copy_paste
         view = apply_view(image, saliency, side, drawn, pasting, place.setting)
-        cells.append(Cell(image=view))
+        cells.append(Cell(image=view, note=f"training view {epoch + 1}"))
     return cells
