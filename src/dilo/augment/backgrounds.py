@@ -20,6 +20,9 @@ from dilo.augment.textures import paint_texture
 from dilo.errors import InputError
 from dilo.image import Image, resize
 
+# Saliency up to this is background: the value from which maps are pasted by default.
+FAINT = 0.1
+
 
 def grey(
     rng: np.random.Generator, height: int, width: int, setting: Setting = NOTHING
@@ -116,10 +119,6 @@ def other_image(
     """
     other = setting.sources.draw_other(rng, setting.index)
     return cut(rng, other.image, height, width)
-
-
-# Saliency up to this is background: the value from which maps are pasted by default.
-FAINT = 0.1
 
 
 def _from_folder(
