@@ -17,7 +17,7 @@ from torch import Tensor
 from dilo.augment.blur import gaussian_weights, mirror
 from dilo.augment.copy_paste import Layer
 from dilo.augment.jitter import BRIGHTNESS, CONTRAST, GREY, HUE, SATURATION
-from dilo.augment.overlay import sample_places
+from dilo.augment.overlay import view_alpha
 from dilo.augment.views import ViewParameters
 from dilo.errors import InputError
 
@@ -104,14 +104,18 @@ def paste_batch(views: Tensor, layers: Sequence[Layer | None]) -> Tensor:
     if not pasted:
         return views
     chosen = torch.tensor([place for place, _ in pasted], device=views.device)
-    alphas = [_layer_alpha(layer, views) for _, layer in pasted]
+    alphas = [
+        view_alpha(layer.alpha, layer.shape, layer.box, layer.background.shape)
+        for _, layer in pasted
+    ]
+    weights = torch.from_numpy(np.stack(alphas)).to(views.device)
     below = np.stack([layer.background for _, layer in pasted])
     backgrounds = torch.from_numpy(below).to(views.device)
     views = views.clone()
     for place, layer in pasted:
         if layer.view is not None:
             views[place] = torch.from_numpy(layer.view).to(views.device)
-    views[chosen] = composite_batch(views[chosen], torch.stack(alphas), backgrounds)
+    views[chosen] = composite_batch(views[chosen], weights, backgrounds)
     return views
 
 
@@ -181,22 +185,6 @@ def _weights(start: Tensor, length: Tensor, size: int, side: int) -> Tensor:
     weights = (1 - distance.abs() / scale.clamp(min=1)).clamp(min=0)
     weights = weights * ((old >= start) & (old < start + length))
     return weights / weights.sum(dim=2, keepdim=True)
-
-
-def _layer_alpha(layer: Layer, views: Tensor) -> Tensor:
-    """Sample a layer's alpha where the view's pixels lie, 0 beyond it: (S, S)."""
-    side = layer.background.shape
-    alpha = torch.from_numpy(layer.alpha).to(views.device)
-    places = sample_places(layer.alpha.shape, layer.shape, layer.box, side)
-    for places_along in places:  # the rows, then the columns
-        place = torch.from_numpy(places_along).to(views.device)
-        last = len(alpha) - 1
-        low = place.floor()
-        part = (place - low)[:, None]
-        first, second = (alpha[(low.long() + step).clamp(0, last)] for step in (0, 1))
-        inside = ((place >= -0.5) & (place <= last + 0.5))[:, None]
-        alpha = ((first + part * (second - first)) * inside).T
-    return alpha
 
 
 def _level(levels: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from dilo.augment.box import Box
-from dilo.augment.resample import crop_resize
+from dilo.augment.resample import Taps, crop_resize, mix
 from dilo.image import Image, Map, resize
 
 
@@ -25,9 +25,10 @@ def composite(image: Image, alpha: Map, background: Image) -> Image:
 
     Source: paper, section 5.2: the saliency map is a soft alpha, not a cut-out.
     """
-    rows = np.arange(image.shape[0], dtype=np.float32)
-    columns = np.arange(image.shape[1], dtype=np.float32)
-    return _lay(image, alpha, rows, columns, background)
+    result = np.empty(image.shape, np.uint8)
+    over, weights, under = map(np.ascontiguousarray, (image, alpha, background))
+    _lay(over.reshape(-1), weights.reshape(-1), under.reshape(-1), result.reshape(-1))
+    return result
 
 
 def composite_view(
@@ -42,10 +43,17 @@ def composite_view(
         box: in pixels of the image; where it lies outside, the background shows.
         background: uint8 (S, T, 3).
     """
-    height, width = view.shape[:2]
+    return composite(view, view_alpha(alpha, shape, box, view.shape), background)
+
+
+def view_alpha(
+    alpha: Map, shape: tuple[int, int], box: Box, view_shape: tuple[int, ...]
+) -> Map:
+    """Give what a view shows of an alpha, with 0 beyond the image: float32 (S, T)."""
+    height, width = view_shape[:2]
     if alpha.shape == shape and height == width and _lies_inside(box, shape):
         # As the view itself was scaled, so that both have the same edges.
-        return composite(view, crop_resize(alpha, box, height), background)
+        return crop_resize(alpha, box, height)
     # Pixels of the alpha for one of the view; bilinear sampling would pass over some.
     steps = (
         box.height / height * (alpha.shape[0] / shape[0]),
@@ -54,8 +62,10 @@ def composite_view(
     if max(steps) > 1:
         sizes = zip(alpha.shape, steps, strict=True)
         alpha = resize(alpha, *(math.ceil(size / max(1, step)) for size, step in sizes))
-    rows, columns = sample_places(alpha.shape, shape, box, view.shape)
-    return _lay(view, alpha, rows, columns, background)
+    rows, columns = sample_places(alpha.shape, shape, box, view_shape)
+    return mix(
+        alpha, _neighbours(rows, len(alpha)), _neighbours(columns, alpha.shape[1])
+    )
 
 
 def sample_places(
@@ -82,84 +92,28 @@ def _lies_inside(box: Box, shape: tuple[int, int]) -> bool:
     return min(box.top, box.left) >= 0 and bottom <= shape[0] and right <= shape[1]
 
 
+def _neighbours(places: NDArray[np.float32], length: int) -> Taps:
+    """Weigh the two pixels around each place in a map; 0 beyond the map."""
+    count = min(2, length)
+    inside = (places >= -0.5) & (places <= length - 0.5)
+    within = places.clip(0, length - 1)
+    first = np.minimum(within.astype(np.int64), length - count)
+    part = within - first
+    weights = np.stack([1 - part, part], axis=1) * inside[:, np.newaxis]
+    return first, np.ascontiguousarray(weights[:, :count], np.float32)
+
+
+@njit(cache=True, nogil=True)
 def _lay(
-    image: Image,
-    alpha: Map,
-    rows: NDArray[np.float32],
-    columns: NDArray[np.float32],
-    background: Image,
-) -> Image:
-    result = np.empty(image.shape, np.uint8)
-    alpha = np.ascontiguousarray(alpha)  # one kind of array, one compilation
-    flat = (image.shape[0], -1)
-    over = np.ascontiguousarray(image).reshape(flat)
-    under = np.ascontiguousarray(background).reshape(flat)
-    _lay_lines(alpha, rows, columns, over, under, result.reshape(flat))
-    return result
-
-
-@njit(cache=True, nogil=True, fastmath=True)
-def _lay_lines(
-    alpha: Map,
-    rows: NDArray[np.float32],
-    columns: NDArray[np.float32],
     image: NDArray[np.uint8],
+    alpha: NDArray[np.float32],
     background: NDArray[np.uint8],
     result: NDArray[np.uint8],
 ) -> None:
-    """Composite lines (S, 3 T) with `alpha` read at (rows, columns); 0 outside."""
-    height, width = alpha.shape
-    half = np.float32(0.5)
-    left = np.empty(columns.size, np.int32)
-    right = np.empty(columns.size, np.int32)
-    part = np.empty(columns.size, np.float32)
-    inside = np.empty(columns.size, np.float32)
-    for x in range(columns.size):
-        place = columns[x]
-        inside[x] = place >= -half and place <= width - half
-        low = np.floor(place)
-        part[x] = place - low
-        left[x] = min(max(np.int32(low), 0), width - 1)
-        right[x] = min(max(np.int32(low) + 1, 0), width - 1)
-    line = np.empty(width, np.float32)
-    weight = np.empty(3 * columns.size, np.float32)
-    for y in range(rows.size):
-        place = rows[y]
-        if place < -half or place > height - half:
-            result[y] = background[y]
-            continue
-        low = np.floor(place)
-        top = min(max(np.int32(low), 0), height - 1)
-        bottom = min(max(np.int32(low) + 1, 0), height - 1)
-        _mix_line(alpha[top], alpha[bottom], place - low, line)
-        for x in range(columns.size):
-            first = line[left[x]]
-            value = inside[x] * (first + part[x] * (line[right[x]] - first))
-            weight[3 * x] = value
-            weight[3 * x + 1] = value
-            weight[3 * x + 2] = value
-        _blend_line(image[y], background[y], weight, result[y])
-
-
-@njit(cache=True, nogil=True, fastmath=True)
-def _mix_line(
-    above: NDArray[np.float32],
-    below: NDArray[np.float32],
-    part: np.float32,
-    line: NDArray[np.float32],
-) -> None:
-    for i in range(line.size):
-        line[i] = above[i] + part * (below[i] - above[i])
-
-
-@njit(cache=True, nogil=True, fastmath=True)
-def _blend_line(
-    over: NDArray[np.uint8],
-    under: NDArray[np.uint8],
-    weight: NDArray[np.float32],
-    line: NDArray[np.uint8],
-) -> None:
-    for i in range(line.size):
-        base = np.float32(under[i])
-        mixed = base + weight[i] * (np.float32(over[i]) - base)
-        line[i] = np.uint8(np.int32(np.rint(mixed)))
+    """Composite flat arrays, three levels a pixel; unsigned indices make vectors."""
+    for i in range(np.uint64(len(alpha))):
+        for c in range(np.uint64(3)):
+            place = i * np.uint64(3) + c
+            under = np.float32(background[place])
+            level = under + alpha[i] * (np.float32(image[place]) - under)
+            result[place] = np.uint8(np.int32(np.rint(level)))

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from dilo.augment.box import Box
 from dilo.image import Pixels
 
+Taps = tuple[NDArray[np.int64], NDArray[np.float32]]
+
 _ROUND = np.float32(0.5)
 _KEEP = np.float32(0)
 
@@ -33,12 +35,24 @@ def crop_resize(pixels: Pixels, box: Box, side: int) -> Pixels:
     cut = pixels[box.top : box.top + box.height, box.left : box.left + box.width]
     if (box.height, box.width) == (side, side):
         return cut.copy()
+    return mix(cut, taps(box.height, side), taps(box.width, side))
+
+
+def mix(pixels: Pixels, rows: Taps, columns: Taps) -> Pixels:
+    """Weigh old pixels into new ones, along the rows and along the columns.
+
+    Args:
+        pixels: uint8 (H, W, 3) or float32 (H, W).
+        rows: of which old rows each new one is made, as `taps` gives them.
+        columns: the same for the columns.
+    """
     # The columns of new rows are the rows of their transpose: mixing whole rows is
     # vector work, and pays for transposing twice by far.
-    return _transpose(_scale_rows(_transpose(_scale_rows(cut, side)), side))
+    turned = cast(Pixels, cv2.transpose(_mix_along(pixels, *rows)))
+    return cast(Pixels, cv2.transpose(_mix_along(turned, *columns)))
 
 
-def taps(length: int, count: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+def taps(length: int, count: int) -> Taps:
     """Say which old pixels make each new one, along one side of a box.
 
     Args:
@@ -60,14 +74,11 @@ def taps(length: int, count: int) -> tuple[NDArray[np.int64], NDArray[np.float32
     return first, weights.astype(np.float32)
 
 
-def _transpose(pixels: Pixels) -> Pixels:
-    return cast(Pixels, cv2.transpose(pixels))
-
-
-def _scale_rows(cut: Pixels, count: int) -> Pixels:
-    """Turn the rows of a cut into `count` new ones of the same length."""
-    first, weights = taps(len(cut), count)
-    scaled = np.empty((count, *cut.shape[1:]), cut.dtype)
+def _mix_along(
+    cut: Pixels, first: NDArray[np.int64], weights: NDArray[np.float32]
+) -> Pixels:
+    """Make new rows from the old ones that begin at `first`."""
+    scaled = np.empty((len(first), *cut.shape[1:]), cut.dtype)
     stride = cut.strides[0] // cut.itemsize
     # From the cut's first pixel on, as if the rows were not part of longer ones.
     size = stride * (len(cut) - 1) + scaled[0].size
