@@ -3,8 +3,9 @@ import json
 import numpy as np
 import pytest
 
-from dilo.augment import CopyPasteConfig, composite
+from dilo.augment import CopyPasteConfig, ViewConfig, composite, view_rng
 from dilo.augment.copy_paste import map_to_alpha, paste_probability
+from dilo.augment.views import draw_view
 from dilo.config import from_dict, to_dict
 from dilo.errors import InputError
 
@@ -76,3 +77,15 @@ def test_config_comes_back_from_json():
     config = CopyPasteConfig(probability=0.3, blending="none", alpha_low=0.1)
     text = json.dumps(to_dict(config))
     assert from_dict(CopyPasteConfig, json.loads(text)) == config
+
+
+def test_the_views_of_an_image_are_pasted_independently():
+    config = ViewConfig(copy_paste=CopyPasteConfig(probability=0.3, ramp=0.0))
+    pasted = np.empty((2000, 2))
+    for index in range(len(pasted)):
+        rng = view_rng(0, 0, index)
+        for view in range(2):
+            drawn = draw_view((30, 40), config, rng)
+            pasted[index, view] = drawn.paste_seed is not None
+    np.testing.assert_allclose(pasted.mean(axis=0), 0.3, atol=0.04)
+    assert pasted.prod(axis=1).mean() == pytest.approx(0.09, abs=0.025)

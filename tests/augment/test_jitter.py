@@ -94,7 +94,7 @@ def test_parameters_lie_around_neutral(seed, strength):
         np.random.default_rng(seed), (strength, strength, strength, hue)
     )
     assert sorted(jitter.order) == [0, 1, 2, 3]
-    assert all(abs(factor - 1) <= strength for factor in jitter.factors[:3])
+    assert all(abs(factor - 1) <= strength + 1e-15 for factor in jitter.factors[:3])
     assert abs(jitter.factors[3]) <= hue
 
 
