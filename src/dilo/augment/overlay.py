@@ -94,13 +94,29 @@ def _lies_inside(box: Box, shape: tuple[int, int]) -> bool:
 
 def _neighbours(places: NDArray[np.float32], length: int) -> Taps:
     """Weigh the two pixels around each place in a map; 0 beyond the map."""
-    count = min(2, length)
-    inside = (places >= -0.5) & (places <= length - 0.5)
-    within = places.clip(0, length - 1)
-    first = np.minimum(within.astype(np.int64), length - count)
-    part = within - first
-    weights = np.stack([1 - part, part], axis=1) * inside[:, np.newaxis]
-    return first, np.ascontiguousarray(weights[:, :count], np.float32)
+    first = np.empty(len(places), np.int64)
+    weights = np.empty((len(places), min(2, length)), np.float32)
+    _weigh(places, length, first, weights)
+    return first, weights
+
+
+@njit(cache=True, nogil=True)
+def _weigh(
+    places: NDArray[np.float32],
+    length: int,
+    first: NDArray[np.int64],
+    weights: NDArray[np.float32],
+) -> None:
+    count = weights.shape[1]
+    for i in range(len(places)):
+        place = places[i]
+        inside = np.float32(place >= -0.5 and place <= length - 0.5)
+        within = min(max(place, np.float32(0)), np.float32(length - 1))
+        first[i] = min(int(within), length - count)
+        part = within - np.float32(first[i])
+        weights[i, 0] = inside * (np.float32(1) - part)
+        if count == 2:
+            weights[i, 1] = inside * part
 
 
 @njit(cache=True, nogil=True)

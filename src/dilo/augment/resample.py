@@ -6,6 +6,7 @@ antialiased when reducing, the filter of Pillow and torchvision. Soft maps are s
 it too, never by nearest. Only the box is read.
 """
 
+import math
 from typing import Any, cast
 
 import cv2
@@ -63,15 +64,11 @@ def taps(length: int, count: int) -> Taps:
         First old pixel of each new one, (count,), and the weights of the pixels from
         there on, (count, T), which sum to 1.
     """
-    scale = length / count
-    reach = max(scale, 1.0)
-    centres = (np.arange(count) + 0.5) * scale
-    size = min(int(np.ceil(2 * reach)), length)
-    first = np.floor(centres - reach + 0.5).astype(np.int64).clip(0, length - size)
-    places = first[:, np.newaxis] + (np.arange(size) + 0.5)
-    weights = np.maximum(0, 1 - np.abs(places - centres[:, np.newaxis]) / reach)
-    weights /= weights.sum(axis=1, keepdims=True)
-    return first, weights.astype(np.float32)
+    size = min(math.ceil(2 * max(length / count, 1.0)), length)
+    first = np.empty(count, np.int64)
+    weights = np.empty((count, size), np.float32)
+    _weigh(length, first, weights)
+    return first, weights
 
 
 def _mix_along(
@@ -121,3 +118,22 @@ def _mix_rows(
                 line[i] += weight * np.float32(pixels[start + i])
         for i in range(length):
             scaled[y * length + i] = line[i]
+
+
+@njit(cache=True, nogil=True)
+def _weigh(length: int, first: NDArray[np.int64], weights: NDArray[np.float32]) -> None:
+    """Fill in what `taps` returns."""
+    count, size = weights.shape
+    scale = length / count
+    reach = max(scale, 1.0)
+    for new in range(count):
+        centre = (new + 0.5) * scale
+        begin = min(max(int(np.floor(centre - reach + 0.5)), 0), length - size)
+        first[new] = begin
+        total = 0.0
+        for t in range(size):
+            distance = abs(begin + t + 0.5 - centre) / reach
+            weights[new, t] = max(0.0, 1.0 - distance)
+            total += max(0.0, 1.0 - distance)
+        for t in range(size):
+            weights[new, t] /= total
