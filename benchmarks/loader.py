@@ -25,19 +25,19 @@ import torch
 from dilo.augment import CopyPasteConfig, ViewConfig, train_view, view_chain, view_rng
 from dilo.config import replace
 from dilo.data.image_set import FolderSet
-from dilo.folder import list_images
+from dilo.folder import Names, list_images
 from dilo.image import read_image
 from dilo.masks import Layout, MaskStore, compute_masks, convert_store
 from dilo.pretrain.pretrain import Maps
 from dilo.saliency import METHODS
-from loader_memory import measure_memory, measure_rates
+from loader_memory import loader
 from loader_rivals import RIVALS, SIDE, Files, kornia_loader
 from record import RESULTS, record
 from saliency import ONE_THREAD, SIZES, shipped, spread
 from saliency import folder as read_folder
 
-ITEMS = 40  # each an image with draws of its own
-ROUNDS = 4  # the least time of an item counts
+ITEMS = 32  # each an image with draws of its own
+ROUNDS, RUNS = 4, 3  # of each item; the least time counts
 DECODE = "decoding alone"
 OURS, PASTED = "dilo", "dilo, copy-paste"
 BLURRED = "dilo, copy-paste, every map blurred"
@@ -86,10 +86,9 @@ def main() -> None:
         figures = {
             **time_items(steps),
             "mask fetch, microseconds": time_fetch(files),
-            "loader, images per second": measure_rates(files.images[0].parent, files),
-            "memory of a worker": measure_memory(),
+            "loader, images per second": measure_rates(files),
         }
-    for name in list(figures)[-3:]:
+    for name in list(figures)[-2:]:
         print(name, figures[name])
     print(record("loader", figures, arguments.out))
 
@@ -152,8 +151,8 @@ def time_items(steps: dict[str, Step]) -> dict[str, Any]:
     for _ in range(ROUNDS):
         for number in range(ITEMS):
             for name, step in steps.items():
-                # The second run finds memory and caches as in a loader of its own.
-                for _ in range(2):
+                # Later runs find memory and caches as in a loader of its own.
+                for _ in range(RUNS):
                     start = time.process_time()
                     step(number)
                     taken = 1000 * (time.process_time() - start)
@@ -181,6 +180,23 @@ def time_fetch(files: Files) -> float:
             maps(files.names[number % len(files.names)])
         times.append((time.process_time() - start) / 1000)
     return min(times) * 1e6
+
+
+def measure_rates(files: Files) -> dict[str, float]:
+    """Images a second of pretraining's loader, one view each, a worker a processor."""
+    images, workers = files.images[0].parent, os.cpu_count() or 1
+    names = Names(name for _ in range(2000 // len(files.names)) for name in files.names)
+    maps = {"without copy-paste": None, "with copy-paste": Maps(files.store)}
+    rates = dict.fromkeys(maps, 0.0)
+    for _ in range(ROUNDS):  # alternating, for the machine is shared
+        for name, find_map in maps.items():
+            examples = FolderSet(root=images, names=names, find_map=find_map)
+            batches = loader(examples, side=SIDE, batch=64, workers=workers)(0)
+            next(iter(batches))  # workers have started
+            start = time.perf_counter()
+            seen = sum(len(batch.index) for batch in batches)
+            rates[name] = max(rates[name], seen / (time.perf_counter() - start))
+    return {"workers": workers, **rates}
 
 
 if __name__ == "__main__":

@@ -1,8 +1,13 @@
-"""Images per second of pretraining's own loader, and the memory of its workers."""
+"""Measure the memory of pretraining's workers over a million indices.
+
+    python benchmarks/loader_memory.py
+
+The images are made up and tiny, for what may grow is what belongs to an index: names,
+order, parameters. Takes one to three minutes.
+"""
 
 import multiprocessing
 import os
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,15 +15,13 @@ from pathlib import Path
 import numpy as np
 
 from dilo.augment import CopyPasteConfig, view_chain
-from dilo.data.image_set import Example, Examples, FolderSet
+from dilo.data.image_set import Example, Examples
 from dilo.data.sampler import BatchSampler
 from dilo.folder import Names
-from dilo.pretrain.pretrain import Maps
 from dilo.pretrain.views import ViewLoader, Views
-from loader_rivals import SIDE, Files
+from record import record
 
 WORKERS = os.cpu_count() or 1
-BATCH = 64
 INDICES = 1_000_000
 SEEN = (50_000, INDICES)  # after so many, memory is read
 
@@ -36,31 +39,17 @@ class ManyNames:
         return Example(image=image, saliency=np.ones((4, 4), np.float32))
 
 
-def measure_rates(images: Path, files: Files) -> dict[str, float]:
-    """Images a second, one view each, in as many workers as there are processors."""
-    repeated = Names(
-        name for _ in range(2000 // len(files.names)) for name in files.names
-    )
-    maps = {"without copy-paste": None, "with copy-paste": Maps(files.store)}
-    rates = dict.fromkeys(maps, 0.0)
-    for _ in range(2):  # alternating, for the machine is shared
-        for name, find_map in maps.items():
-            examples = FolderSet(root=images, names=repeated, find_map=find_map)
-            batches = loader(examples, side=SIDE, batch=BATCH)(0)
-            next(iter(batches))  # workers have started
-            start = time.perf_counter()
-            seen = sum(len(batch.index) for batch in batches)
-            rates[name] = max(rates[name], seen / (time.perf_counter() - start))
-    return {
-        "workers": WORKERS,
-        **{name: round(rate, 1) for name, rate in rates.items()},
-    }
+def main() -> None:
+    """Measure, print and record."""
+    megabytes = measure_memory()
+    print(megabytes)
+    print(record("loader_memory", {"workers": WORKERS, **megabytes}))
 
 
 def measure_memory() -> dict[str, float]:
     """Private memory of the largest worker after few and after a million indices."""
     names = Names(f"n{place % 1000:08d}/{place:012d}.JPEG" for place in range(INDICES))
-    batches = loader(ManyNames(names=names), side=8, batch=500)(0)
+    batches = loader(ManyNames(names=names), side=4, batch=500, workers=WORKERS)(0)
     megabytes: dict[str, float] = {}
     seen = 0
     for batch in batches:
@@ -72,7 +61,7 @@ def measure_memory() -> dict[str, float]:
     return megabytes
 
 
-def loader(examples: Examples, side: int, batch: int) -> ViewLoader:
+def loader(examples: Examples, side: int, batch: int, workers: int) -> ViewLoader:
     """Give the loader of a pretraining of one epoch."""
     count = len(examples.names)
     views = Views(
@@ -86,7 +75,7 @@ def loader(examples: Examples, side: int, batch: int) -> ViewLoader:
     def sampler(first_step: int) -> BatchSampler:
         return BatchSampler(count=count, batch_size=batch, epochs=1, seed=0)
 
-    return ViewLoader(views, sampler, WORKERS)
+    return ViewLoader(views, sampler, workers)
 
 
 def anonymous_memory(process: int) -> float:
@@ -94,3 +83,7 @@ def anonymous_memory(process: int) -> float:
     lines = Path(f"/proc/{process}/status").read_text().splitlines()
     kilobytes = next(line.split()[1] for line in lines if line.startswith("RssAnon"))
     return float(kilobytes) / 1000
+
+
+if __name__ == "__main__":
+    main()

@@ -48,3 +48,9 @@ def test_lightly_trains_on_pasted_views(scenes):
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda p: p.name)
 def test_an_example_fits_on_a_screen(path):
     assert len(path.read_text().splitlines()) <= 40
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda p: p.name)
+def test_an_example_is_quoted_in_the_documents_as_it_is(path):
+    document = EXAMPLES.parent / "docs" / "augmentation.md"
+    assert f"```python\n{path.read_text()}```" in document.read_text()
