@@ -70,7 +70,9 @@ class FromImages:
 
     def warm(self) -> None:
         """Compile the kernels, or load them from the cache."""
-        with announced("compiling for this processor: half a minute, and only once ..."):
+        with announced(
+            "compiling for this processor: half a minute, and only once ..."
+        ):
             self._estimate_noise()
 
     def _estimate_noise(self) -> None:
