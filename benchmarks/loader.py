@@ -10,7 +10,6 @@ shared machine. --kornia times kornia too, which must be installed.
 
 import argparse
 import os
-import sys
 import tempfile
 import time
 import warnings
@@ -18,7 +17,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 
@@ -33,7 +31,7 @@ from dilo.saliency import METHODS
 from loader_memory import loader
 from loader_rivals import RIVALS, SIDE, Files, kornia_loader
 from record import RESULTS, record
-from saliency import ONE_THREAD, SIZES, shipped, spread
+from saliency import SIZES, on_one_thread, shipped, spread
 from saliency import folder as read_folder
 
 ITEMS = 32  # each an image with draws of its own
@@ -69,10 +67,7 @@ def main() -> None:
     parser.add_argument("--kornia", action="store_true", help="time kornia too")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the JSON")
     arguments = parser.parse_args()
-    if not ONE_THREAD.items() <= os.environ.items():  # numpy reads them when imported
-        environment = os.environ | ONE_THREAD
-        os.execve(sys.executable, [sys.executable, *sys.argv], environment)
-    cv2.setNumThreads(0)
+    on_one_thread()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         files = prepare(Path(folder), photographs(arguments.images, arguments.count))

@@ -73,10 +73,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=12, help="images of a DIR at most")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the JSON")
     arguments = parser.parse_args()
-    if not ONE_THREAD.items() <= os.environ.items():  # numpy reads them when imported
-        environment = os.environ | ONE_THREAD
-        os.execve(sys.executable, [sys.executable, *sys.argv], environment)
-    cv2.setNumThreads(0)
+    on_one_thread()
     sets = {f"scikit-image {name}": shipped(*kind) for name, kind in SIZES.items()}
     for root in arguments.images:
         files = folder(root)
@@ -86,6 +83,14 @@ def main() -> None:
         sets[f"{name}, 80 to 130 kB"] = spread(usual, arguments.count)
     results = {name: time_set(name, files) for name, files in sets.items()}
     print(record("saliency", results, arguments.out))
+
+
+def on_one_thread() -> None:
+    """Let every library use one thread; starts the program again where it must."""
+    if not ONE_THREAD.items() <= os.environ.items():  # numpy reads them when imported
+        environment = os.environ | ONE_THREAD
+        os.execve(sys.executable, [sys.executable, *sys.argv], environment)
+    cv2.setNumThreads(0)
 
 
 def time_set(name: str, files: list[bytes]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from authors_maps import correlation
 from dilo.errors import InputError
 from dilo.image import check_map, read_image, read_map, read_mask
 from dilo.saliency.color import pixel_lab
@@ -12,6 +13,7 @@ from dilo.saliency.otsu import otsu
 from dilo.saliency.rbd import rbd, rbd_of_regions, rbd_steps
 from dilo.saliency.regions import border_band, default_superpixels
 from dilo.saliency.slic import slic, superpixel_side
+from pictures import object_on_ground
 
 STEPS = {
     "clipVal": "clip",
@@ -24,17 +26,6 @@ STEPS = {
     "meanLabCol": "color",
 }
 SIZES = [(1, 1), (1, 7), (3, 2000), (2000, 3), (48, 48), (40, 60)]
-
-
-def object_on_ground(height=120, width=160, seed=0):
-    """A reddish square on noisy green ground, and where the square is."""
-    image = np.empty((height, width, 3), np.uint8)
-    image[:] = [40, 90, 60]
-    truth = np.zeros((height, width), bool)
-    truth[height // 3 : 2 * height // 3, width // 3 : 2 * width // 3] = True
-    image[truth] = [220, 60, 40]
-    noise = np.random.default_rng(seed).integers(-10, 11, image.shape)
-    return (image + noise).clip(0, 255).astype(np.uint8), truth
 
 
 @pytest.mark.parametrize(("height", "width"), [(48, 48), (120, 160), (30, 400)])
@@ -137,10 +128,6 @@ def standard_rbd(image):
     """RBD at the authors' density, one superpixel per 600 pixels."""
     height, width, _ = image[find_frame(image)].shape
     return rbd(image, superpixels=round(height * width / 600), remove_frame=True)
-
-
-def correlation(a, b):
-    return np.corrcoef(a.ravel(), b.ravel())[0, 1]
 
 
 @pytest.mark.realdata

@@ -1,10 +1,12 @@
 """Find the artificial frame that some photographs carry."""
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dilo.image import Image
+from dilo.image import Image, Map
 
 _SEARCHED = 30  # rows or columns from each side
 _DENSE = 0.6  # share of a row that is edge where a frame ends
@@ -28,6 +30,14 @@ def find_frame(image: Image) -> tuple[slice, slice]:
     if top + bottom >= height or left + right >= width:
         return slice(0, height), slice(0, width)
     return slice(top, height - bottom), slice(left, width - right)
+
+
+def within_frame(image: Image, method: Callable[[Image], Map]) -> Map:
+    """Apply a method to the part inside the frame; the frame has zero saliency."""
+    saliency = np.zeros(image.shape[:2], np.float32)
+    inside = find_frame(image)
+    saliency[inside] = method(np.ascontiguousarray(image[inside]))
+    return saliency
 
 
 def _last_dense(dense: NDArray[np.bool_]) -> int:

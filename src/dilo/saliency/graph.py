@@ -80,16 +80,6 @@ def two_ring(neighbors: Bools) -> Bools:
     return _two_ring(neighbors, _pairs(neighbors))
 
 
-def distances(points: Floats) -> Floats:
-    """Euclidean distance between every two of N points (N, D), as (N, N)."""
-    return _distances(np.ascontiguousarray(points))
-
-
-def mean_nearest(distance: Floats, linked: Bools) -> float:
-    """Mean over regions of the distance to the nearest other region linked to it."""
-    return _mean_nearest(distance, linked)
-
-
 def paint(values: Floats, labels: Labels) -> NDArray[np.float32]:
     """Give each pixel the value of its region, float32 (H, W)."""
     return _paint(values.astype(np.float32), labels)
@@ -131,9 +121,8 @@ def _means(sums, size, rgb, position):  # type: ignore[no-untyped-def]
         for c in range(3):
             rgb[k, c] = sums[k, c] / pixels
         position[k, 0] = sums[k, 3] / pixels / size[0]
-        position[k, 1] = (
-            sums[k, 4] / 2 / pixels / size[1]
-        )  # twice the column was summed
+        # Twice the column was summed, to keep whole numbers.
+        position[k, 1] = sums[k, 4] / 2 / pixels / size[1]
     return -1
 
 
@@ -208,8 +197,11 @@ def _join_row(reached, i, neighbors, j):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, fastmath={"nnan", "nsz"})  # lets min() run in SIMD
-def _mean_nearest(distance, linked):  # type: ignore[no-untyped-def]
-    """Rows are taken for columns, so that the inner loop runs over the regions."""
+def mean_nearest(distance, linked):  # type: ignore[no-untyped-def]
+    """Mean over regions of the distance to the nearest other region linked to it.
+
+    Rows are taken for columns, so that the inner loop runs over the regions.
+    """
     kind = distance.dtype.type
     nearest = np.full(len(distance), kind(np.inf))
     for i in range(np.uint64(len(distance))):
@@ -234,7 +226,8 @@ def _linked_lengths(distance, links, pairs):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _distances(points):  # type: ignore[no-untyped-def]
+def distances(points):  # type: ignore[no-untyped-def]
+    """Euclidean distance between every two of N points (N, D), as (N, N)."""
     square = np.empty((len(points), len(points)), points.dtype)
     _fill_distances(points, square)
     return square

@@ -12,16 +12,16 @@ from numba import njit
 from dilo.image import Image, Map
 from dilo.saliency.color import mean_lab
 from dilo.saliency.connect import Labels
-from dilo.saliency.frame import find_frame
+from dilo.saliency.frame import within_frame
 from dilo.saliency.graph import (
     Bools,
     Floats,
     RegionGraph,
-    _distances,
-    _mean_nearest,
     _neighbors,
     _pairs,
     _two_ring,
+    distances,
+    mean_nearest,
     paint,
     region_graph,
 )
@@ -75,12 +75,7 @@ def gs(image: Image, remove_frame: bool = False) -> Map:
 
     Source: Wei et al., ECCV 2012.
     """
-    if not remove_frame:
-        return _gs(image)
-    saliency = np.zeros(image.shape[:2], np.float32)
-    inside = find_frame(image)
-    saliency[inside] = _gs(np.ascontiguousarray(image[inside]))
-    return saliency
+    return within_frame(image, _gs) if remove_frame else _gs(image)
 
 
 def _gs(image: Image) -> Map:
@@ -126,14 +121,14 @@ def _clip(color, links):  # type: ignore[no-untyped-def]
         return 0.0
     pairs = _pairs(links)
     ring = _two_ring(_neighbors(pairs, len(links)), pairs)
-    return _mean_nearest(_distances(color), ring)
+    return mean_nearest(distances(color), ring)
 
 
 @njit(cache=True, nogil=True)
 def _steps(color, clip, position, links, border):  # type: ignore[no-untyped-def]
     """Compute the fields of `GsSteps` after the first: one call, for speed."""
     count, kind = len(color), color.dtype.type
-    contrast = _distances(color)
+    contrast = distances(color)
     places = np.flatnonzero(border)
     similar = max(1, int(count * _SIMILAR_SHARE + 0.5))
     border_contrast = _border_contrast(contrast, position, places, similar)

@@ -17,10 +17,10 @@ from dilo.saliency.graph import (
     Bools,
     Floats,
     RegionGraph,
-    _distances,
     _neighbors,
     _pairs,
     _two_ring,
+    distances,
     paint,
     region_graph,
 )
@@ -116,7 +116,7 @@ def _steps(color, links, labels):  # type: ignore[no-untyped-def]
     _add_corners(labels, near)
     linked = near.copy()
     _join_opposite_sides(labels, linked)
-    weights, step = _weights(_distances(color), _two_ring(linked, _pairs(linked)))
+    weights, step = _weights(distances(color), _two_ring(linked, _pairs(linked)))
     degree = _row_sums(weights)
     outliers = degree < _LONELY
     kept, border = _without_frame(_outermost(labels, len(color)), near, weights)

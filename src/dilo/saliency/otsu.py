@@ -6,19 +6,10 @@ Source: Otsu, "A threshold selection method from gray-level histograms", 1979.
 import numpy as np
 from numba import njit
 
-from dilo.saliency.graph import Floats
-
-
-def otsu(values: Floats) -> float:
-    """Threshold in [0, 1] between two classes of 8-bit values; 0 if there is one class.
-
-    Source: Otsu, "A threshold selection method from gray-level histograms", 1979.
-    """
-    return _otsu(values)
-
 
 @njit(cache=True, nogil=True)
-def _otsu(values):  # type: ignore[no-untyped-def]
+def otsu(values):  # type: ignore[no-untyped-def]
+    """Threshold in [0, 1] between two classes of 8-bit values; 0 if there is one."""
     share = np.zeros(256)
     for value in values:
         share[int(np.floor(min(max(value, 0), 1) * values.dtype.type(255) + 0.5))] += 1

@@ -13,21 +13,21 @@ from dilo.errors import InputError
 from dilo.image import Image, Map
 from dilo.saliency.color import mean_lab
 from dilo.saliency.connect import Labels
-from dilo.saliency.frame import find_frame
+from dilo.saliency.frame import within_frame
 from dilo.saliency.gaussian import _copy, _kernel
 from dilo.saliency.graph import (
     Floats,
     RegionGraph,
     _fill_distances,
     _linked_lengths,
-    _mean_nearest,
     _neighbors,
     _pairs,
     _two_ring,
+    mean_nearest,
     paint,
     region_graph,
 )
-from dilo.saliency.otsu import _otsu
+from dilo.saliency.otsu import otsu
 from dilo.saliency.paths import _path_lengths, _shortest_paths
 from dilo.saliency.regions import image_graph
 from dilo.saliency.scratch import scratch
@@ -92,13 +92,11 @@ def rbd(
     """
     if superpixels is not None and superpixels < 1:
         raise InputError(f"superpixels must be at least 1, got {superpixels}")
-    if not remove_frame:
-        return _of_graph(image_graph(image, superpixels))
-    saliency = np.zeros(image.shape[:2], np.float32)
-    inside = find_frame(image)
-    crop = np.ascontiguousarray(image[inside])
-    saliency[inside] = _of_graph(image_graph(crop, superpixels))
-    return saliency
+
+    def whole(part: Image) -> Map:
+        return _of_graph(image_graph(part, superpixels))
+
+    return within_frame(image, whole) if remove_frame else whole(image)
 
 
 def rbd_of_regions(image: Image, labels: Labels, band: int) -> Map:
@@ -133,7 +131,7 @@ def _steps(color, position, links, border, room):  # type: ignore[no-untyped-def
     ring = _two_ring(neighbors, pairs)
     edges = _linked_lengths(contrast_of, links, pairs)
     clip, geodesic_sigma, smoothness_sigma = _scales(
-        edges, _mean_nearest(contrast_of, neighbors), _mean_nearest(contrast_of, ring)
+        edges, mean_nearest(contrast_of, neighbors), mean_nearest(contrast_of, ring)
     )
     _path_lengths(contrast_of, (neighbors, border), clip, lengths)
     order = _shortest_paths(lengths, border, kind(3 * geodesic_sigma), paths)
@@ -225,7 +223,7 @@ def _contrast(contrast_of, spatial, background):  # type: ignore[no-untyped-def]
     spread = high - low + contrast.dtype.type(EPSILON)
     for i in range(len(contrast)):
         contrast[i] = (contrast[i] - low) / spread
-    level = _otsu(contrast)
+    level = otsu(contrast)
     for i in range(len(contrast)):
         contrast[i] = contrast[i] if contrast[i] >= level else 0
     return contrast

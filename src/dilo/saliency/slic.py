@@ -27,8 +27,6 @@ def slic(
     side: int,
     compactness: float = 20.0,
     iterations: int = 10,
-    width: int | None = None,
-    row_step: int = 1,
 ) -> Labels:
     """Divide an image into connected superpixels of about `side` x `side` pixels.
 
@@ -37,17 +35,14 @@ def slic(
         side: wanted side of a superpixel, in pixels.
         compactness: Lab units that one side of distance weighs (m in the paper).
         iterations: rounds of assigning pixels and moving the centres.
-        width: how many columns are pixels, where rows are padded (`padded_width`);
-            None takes all.
-        row_step: visit only every so many rows, in all rounds but the last.
 
     Returns:
-        int32 (H, width) labels 0..n-1, each 4-connected.
+        int32 (H, W) labels 0..n-1, each 4-connected.
 
     Raises:
         InputError: `lab` is not (H, 3, W) of floats, or `side` is below 1.
     """
-    return slic_runs(lab, side, compactness, iterations, width, row_step)[0].copy()
+    return slic_runs(lab, side, compactness, iterations)[0].copy()
 
 
 def slic_runs(
@@ -61,6 +56,15 @@ def slic_runs(
     """As `slic`, and the runs that the labels are made of.
 
     Both are kept only until the next call of this thread.
+
+    Args:
+        lab: as for `slic`.
+        side: as for `slic`.
+        compactness: as for `slic`.
+        iterations: as for `slic`.
+        width: how many columns are pixels, where rows are padded (`padded_width`);
+            None takes all.
+        row_step: visit only every so many rows, in all rounds but the last.
     """
     check_lab(lab)
     if side < 1:
