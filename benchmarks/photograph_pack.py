@@ -27,9 +27,9 @@ from dilo.data.image_set import check_aspect, reduce_short_side, resize_map
 from dilo.data.labels import read_train_val
 from dilo.files import partial_path
 from dilo.folder import list_images
+from dilo.foreground import FOREGROUND
 from dilo.image import Image, Map, read_image, read_map
 from dilo.masks import MaskStore
-from dilo.masks.foreground import FOREGROUND
 from dilo.progress import Progress
 from record import commit
 

@@ -30,6 +30,7 @@ LAYERS = {
             "runs",
             "errors",
             "kernel_cache",
+            "foreground",
             "lifetime",
         ),
         0,

@@ -11,8 +11,8 @@ from torchvision import tv_tensors
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as F
 
+from dilo.foreground import has_foreground
 from dilo.image import Map, check_map
-from dilo.masks.foreground import has_foreground
 
 # Arguments of torchvision's kernels that are the same for every map, whatever they are
 # for its image: by nearest a soft edge would be lost, and what comes in from outside

@@ -1,8 +1,8 @@
 """Mask stores: a Map for every image of a folder, computed once and read often."""
 
+from dilo.foreground import has_foreground
 from dilo.masks.compute import MaskReport, compute_masks
 from dilo.masks.convert import convert_store
-from dilo.masks.foreground import has_foreground
 from dilo.masks.given import write_maps
 from dilo.masks.manifest import Layout
 from dilo.masks.mean import mean_map

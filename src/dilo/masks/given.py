@@ -6,9 +6,9 @@ from pathlib import Path
 
 from dilo.errors import StoreError
 from dilo.folder import Names
+from dilo.foreground import is_empty
 from dilo.image import Map
 from dilo.masks.fill import fill
-from dilo.masks.foreground import is_empty
 from dilo.masks.naming import check_name
 from dilo.masks.store import MaskStore
 from dilo.masks.work import Judgement

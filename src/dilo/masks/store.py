@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from dilo.errors import ImageError, InputError, StoreError
 from dilo.folder import list_images
+from dilo.foreground import has_foreground
 from dilo.image import Map, read_map, read_mask, resize
 from dilo.masks.catalog import Catalog, Entry, Listed, Recorded
 from dilo.masks.codec import stored_shape, unpack
-from dilo.masks.foreground import has_foreground
 from dilo.masks.index import Index
 from dilo.masks.manifest import (
     MANIFEST,

@@ -16,9 +16,9 @@ import numpy as np
 
 from dilo.errors import DiloError, ImageError, InputError
 from dilo.files import write_atomic
+from dilo.foreground import is_empty
 from dilo.image import Map, encode_image, encode_map, grey_levels, read_map, read_size
 from dilo.masks.codec import pack
-from dilo.masks.foreground import is_empty
 from dilo.masks.manifest import Layout
 from dilo.masks.naming import stem
 from dilo.masks.parts import Row, part_path, write_part

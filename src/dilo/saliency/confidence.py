@@ -5,6 +5,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from dilo import foreground
 from dilo.image import Map, check_map, resize
 
 # Cells along the longer side. Averaging in cells fades out what is scattered in specks
@@ -12,11 +13,6 @@ from dilo.image import Map, check_map, resize
 # soft IoU is .843 for 8 cells, .859 for 12, .858 for 16, .852 for 24 and .835 for 64;
 # with 16 the mean, .516, is nearest to the mean soft IoU of .521.
 _CELLS = 16
-
-# A map that nowhere reaches this would paste a ghost.
-FOREGROUND = 0.5
-# Below it are 0.8 % of RBD maps of DUTS, whose mean IoU is .10; see docs/confidence.md.
-LEAST_CONFIDENCE = 0.15
 
 
 def confidence(saliency: Map) -> float:
@@ -62,8 +58,7 @@ def is_empty(saliency: Map) -> bool:
     Raises:
         InputError: `saliency` is no Map.
     """
-    certainty = confidence(saliency)  # checks the map
-    return bool(saliency.max() < FOREGROUND) or certainty < LEAST_CONFIDENCE
+    return foreground.is_empty(saliency, confidence(saliency))  # which checks the map
 
 
 def _cells(saliency: Map) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ from dilo.image import Map
 # A map that nowhere reaches this would paste a ghost: it holds no foreground.
 FOREGROUND = 0.5
 
-# Below this confidence is next to nothing right; see docs/confidence.md.
+# Below it are 0.8 % of RBD maps of DUTS, whose mean IoU is .10; see docs/confidence.md.
 LEAST_CONFIDENCE = 0.15
 
 
