@@ -23,6 +23,12 @@ from dilo.errors import ImageError, InputError
 Image = NDArray[np.uint8]  # (H, W, 3)
 Map = NDArray[np.float32]  # (H, W)
 
+# Mean and standard deviation of the channels of ImageNet, scaled to [0, 1]. With batch
+# norm behind them the exact values do not matter, but every public checkpoint expects
+# these.
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
+
 Source = str | Path | bytes
 Pixels = TypeVar("Pixels", Image, Map)
 

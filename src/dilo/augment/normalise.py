@@ -3,10 +3,7 @@
 import torch
 from torch import Tensor
 
-# Mean and standard deviation of ImageNet's channels; with batch norm behind them the
-# exact values do not matter, but every public checkpoint expects these.
-MEAN = (0.485, 0.456, 0.406)
-STD = (0.229, 0.224, 0.225)
+from dilo.image import MEAN, STD
 
 
 def normalise(views: Tensor) -> Tensor:
