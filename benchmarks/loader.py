@@ -26,7 +26,7 @@ from dilo.data.image_set import FolderSet
 from dilo.folder import Names, list_images
 from dilo.image import read_image
 from dilo.masks import Layout, MaskStore, compute_masks, convert_store
-from dilo.pretrain.pretrain import Maps
+from dilo.pretrain.material import Maps
 from dilo.saliency import METHODS
 from loader_memory import loader
 from loader_rivals import RIVALS, SIDE, Files, kornia_loader

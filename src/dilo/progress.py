@@ -87,6 +87,17 @@ class Progress:
         elif time.monotonic() - self._last_line >= SECONDS_BETWEEN_LINES:
             self._line(note)
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leave the terminal to another job meanwhile, and do not count its time."""
+        start = time.monotonic()
+        if self._bar is not None:
+            self._bar.stop()
+        yield
+        if self._bar is not None:
+            self._bar.start()
+        self._start += time.monotonic() - start
+
     def _line(self, note: str) -> None:
         self._last_line = time.monotonic()
         parts = [f"{self.title}: {self.done}/{self.total} {self.unit}"]

@@ -7,16 +7,17 @@ from dilo.augment.normalise import normalise
 from dilo.models import backbone
 from dilo.pretrain import PretrainConfig
 from dilo.pretrain.instdisc import InstDisc
+from dilo.pretrain.subject import Subject
 
 
 def objective(count: int = 12, **fields: object) -> InstDisc:
     torch.manual_seed(0)
     config = PretrainConfig(images="", arch="conv6", embedding_dim=16, **fields)
-    return InstDisc(backbone("conv6"), count, config)
+    return InstDisc(backbone("conv6"), Subject(count=count), config)
 
 
 def batch() -> tuple[torch.Tensor, torch.Tensor]:
-    views = torch.randint(0, 256, (4, 16, 16, 3), dtype=torch.uint8)
+    views = torch.randint(0, 256, (1, 4, 16, 16, 3), dtype=torch.uint8)
     return views, torch.tensor([3, 11, 0, 5])
 
 
@@ -24,7 +25,7 @@ def test_the_loss_is_the_softmax_of_the_head_over_the_bank():
     method = objective(temperature=0.2)
     views, index = batch()
     loss, features = method(views, index)
-    embedded = F.normalize(method.head(method.backbone(normalise(views))), dim=1)
+    embedded = F.normalize(method.head(method.backbone(normalise(views[0]))), dim=1)
     expected = F.cross_entropy(embedded @ method.bank.rows.T / 0.2, index)
     torch.testing.assert_close(loss, expected)
     torch.testing.assert_close(features, embedded.detach())

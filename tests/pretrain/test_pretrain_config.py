@@ -18,6 +18,17 @@ BAD = [
     ("momentum", 1.5, "momentum"),
     ("schedule", "linear", "schedule"),
     ("bank_momentum", 1.0, r"bank_momentum must be in \[0, 1\), got 1.0"),
+    ("key_momentum", 1.0, r"key_momentum must be in \[0, 1\), got 1.0"),
+    ("accumulate", 0, "accumulate must be positive, got 0"),
+    ("accumulate", 129, "at most 128 for batches of 256, got 129"),
+    ("milestones", (0.8, 0.6), r"milestones are rising.*got \(0.8, 0.6\)"),
+    ("milestones", (1.0,), "milestones"),
+    ("solver", "lars", "solver is sgd or adam, got 'lars'"),
+    ("shuffle_groups", 0, "shuffle_groups"),
+    ("clusters", 0, "clusters must be positive"),
+    ("cluster_runs", 0, "cluster_runs"),
+    ("close_neighbours", 0, "close_neighbours"),
+    ("warmup_epochs", -1, "warmup_epochs must not be negative, got -1"),
     ("cache_size", 0, "cache_size must be positive, got 0"),
     ("workers", -1, "workers must not be negative, got -1"),
     ("seed", -1, r"seed must be in \[0, 2\*\*32\), got -1"),
@@ -35,6 +46,12 @@ BAD = [
 def test_bad_values_are_refused(field, value, message):
     with pytest.raises(InputError, match=message):
         PretrainConfig(images="photographs", **{field: value})
+
+
+@pytest.mark.parametrize("other", [{"solver": "adam"}, {"momentum": 0.0}])
+def test_nesterov_needs_momentum_of_sgd(other):
+    with pytest.raises(InputError, match="nesterov is a kind of momentum of sgd"):
+        PretrainConfig(images="photographs", nesterov=True, **other)
 
 
 def test_config_comes_back_from_json():

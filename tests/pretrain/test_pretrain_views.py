@@ -1,9 +1,17 @@
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
-from dilo.augment import CopyPasteConfig, ViewConfig, train_view, view_rng
+from dilo.augment import (
+    CopyPasteConfig,
+    ViewConfig,
+    centre_view,
+    train_view,
+    view_chain,
+    view_rng,
+)
 from dilo.augment.sources import Sources
 from dilo.data.image_set import Example
 from dilo.data.sampler import BatchSampler
@@ -45,7 +53,7 @@ def test_a_view_depends_on_seed_epoch_and_index_alone():
     examples = Noise(10)
     seen = 0
     for step, batch in enumerate(loader(examples)(0)):
-        for view, index in zip(batch.views, batch.index.tolist(), strict=True):
+        for view, index in zip(batch.views[0], batch.index.tolist(), strict=True):
             rng = view_rng(4, step // 3, index)
             example = examples[index]
             expected = train_view(
@@ -54,6 +62,33 @@ def test_a_view_depends_on_seed_epoch_and_index_alone():
             np.testing.assert_array_equal(view.numpy(), expected)
             seen += 1
     assert seen == 20
+
+
+def test_each_of_two_views_is_pasted_for_itself_and_the_first_stays():
+    pasting = CopyPasteConfig(probability=0.5, ramp=0.0, alpha_low=0, alpha_high=1)
+    config = view_chain("table1_centre_crop", pasting)
+    examples = Noise(40)
+    one = Views(examples=examples, crop_size=8, config=config, seed=4, epochs=1)
+    two = dataclasses.replace(one, views=2)
+    seen = set()
+    for index in range(40):
+        (alone, _), (both, _) = one[0, index], two[0, index]
+        np.testing.assert_array_equal(both[0], alone[0])
+        plain = centre_view(examples.images[index], 8)
+        seen.add(tuple(bool((view != plain).any()) for view in both))
+    assert len(seen) == 4
+
+
+def test_a_batch_holds_the_views_of_its_images_one_behind_the_other():
+    views = Views(examples=Noise(4), crop_size=8, config=RISING, seed=4, epochs=1)
+    views = dataclasses.replace(views, views=2)
+    batches = ViewLoader(
+        views, lambda step: BatchSampler(count=4, batch_size=4, epochs=1, seed=4), 0
+    )
+    (batch,) = batches(0)
+    assert batch.views.shape == (2, 4, 8, 8, 3)
+    for place, index in enumerate(batch.index.tolist()):
+        np.testing.assert_array_equal(batch.views[:, place], views[0, index][0])
 
 
 @pytest.mark.slow

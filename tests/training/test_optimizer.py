@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from dilo.errors import InputError
-from dilo.training.optimizer import OptimizerConfig, learning_rate, sgd
+from dilo.training.optimizer import OptimizerConfig, learning_rate, make_optimizer
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def test_cosine_falls_from_all_over_half_to_nothing():
 def test_sgd_is_momentum_with_weight_decay():
     weight = nn.Parameter(torch.tensor([2.0]))
     config = OptimizerConfig(lr=0.1, momentum=0.5, weight_decay=0.01)
-    optimizer = sgd([weight], config)
+    optimizer = make_optimizer([weight], config)
     velocity, expected = 0.0, 2.0
     for _ in range(3):
         optimizer.zero_grad()

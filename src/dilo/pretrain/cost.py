@@ -33,8 +33,9 @@ from dilo.masks.workers import default_workers
 from dilo.models import backbone, check_arch
 from dilo.pretrain.config import PretrainConfig
 from dilo.pretrain.instdisc import InstDisc
-from dilo.pretrain.pretrain import Maps
-from dilo.training.optimizer import sgd
+from dilo.pretrain.material import Maps
+from dilo.pretrain.subject import Subject
+from dilo.training.optimizer import make_optimizer
 from dilo.training.precision import resolve_precision
 
 # In the order of the work; the views of an image share the first three.
@@ -161,9 +162,10 @@ def network_rate(config: CostConfig, device: torch.device) -> float:
     """Time training steps of InstDisc; give the views a second that they take in."""
     batch = config.batch_size or (GPU_BATCH if device.type == "cuda" else CPU_BATCH)
     recipe = PretrainConfig(images="", arch=config.arch, batch_size=batch)
-    objective = InstDisc(backbone(config.arch), BANK, recipe).to(device)
+    objective = InstDisc(backbone(config.arch), Subject(count=BANK), recipe)
+    objective.to(device)
     objective.to(memory_format=torch.channels_last)
-    optimizer = sgd(objective.parameters(), recipe.optimizer())
+    optimizer = make_optimizer(objective.parameters(), recipe.optimizer())
     shape = (batch, config.crop_size, config.crop_size, 3)
     views = torch.randint(256, shape, dtype=torch.uint8, device=device)
     index = torch.arange(batch, device=device)
@@ -172,7 +174,7 @@ def network_rate(config: CostConfig, device: torch.device) -> float:
     for _ in range(1 + STEPS):  # the first one prepares much
         start = time.perf_counter()
         with torch.autocast(device.type, torch.bfloat16, enabled=half):
-            loss, _ = objective(views, index)
+            loss, _ = objective(views[None], index)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -10,6 +10,8 @@ from dilo.augment.normalise import normalise
 from dilo.pretrain.config import PretrainConfig
 from dilo.pretrain.losses import softmax_nce
 from dilo.pretrain.memory import MemoryBank
+from dilo.pretrain.subject import Subject
+from dilo.training.loop import Survey
 from dilo.training.processes import gather
 
 
@@ -20,17 +22,22 @@ class InstDisc(nn.Module):
         uses in place of NCE.
     """
 
-    def __init__(self, backbone: nn.Module, count: int, config: PretrainConfig) -> None:
-        """Put a linear head on `backbone`, and a bank for `count` images beside it."""
+    views = 1
+    input = "rgb"
+
+    def __init__(
+        self, backbone: nn.Module, subject: Subject, config: PretrainConfig
+    ) -> None:
+        """Put a linear head on `backbone`, and a bank for all images beside it."""
         super().__init__()
         self.backbone = backbone
         assert isinstance(backbone.dim, int)
         self.head = nn.Linear(backbone.dim, config.embedding_dim)
         self.bank = MemoryBank(
-            count, config.embedding_dim, config.bank_momentum, config.seed
+            subject.count, config.embedding_dim, config.bank_momentum, config.seed
         )
         self.temperature = config.temperature
-        self.negatives = min(config.negatives, count - 1)
+        self.negatives = min(config.negatives, subject.count - 1)
         self.chance = math.log(self.negatives + 1)
         self.step = 0
 
@@ -38,10 +45,10 @@ class InstDisc(nn.Module):
         """Give (loss, embeddings); call `update(embeddings, index)` after the step.
 
         Args:
-            views: uint8 (B, H, W, 3).
+            views: uint8 (1, B, H, W, 3).
             index: int64 (B,), which images they show.
         """
-        features = self.head(self.backbone(normalise(views)))
+        features = self.head(self.backbone(normalise(views[0])))
         # Similarities decide between thousands of rows, for which bf16 is too coarse.
         with torch.autocast(views.device.type, enabled=False):
             features = F.normalize(features.float(), dim=1)  # (B, D)
@@ -55,6 +62,9 @@ class InstDisc(nn.Module):
         """Move the images' rows of the bank."""
         self.bank.update(*gather(features, index))
         self.step += 1
+
+    def start_epoch(self, epoch: int, survey: Survey) -> None:
+        """Prepare nothing."""
 
     def get_extra_state(self) -> int:
         """Save the step, which the draws of negatives depend on."""

@@ -4,11 +4,31 @@ from collections.abc import Callable
 
 from torch import nn
 
+from dilo.errors import InputError
 from dilo.pretrain.config import PretrainConfig
 from dilo.pretrain.instdisc import InstDisc
+from dilo.pretrain.subject import Subject
 
-# name -> function of (backbone, number of images, config) that gives a module
-# satisfying `dilo.training.loop.Objective`
-OBJECTIVES: dict[str, Callable[[nn.Module, int, PretrainConfig], nn.Module]] = {
+BuildObjective = Callable[[nn.Module, Subject, PretrainConfig], nn.Module]
+
+# name -> function of (backbone, subject, config) that gives a module satisfying
+# `dilo.training.loop.Objective`, with the attributes
+#   backbone  the network that is exported
+#   head      what it has on top while it is trained
+#   input     what it sees of the colours: a name of `dilo.models.inputs`
+OBJECTIVES: dict[str, BuildObjective] = {
     "instdisc": InstDisc,
 }
+
+
+def find_objective(name: str) -> BuildObjective:
+    """Look an objective up.
+
+    Raises:
+        InputError: there is no objective of that name.
+    """
+    if name not in OBJECTIVES:
+        raise InputError(
+            f"objective must be one of {', '.join(OBJECTIVES)}, got {name!r}"
+        )
+    return OBJECTIVES[name]

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
 from dilo.augment import ViewConfig, view_rng
 from dilo.augment.sources import NOTHING, Setting, Sources
 from dilo.augment.views import apply_view, draw_view
-from dilo.data.image_set import Examples
+from dilo.data.image_set import Example, Examples
 from dilo.data.sampler import BatchSampler, Sample
 from dilo.errors import DiloError, RunError
 from dilo.image import Image
@@ -24,6 +25,9 @@ from dilo.training.loop import Batch
 START_METHOD = "fork" if sys.platform == "linux" else None
 
 
+Stack = NDArray[np.uint8]  # (V, S, S, 3): views of one image
+
+
 @dataclass(frozen=True, kw_only=True)
 class Failure:
     """An image that could not be read, and why."""
@@ -32,12 +36,12 @@ class Failure:
     reason: str
 
 
-View = tuple[Image, int] | Failure  # pixels and index
+Item = tuple[Stack, int] | Failure  # views and index
 
 
 @dataclass(frozen=True, kw_only=True)
-class Views(Dataset[View]):
-    """View number (epoch, index) of a set of images."""
+class Views(Dataset[Item]):
+    """Views number (epoch, index) of a set of images."""
 
     examples: Examples
     crop_size: int
@@ -45,28 +49,35 @@ class Views(Dataset[View]):
     seed: int
     epochs: int  # of the whole training
     sources: Sources = NOTHING.sources  # what backgrounds are made of
+    views: int = 1  # of each image
 
-    def __getitem__(self, sample: Sample) -> View:
-        """Make one view; a file that has become unreadable does not end the job."""
+    def __getitem__(self, sample: Sample) -> Item:
+        """Make the views of an image; an unreadable file does not end the job."""
         epoch, index = sample
         try:
             example = self.examples[index]
         except DiloError as error:
             return Failure(name=self.examples.names[index], reason=str(error))
+        # One stream for all: the first view is the same however many follow it.
+        rng = view_rng(self.seed, epoch, index)
+        setting = Setting(index=index, sources=self.sources)
         # A single epoch has no time to raise the probability.
         progress = epoch / self.epochs if self.epochs > 1 else 1.0
+        made = [self._make(example, rng, setting, progress) for _ in range(self.views)]
+        return np.stack(made), index
+
+    def _make(
+        self,
+        example: Example,
+        rng: np.random.Generator,
+        setting: Setting,
+        progress: float,
+    ) -> Image:
         image, saliency = example.image, example.saliency
-        parameters = draw_view(
-            (image.shape[0], image.shape[1]),
-            self.config,
-            view_rng(self.seed, epoch, index),
-            progress,
-            saliency,
-        )
-        setting = Setting(index=index, sources=self.sources)
+        shape = (image.shape[0], image.shape[1])
+        drawn = draw_view(shape, self.config, rng, progress, saliency)
         pasting = self.config.copy_paste
-        view = apply_view(image, saliency, self.crop_size, parameters, pasting, setting)
-        return view, index
+        return apply_view(image, saliency, self.crop_size, drawn, pasting, setting)
 
 
 class ViewLoader:
@@ -92,7 +103,7 @@ class ViewLoader:
             batch_sampler=self.sampler(first_step),
             num_workers=self.workers,
             collate_fn=list,
-            worker_init_fn=_use_one_thread,
+            worker_init_fn=use_one_thread,
             multiprocessing_context=START_METHOD if self.workers else None,
         )
         for items in loader:
@@ -101,7 +112,7 @@ class ViewLoader:
             yield _collate(items)
 
 
-def _collate(items: Sequence[View]) -> Batch:
+def _collate(items: Sequence[Item]) -> Batch:
     """Stack views; the first readable one stands in for those that are not.
 
     So every process keeps the same number of images, as gathering needs it.
@@ -111,11 +122,11 @@ def _collate(items: Sequence[View]) -> Batch:
         reasons = "; ".join(item.reason for item in items if isinstance(item, Failure))
         raise RunError(f"not one image of a batch can be read: {reasons}")
     readable += readable[:1] * (len(items) - len(readable))
-    views = torch.from_numpy(np.stack([view for view, _ in readable]))
+    views = torch.from_numpy(np.stack([stack for stack, _ in readable], axis=1))
     return Batch(views=views, index=torch.tensor([index for _, index in readable]))
 
 
-def _use_one_thread(worker: int) -> None:
+def use_one_thread(worker: int) -> None:
     """Keep OpenCV from starting a thread pool in every worker."""
     cv2.setNumThreads(0)
     torch.set_num_threads(1)

@@ -2,6 +2,8 @@
 
 import math
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
@@ -40,6 +42,8 @@ class Diary:
         self._total = total
         self._done = 0
         self._note = ""
+        self._remarks: dict[str, float] = {}  # for the next line
+        self._said: list[str] = []  # the last remarks, for the note
 
     def __enter__(self) -> Self:
         self._since = time.monotonic()
@@ -77,6 +81,26 @@ class Diary:
         if self.writes:
             self._progress.advance(images, self._note)
 
+    @contextmanager
+    def pause(self) -> Iterator[None]:
+        """Do something beside the training, which its speed shall not count."""
+        start = time.monotonic()
+        if self.writes:
+            with self._progress.paused():
+                yield
+        else:
+            yield
+        self._since += time.monotonic() - start
+
+    def remark(self, numbers: Mapping[str, float]) -> None:
+        """Add numbers to the next line."""
+        self._remarks |= numbers
+
+    @property
+    def has_remarks(self) -> bool:
+        """Tell whether there are numbers that wait for a line."""
+        return bool(self._remarks)
+
     def flush(self, rate: float, epoch: float) -> None:
         """Write a line about the steps since the last one.
 
@@ -93,6 +117,7 @@ class Diary:
             "chance": self.chance,
             "lr": rate,
             "images_per_second": self._images / max(elapsed, 1e-9),
+            **self._remarks,
         }
         if self.writes:
             self.run.log(
@@ -100,7 +125,16 @@ class Diary:
             )
             for name, value in metrics.items():
                 self._writer.add_scalar(name, value, self.step)
-        self._note = f"epoch {epoch:.1f}, loss {loss:.3f} (chance {self.chance:.3f})"
+        said = [f"{name} {value:.3g}" for name, value in self._remarks.items()]
+        self._said = said or self._said
+        self._note = ", ".join(
+            [
+                f"epoch {epoch:.1f}",
+                f"loss {loss:.3f} (chance {self.chance:.3f})",
+                *self._said,
+            ]
+        )
+        self._remarks = {}
         self._loss, self._steps, self._images = 0.0, 0, 0
         self._since = time.monotonic()
 

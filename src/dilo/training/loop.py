@@ -1,7 +1,7 @@
 """The one training loop, readable top to bottom, ignorant of the method."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -14,21 +14,53 @@ from dilo.errors import RunError
 from dilo.runs import Run
 from dilo.training.checkpoint import load_checkpoint, save_checkpoint
 from dilo.training.diary import Diary
-from dilo.training.optimizer import OptimizerConfig, learning_rate, sgd
+from dilo.training.optimizer import OptimizerConfig, learning_rate, make_optimizer
 from dilo.training.processes import mean
+
+# Gives float32 (N, D): the features of all images by the present backbone, on central
+# crops in evaluation mode; the same on every process, all of which must call it.
+Survey = Callable[[], Tensor]
+
+# Called on one process with the number of finished epochs; gives numbers for the diary.
+AfterEpoch = Callable[[int], Mapping[str, float]]
 
 
 class Objective(Protocol):
-    """What the loop needs of a method: a module that maps (views, index) to a loss."""
+    """What the loop needs of a method: a module that maps (views, index) to a loss.
 
+    Its state lives in parameters, buffers and the extra state, so that its state_dict
+    is all that a checkpoint needs. What is random in it is a function of the seed and
+    of its own step or epoch, never of a global stream.
+    """
+
+    views: int  # of each image that it wants
     chance: float  # the loss of a network that cannot tell anything
 
     def __call__(self, views: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Give (loss, features); remember nothing."""
+        """Give (loss, memo); remember nothing.
+
+        Args:
+            views: uint8 (V, B, H, W, 3).
+            index: int64 (B,), which images they show.
+
+        Returns:
+            The loss, a scalar, and what is to be remembered, (B, D), constant.
+        """
         ...
 
-    def update(self, features: Tensor, index: Tensor) -> None:
-        """Remember the features of a step, after the optimizer has moved."""
+    def update(self, memo: Tensor, index: Tensor) -> None:
+        """Remember the memo (B, D) of a step, after the optimizer has moved.
+
+        Of all micro-batches together; an objective that shares its memory gathers over
+        the processes itself.
+        """
+        ...
+
+    def start_epoch(self, epoch: int, survey: Survey) -> None:
+        """Prepare for epoch 0, 1, ...; a function of state, seed and epoch alone.
+
+        Called before the first batch of the epoch, but not on resuming within it.
+        """
         ...
 
 
@@ -36,7 +68,7 @@ class Objective(Protocol):
 class Batch:
     """One process's share of a batch."""
 
-    views: Tensor  # uint8 (B, H, W, 3)
+    views: Tensor  # uint8 (V, B, H, W, 3)
     index: Tensor  # int64 (B,)
 
 
@@ -48,6 +80,7 @@ class Plan:
     steps_per_epoch: int
     images_per_epoch: int
     optimizer: OptimizerConfig
+    accumulate: int = 1  # micro-batches of a process's share of a batch
     log_every: int = 50  # steps
     checkpoint_epochs: int = 1
     checkpoint_minutes: float = 10.0
@@ -58,12 +91,25 @@ class Plan:
         return self.epochs * self.steps_per_epoch
 
 
+def _no_survey() -> Tensor:
+    raise NotImplementedError("this training offers no survey of its images")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Between:
+    """What can be done between two epochs."""
+
+    survey: Survey = _no_survey
+    after_epoch: AfterEpoch | None = None
+
+
 def train(
     fabric: Fabric,
     objective: nn.Module,
     batches: Callable[[int], Iterable[Batch]],
     plan: Plan,
     run: Run,
+    between: Between = Between(),
 ) -> None:
     """Train `objective` from where the run stopped to the end of the plan.
 
@@ -73,6 +119,7 @@ def train(
         batches: gives the batches from a step on to the end.
         plan: how long to train.
         run: where to log and to save; its checkpoint is continued.
+        between: what is done between epochs.
 
     Raises:
         RunError: the loss is no longer a number, or the checkpoint is damaged or
@@ -83,10 +130,8 @@ def train(
     writes = fabric.is_global_zero
     diary = Diary(run, method.chance, images, plan.log_every, writes=writes)
     # Set up before restoring, so that the momentum is read onto the device.
-    model, optimizer = fabric.setup(
-        objective, sgd(objective.parameters(), plan.optimizer)
-    )
-    parts = {"objective": objective, "optimizer": optimizer, "diary": diary}
+    stepper = _Stepper(fabric, objective, plan)
+    parts = {"objective": objective, "optimizer": stepper.optimizer, "diary": diary}
     if run.checkpoint.exists():
         _restore(parts, run.checkpoint)
     if diary.step >= plan.steps:
@@ -94,22 +139,59 @@ def train(
     keeper = _Keeper(run, parts, plan)
     with diary:
         for batch in batches(diary.step):
+            epoch, place = divmod(diary.step, plan.steps_per_epoch)
+            if place == 0:
+                with diary.pause():
+                    method.start_epoch(epoch, between.survey)
             rate = learning_rate(plan.optimizer, diary.step / plan.steps)
-            _set_rate(optimizer, rate)
-            views, index = fabric.to_device((batch.views, batch.index))
-            loss, features = model(views, index)
-            optimizer.zero_grad()
-            fabric.backward(loss)
-            optimizer.step()
-            method.update(features, index)
-            epoch = (diary.step + 1) / plan.steps_per_epoch
-            diary.note(mean(loss.detach()), len(index) * fabric.world_size, rate, epoch)
-            if diary.step == plan.steps:
-                diary.flush(rate, epoch)
+            loss = stepper.step(batch, rate)
+            progress = (diary.step + 1) / plan.steps_per_epoch
+            images = len(batch.index) * fabric.world_size
+            diary.note(mean(loss), images, rate, progress)
+            if place + 1 == plan.steps_per_epoch and writes and between.after_epoch:
+                with diary.pause():
+                    diary.remark(between.after_epoch(epoch + 1))
+            if diary.step == plan.steps or diary.has_remarks:
+                diary.flush(rate, progress)
             if writes and keeper.is_due(diary.step):
                 diary.check(rate)
                 keeper.save()
     fabric.barrier()
+
+
+class _Stepper:
+    """Take one step of the optimizer on a batch."""
+
+    def __init__(self, fabric: Fabric, objective: nn.Module, plan: Plan) -> None:
+        self.fabric = fabric
+        self.method = cast(Objective, objective)
+        self.accumulate = plan.accumulate
+        self.model, self.optimizer = fabric.setup(
+            objective, make_optimizer(objective.parameters(), plan.optimizer)
+        )
+
+    def step(self, batch: Batch, rate: float) -> Tensor:
+        """Give the mean loss of this process's images, on its device."""
+        views, index = self.fabric.to_device((batch.views, batch.index))
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.zero_grad()
+        # Strided as the sampler deals a batch to processes: so many micro-batches hold
+        # the same images as the shares of so many processes.
+        pieces = max(1, min(self.accumulate, len(index) // 2))
+        parts = [slice(piece, None, pieces) for piece in range(pieces)]
+        losses, memos = [], []
+        for part in parts:
+            with self.fabric.no_backward_sync(self.model, part is not parts[-1]):
+                loss, memo = self.model(views[:, part], index[part])
+                loss = loss * (len(index[part]) / len(index))
+                self.fabric.backward(loss)
+            losses.append(loss.detach())
+            memos.append(memo)
+        self.optimizer.step()
+        joined = torch.cat([index[part] for part in parts])
+        self.method.update(torch.cat(memos), joined)
+        return torch.stack(losses).sum()
 
 
 class _Keeper:
@@ -157,8 +239,3 @@ def _restore(parts: dict[str, Any], path: Path) -> None:
             f"{path}: does not fit this training ({error}); were images added or "
             "removed since it started? Then choose another folder"
         ) from error
-
-
-def _set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    for group in optimizer.param_groups:
-        group["lr"] = rate

@@ -1,8 +1,33 @@
-"""The little that objectives need to know of there being several processes."""
+"""Start the processes there are, and the little they must tell each other."""
+
+import os
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from lightning.fabric import Fabric
+from lightning.fabric.strategies.ddp import DDPStrategy
+from torch import Tensor, nn
+
+from dilo.training.precision import Precision, resolve_precision
+
+
+def launch(precision: Precision) -> Fabric:
+    """Start Fabric with the processes that torchrun or SLURM made, else with one."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    processes = _count("WORLD_SIZE", "SLURM_NTASKS")
+    local = _count("LOCAL_WORLD_SIZE", "SLURM_NTASKS_PER_NODE")
+    # The memory bank is a buffer that all processes update alike; sending it around
+    # at every step would cost more than the network.
+    many = DDPStrategy(broadcast_buffers=False)
+    fabric = Fabric(
+        accelerator="auto",
+        devices=local,
+        num_nodes=processes // local,
+        strategy=many if processes > 1 else "auto",
+        precision=resolve_precision(precision, device),
+    )
+    fabric.launch()
+    return fabric
 
 
 def gather(*tensors: Tensor) -> tuple[Tensor, ...]:
@@ -23,7 +48,21 @@ def mean(value: Tensor) -> Tensor:
     return _gather(value.reshape(1)).mean()
 
 
+def share_buffers(module: nn.Module) -> None:
+    """Give every process the buffers of process 0, such as batch norm's averages."""
+    if not dist.is_available() or not dist.is_initialized():
+        return
+    for buffer in module.buffers():
+        dist.broadcast(buffer, src=0)
+
+
 def _gather(tensor: Tensor) -> Tensor:
     pieces = [torch.empty_like(tensor) for _ in range(dist.get_world_size())]
     dist.all_gather(pieces, tensor.contiguous())
     return torch.cat(pieces)
+
+
+def _count(*variables: str) -> int:
+    """Read the first of the environment's variables that is set, else 1."""
+    found = (os.environ[name] for name in variables if name in os.environ)
+    return int(next(found, "1"))
