@@ -7,7 +7,9 @@ from torch import nn
 from dilo.errors import InputError
 from dilo.pretrain.config import PretrainConfig
 from dilo.pretrain.instdisc import InstDisc
+from dilo.pretrain.rotation import Rotation
 from dilo.pretrain.subject import Subject
+from dilo.pretrain.supervised import Supervised
 
 BuildObjective = Callable[[nn.Module, Subject, PretrainConfig], nn.Module]
 
@@ -18,6 +20,8 @@ BuildObjective = Callable[[nn.Module, Subject, PretrainConfig], nn.Module]
 #   input     what it sees of the colours: a name of `dilo.models.inputs`
 OBJECTIVES: dict[str, BuildObjective] = {
     "instdisc": InstDisc,
+    "rotation": Rotation,
+    "supervised": Supervised,
 }
 
 

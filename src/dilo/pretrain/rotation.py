@@ -1,0 +1,71 @@
+"""Predict by which right angle an image was turned (paper, section 3)."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from dilo.augment.normalise import normalise
+from dilo.models.heads import feature_dim, linear_head
+from dilo.pretrain.config import PretrainConfig
+from dilo.pretrain.subject import Subject
+from dilo.training.loop import Survey
+
+TURNS = 4  # 0, 90, 180 and 270 degrees
+
+
+class Rotation(nn.Module):
+    """Tell the four upright-to-upside-down turns of an image apart.
+
+    All four turns of every image are in one batch, so a step costs four views of
+    network for each view that the loader makes. What is turned is the finished view:
+    with copy-paste the whole composite, foreground and background alike.
+
+    Source: Gidaris et al., "Unsupervised representation learning by predicting image
+        rotations", ICLR 2018. There the last layers of AlexNet predict the turn; here,
+        as is usual for ResNets, one linear layer on the pooled features does.
+    """
+
+    views = 1
+    input = "rgb"
+    chance = math.log(TURNS)
+
+    def __init__(
+        self, backbone: nn.Module, subject: Subject, config: PretrainConfig
+    ) -> None:
+        """Put a four-way classifier on `backbone`; of any images, with any config."""
+        super().__init__()
+        self.backbone = backbone
+        self.head = linear_head(feature_dim(backbone), TURNS)
+
+    def forward(self, views: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
+        """Give (loss, features of the views as they came).
+
+        Args:
+            views: uint8 (1, B, S, S, 3).
+            index: int64 (B,), which images they show; the task is the same for all.
+        """
+        features = self.backbone(normalise(turned(views[0])))  # (4 B, D)
+        count = views.shape[1]
+        target = torch.arange(TURNS, device=views.device).repeat_interleave(count)
+        loss = F.cross_entropy(self.head(features), target)
+        return loss, features[:count].detach()
+
+    def update(self, features: Tensor, index: Tensor) -> None:
+        """Remember nothing."""
+
+    def start_epoch(self, epoch: int, survey: Survey) -> None:
+        """Prepare nothing."""
+
+
+def turned(images: Tensor) -> Tensor:
+    """Turn square images counter-clockwise by 0, 90, 180 and 270 degrees.
+
+    Args:
+        images: (B, S, S, C).
+
+    Returns:
+        (4 B, S, S, C): all as they came, then all turned once, twice, three times.
+    """
+    return torch.cat([torch.rot90(images, turns, (1, 2)) for turns in range(TURNS)])
