@@ -7,6 +7,7 @@ from torch import nn
 from dilo.errors import InputError
 from dilo.pretrain.config import PretrainConfig
 from dilo.pretrain.instdisc import InstDisc
+from dilo.pretrain.moco import moco_v1, moco_v2
 from dilo.pretrain.rotation import Rotation
 from dilo.pretrain.subject import Subject
 from dilo.pretrain.supervised import Supervised
@@ -20,6 +21,8 @@ BuildObjective = Callable[[nn.Module, Subject, PretrainConfig], nn.Module]
 #   input     what it sees of the colours: a name of `dilo.models.inputs`
 OBJECTIVES: dict[str, BuildObjective] = {
     "instdisc": InstDisc,
+    "moco_v1": moco_v1,
+    "moco_v2": moco_v2,
     "rotation": Rotation,
     "supervised": Supervised,
 }

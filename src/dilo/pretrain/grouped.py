@@ -1,0 +1,101 @@
+"""Batch norm over groups of a batch, and shuffles between them: MoCo's shuffled BN.
+
+Batch norm tells every image something about the others of its batch. Where a query and
+its key are normalised among the same images, a network finds the key by that, instead
+of by what the image shows. So the batch is cut into groups, each encoded by itself, and
+keys are grouped otherwise than queries. On several processes the groups are those of
+each process; here they are as right on one.
+
+Source: He et al., CVPR 2020, sec. 3.3.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dilo.training.processes import gather
+
+
+def count_groups(groups: int, images: int) -> int:
+    """Count the groups of a process's share: of the whole batch's `groups`, its part.
+
+    Args:
+        groups: of the whole batch, over all processes.
+        images: of this process's share; each group has at least two of them.
+    """
+    return max(1, min(groups // _place()[1], images // 2))
+
+
+def encode_groups(
+    encoder: Callable[[Tensor], Tensor], views: Tensor, groups: int
+) -> Tensor:
+    """Encode each group by itself: (B, ...) -> (B, D), in the order of `views`.
+
+    Image i is in group i % `groups`. So the groups of one process are those of several,
+    among which a batch is dealt out in the same way.
+    """
+    if groups == 1:
+        return encoder(views)
+    parts = [encoder(views[group::groups]) for group in range(groups)]
+    features = parts[0].new_empty(len(views), *parts[0].shape[1:])
+    for group, part in enumerate(parts):
+        features[group::groups] = part
+    return features
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shuffle:
+    """A permutation of the images of all processes, and its inverse."""
+
+    deal: Tensor  # int64 (B,): rows of all processes' images that this one encodes
+    recall: Tensor  # int64 (B,): rows of all processes' results that are of its images
+
+    @classmethod
+    def draw(cls, images: int, seed: int, step: int, device: torch.device) -> "Shuffle":
+        """Draw the permutation of a step, the same on every process.
+
+        Args:
+            images: of this process's share, B; equal on all processes.
+            seed: of the training.
+            step: the permutation is a function of the seed and this.
+            device: where the views are.
+        """
+        process, processes = _place()
+        # The trailing 3 keeps the shuffles apart from the other streams of the seed.
+        rng = np.random.default_rng((seed, step, 0, 3))
+        order = rng.permutation(images * processes)
+        own = slice(process, None, processes)
+
+        def rows(positions: NDArray[np.int64]) -> Tensor:
+            # The image at position i of the batch is row i // P of process i % P.
+            row = positions % processes * images + positions // processes
+            return torch.from_numpy(row).to(device, non_blocking=True)
+
+        return cls(deal=rows(order[own]), recall=rows(np.argsort(order)[own]))
+
+    def encode(
+        self, encoder: Callable[[Tensor], Tensor], views: Tensor, groups: int
+    ) -> Tensor:
+        """Encode groups of permuted images: (B, ...) -> (B, D), in the old order."""
+        (everyone,) = gather(views)
+        encoded = encode_groups(encoder, everyone.index_select(0, self.deal), groups)
+        (results,) = gather(encoded)
+        return results.index_select(0, self.recall)
+
+
+def batch_order(gathered: Tensor) -> Tensor:
+    """Sort what `gather` gave, process after process, as one process would have it."""
+    processes = _place()[1]
+    return gathered.unflatten(0, (processes, -1)).transpose(0, 1).flatten(0, 1)
+
+
+def _place() -> tuple[int, int]:
+    """Give the number of this process, and how many there are."""
+    if not dist.is_available() or not dist.is_initialized():
+        return 0, 1
+    return dist.get_rank(), dist.get_world_size()
