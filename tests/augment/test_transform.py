@@ -176,6 +176,20 @@ def test_cropping_and_pasting_commute():
         assert difference.max() <= 1
 
 
+def test_the_map_moves_with_the_object():
+    torch.manual_seed(0)
+    moving = dataclasses.replace(ALWAYS, shift=0.3, max_scale=1.3)
+    for index in range(12):
+        mask = scene(index)[1]
+        white = PIL.Image.new("RGB", mask.shape, "white")
+        pasted, saliency = CopyPaste(moving)(white, SoftMap(mask))
+        assert isinstance(saliency, SoftMap)
+        levels = np.asarray(pasted)[..., 0].astype(int)
+        grey = np.bincount(levels[saliency.numpy() == 0]).argmax()
+        if grey < 215:
+            assert overlap(levels > (255 + grey) / 2, saliency.numpy() > 0.5) >= 0.98
+
+
 def test_an_image_without_a_map_or_with_an_empty_one_is_kept():
     image = PIL.Image.fromarray(np.full((4, 4, 3), 9, np.uint8))
     faint = SoftMap(np.full((4, 4), 0.4, np.float32))
@@ -229,8 +243,10 @@ def test_a_map_survives_copies_and_the_way_between_processes():
     ],
 )
 def test_what_cannot_be_pasted_is_refused(image, saliency, message):
-    with pytest.raises(InputError, match=message):
-        CopyPaste(ALWAYS)(image, SoftMap(saliency.astype(np.float32)))
+    # Whether or not it would be pasted this time.
+    for config in (ALWAYS, dataclasses.replace(ALWAYS, probability=0.0)):
+        with pytest.raises(InputError, match=message):
+            CopyPaste(config)(image, SoftMap(saliency.astype(np.float32)))
 
 
 @pytest.mark.parametrize("value", [2.0, np.nan])

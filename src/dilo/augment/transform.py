@@ -17,11 +17,14 @@ from torchvision.transforms import v2
 from dilo.augment.box import Box
 from dilo.augment.copy_paste import (
     CopyPasteConfig,
+    Layer,
+    draw_layer,
+    lay,
     map_to_alpha,
     open_sources,
-    paste,
     paste_probability,
 )
+from dilo.augment.overlay import view_alpha
 from dilo.augment.soft_map import SoftMap
 from dilo.augment.sources import Setting
 from dilo.data.image_set import Examples
@@ -81,7 +84,7 @@ class CopyPaste(v2.Transform):  # type: ignore[misc]  # torchvision is untyped
         return pasted
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
-        """Draw whether to paste, and the seed of what is pasted on."""
+        """Draw whether to paste, and what is pasted on."""
         maps = [item for item in flat_inputs if isinstance(item, SoftMap)]
         images = [item for item in flat_inputs if not isinstance(item, SoftMap)]
         if len(maps) > 1 or len(images) > 1:
@@ -94,30 +97,41 @@ class CopyPaste(v2.Transform):  # type: ignore[misc]  # torchvision is untyped
         # Drawn in any case: whether there is a map must not shift what others draw.
         pasted = torch.rand(()).item() < paste_probability(self.config, self.progress)
         seed = int(torch.randint(2**63 - 1, ()))
-        if not (pasted and images and maps and maps[0].holds_foreground):
-            return {"saliency": None}
-        _check_same_size(images[0], maps[0])
-        return {"saliency": maps[0].numpy(), "seed": seed}
+        if not (images and maps):
+            return {"layer": None}
+        image = _pixels(images[0])
+        _check_same_size(image, maps[0])
+        if not (pasted and maps[0].holds_foreground):
+            return {"layer": None}
+        return {"layer": self._draw_layer(image, maps[0].numpy(), seed)}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        """Composite the image; the map passes."""
-        if params["saliency"] is None or isinstance(inpt, SoftMap):
+        """Composite the image; the map moves where the object is moved."""
+        layer = params["layer"]
+        if layer is None:
             return inpt
-        rng = np.random.default_rng(params["seed"])
-        if isinstance(inpt, PIL.Image.Image):
-            image = np.asarray(inpt.convert("RGB"))
-        else:
-            image = _pixels(inpt)
-        alpha = map_to_alpha(params["saliency"], self.config)
-        setting = Setting(image=image, alpha=alpha, sources=self.sources)
-        whole = Box(top=0, left=0, height=image.shape[0], width=image.shape[1])
-        pasted = paste(image, whole, setting, self.config, rng)
+        if isinstance(inpt, SoftMap):
+            if layer.view is None:
+                return inpt
+            moved = view_alpha(inpt.numpy(), layer.shape, layer.box, layer.shape)
+            return inpt.like(torch.from_numpy(moved))
+        pasted = lay(_pixels(inpt), layer)
         if isinstance(inpt, PIL.Image.Image):
             return PIL.Image.fromarray(pasted)
         return tv_tensors.wrap(torch.from_numpy(pasted).permute(2, 0, 1), like=inpt)
 
+    def _draw_layer(self, image: Image, saliency: Map, seed: int) -> Layer:
+        alpha = map_to_alpha(saliency, self.config)
+        setting = Setting(image=image, alpha=alpha, sources=self.sources)
+        size = image.shape[:2]
+        whole = Box(top=0, left=0, height=size[0], width=size[1])
+        rng = np.random.default_rng(seed)
+        return draw_layer(size, whole, setting, self.config, rng)
 
-def _pixels(image: Tensor) -> Image:
+
+def _pixels(image: PIL.Image.Image | Tensor) -> Image:
+    if isinstance(image, PIL.Image.Image):
+        return np.asarray(image.convert("RGB"))
     if image.dtype != torch.uint8 or image.ndim != 3 or image.shape[0] != 3:
         raise InputError(
             "CopyPaste takes an image as uint8 (3, H, W), got "
@@ -128,9 +142,8 @@ def _pixels(image: Tensor) -> Image:
     return np.ascontiguousarray(image.permute(1, 2, 0).numpy())
 
 
-def _check_same_size(image: Any, saliency: SoftMap) -> None:
-    is_pil = isinstance(image, PIL.Image.Image)
-    size = (image.height, image.width) if is_pil else tuple(image.shape[-2:])
+def _check_same_size(image: Image, saliency: SoftMap) -> None:
+    size = image.shape[:2]
     if size != tuple(saliency.shape[-2:]):
         rows, columns = saliency.shape[-2:]
         raise InputError(
