@@ -75,6 +75,17 @@ def test_the_map_stays_on_its_image(name, form):
     assert measured >= 3
 
 
+@pytest.mark.parametrize("several", [v2.FiveCrop(48), v2.TenCrop(48)])
+def test_the_maps_of_several_crops_stay_on_their_images(several):
+    image, mask = scene(1)
+    views, maps = several(PIL.Image.fromarray(image), SoftMap(mask))
+    assert len(views) == len(maps)
+    for view, saliency in zip(views, maps, strict=True):
+        assert isinstance(saliency, SoftMap)
+        shown = np.asarray(view)[..., 0] > 127
+        np.testing.assert_array_equal(shown, saliency.numpy() > 0.5)
+
+
 def test_a_whole_chain_keeps_image_and_map_aligned():
     chain = v2.Compose(
         [

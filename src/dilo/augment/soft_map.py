@@ -66,16 +66,18 @@ def _rebuild(values: Tensor, holds_foreground: bool) -> SoftMap:
     return result
 
 
-def _register(functional: Callable[..., Any], kernel: Callable[..., Tensor]) -> None:
+def _register(functional: Callable[..., Any], kernel: Callable[..., Any]) -> None:
     """Let `functional` treat a SoftMap as `kernel` treats a grey image."""
     signature = inspect.signature(kernel)
     fixed = {name: FIXED[name] for name in FIXED if name in signature.parameters}
 
-    def move(saliency: SoftMap, *args: Any, **kwargs: Any) -> SoftMap:
+    def move(saliency: SoftMap, *args: Any, **kwargs: Any) -> Any:
         plane = saliency.as_subclass(Tensor).unsqueeze(0)  # kernels want channels
         bound = signature.bind(plane, *args, **kwargs)
         bound.arguments.update(fixed)
         moved = kernel(*bound.args, **bound.kwargs)
+        if isinstance(moved, tuple):  # of five or ten crops
+            return tuple(saliency.like(crop.squeeze(0)) for crop in moved)
         # Weights of bilinear resampling add to 1 within rounding only.
         return saliency.like(moved.squeeze(0).clamp(0, 1))
 
@@ -85,6 +87,8 @@ def _register(functional: Callable[..., Any], kernel: Callable[..., Tensor]) -> 
 _register(F.resize, F.resize_image)
 _register(F.crop, F.crop_image)
 _register(F.center_crop, F.center_crop_image)
+_register(F.five_crop, F.five_crop_image)
+_register(F.ten_crop, F.ten_crop_image)
 _register(F.resized_crop, F.resized_crop_image)
 _register(F.horizontal_flip, F.horizontal_flip_image)
 _register(F.vertical_flip, F.vertical_flip_image)
