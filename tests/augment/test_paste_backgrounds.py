@@ -100,11 +100,30 @@ def test_images_that_cannot_be_used_are_passed_over():
     rng = np.random.default_rng(0)
     levels = {int(sources.draw_other(rng, 0).image[0, 0, 0]) for _ in range(30)}
     assert levels == {80}
-    with pytest.raises(InputError, match=r"100 images .* none can be read$"):
+    with pytest.raises(InputError, match=r"no other image can be read, of 100 drawn"):
         Sources(others=Others(broken=range(5))).draw_other(rng, 0)
     without = Sources(others=Others(mapped=False))
-    with pytest.raises(InputError, match="none can be read and has a map"):
+    with pytest.raises(InputError, match="no other image has a foreground map"):
         without.draw_other(rng, 0, mapped=True)
+
+
+def test_every_other_image_is_drawn_alike_and_the_own_one_never():
+    rng = np.random.default_rng(0)
+    levels = [
+        int(Sources(others=Others()).draw_other(rng, 2).image[0, 0, 0])
+        for _ in range(800)
+    ]
+    found, counts = np.unique(levels, return_counts=True)
+    assert found.tolist() == [20, 40, 80, 100]
+    assert (abs(counts - 200) < 50).all()
+
+
+def test_a_single_image_has_no_others():
+    one = Sources(others=Others(count=1))
+    rng = np.random.default_rng(0)
+    with pytest.raises(InputError, match="needs the other images"):
+        one.draw_other(rng, 0)
+    assert one.draw_other(rng, None).image[0, 0, 0] == 20
 
 
 def test_an_object_that_fills_the_image_leaves_its_least_covered_border():
@@ -122,9 +141,22 @@ def test_a_picture_that_cannot_be_read_is_passed_over(tmp_path):
     sources = open_sources(CopyPasteConfig(textures=str(tmp_path)))
     for seed in range(10):
         assert (make("texture", Setting(sources=sources), seed=seed) == 9).all()
-    (tmp_path / "whole.png").unlink()
-    sources = open_sources(CopyPasteConfig(textures=str(tmp_path)))
-    with pytest.raises(ImageError, match=r"10 pictures in a row .*broken\.jpg"):
+
+
+def test_a_folder_without_a_readable_picture_is_refused(tmp_path):
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    config = CopyPasteConfig(textures=str(tmp_path))
+    with pytest.raises(
+        InputError, match=r"the first 10 pictures .*broken\.jpg.*proced"
+    ):
+        open_sources(config)
+    # Of a file that was cut short the head can be read, and nothing else.
+    noise = np.random.default_rng(0).integers(0, 256, (30, 20, 3), np.uint8)
+    PIL.Image.fromarray(noise).save(tmp_path / "short.png")
+    content = (tmp_path / "short.png").read_bytes()
+    (tmp_path / "short.png").write_bytes(content[: len(content) // 2])
+    sources = open_sources(config)
+    with pytest.raises(ImageError, match="10 pictures in a row cannot be read"):
         make("texture", Setting(sources=sources))
 
 

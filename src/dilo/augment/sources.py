@@ -9,7 +9,7 @@ import numpy as np
 from dilo.data.image_set import Example, Examples
 from dilo.errors import DiloError, ImageError, InputError
 from dilo.folder import scan_images
-from dilo.image import Image, Map, read_reduced
+from dilo.image import Image, Map, read_reduced, read_size
 
 # Pictures are decoded no larger than this short side, in pixels, and the last ones
 # drawn are kept: 64 of them are at most some 70 MB, however many files there are.
@@ -33,12 +33,14 @@ class PictureFolder:
             remedy: what to do if there are none.
 
         Raises:
-            InputError: there is no such folder, or no image file in it.
+            InputError: there is no such folder, or no image file in it, or none of
+                the first ten can be read.
         """
         self.folder = Path(folder)
         try:
             self.names = scan_images(self.folder)
-        except InputError as error:
+            self._check_readable()
+        except (InputError, ImageError) as error:
             raise InputError(f"{error}; {remedy}") from error
 
     def draw(self, rng: np.random.Generator) -> Image:
@@ -54,6 +56,18 @@ class PictureFolder:
             except ImageError as error:
                 failure = error
         raise ImageError(f"{TRIES} pictures in a row cannot be read, such as {failure}")
+
+    def _check_readable(self) -> None:
+        """Say now, and not in a worker in the midst of a training, what cannot work."""
+        for name in self.names[:TRIES]:
+            try:
+                read_size(self.folder / name)
+                return
+            except ImageError as error:
+                failure = error
+        raise InputError(
+            f"{self.folder}: none of the first {TRIES} pictures can be read: {failure}"
+        )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -77,21 +91,21 @@ class Sources:
         Raises:
             InputError: there are no others, or a hundred in a row cannot be used.
         """
-        if self.others is None:
+        among = index is not None
+        if self.others is None or len(self.others.names) <= among:
             raise InputError("this background needs the other images of the data set")
-        count = len(self.others.names)
         for _ in range(OTHER_TRIES):
-            drawn = int(rng.integers(count))
-            if drawn == index:
-                drawn = (drawn + 1) % count
+            drawn = int(rng.integers(len(self.others.names) - among))
+            if index is not None and drawn >= index:
+                drawn += 1
             try:
                 example = self.others[drawn]
             except DiloError:  # told when its own turn comes
                 continue
             if example.saliency is not None or not mapped:
                 return example
-        lack = "be read and has a map" if mapped else "be read"
-        raise InputError(f"of {OTHER_TRIES} images drawn as background none can {lack}")
+        lack = "has a foreground map" if mapped else "can be read"
+        raise InputError(f"no other image {lack}, of {OTHER_TRIES} drawn as background")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
