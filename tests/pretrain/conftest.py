@@ -30,9 +30,20 @@ def tiny(scenes: Path) -> Callable[..., PretrainConfig]:
         crop_size=16,
         negatives=8,
         embedding_dim=16,
+        shuffle_groups=2,
+        clusters=4,
+        cluster_runs=2,
+        close_neighbours=6,
+        warmup_epochs=1,
         workers=0,
         precision="32-true",
         log_every=2,  # an epoch ends within a line
         checkpoint_minutes=1e9,
     )
-    return lambda **changes: replace(config, **changes)
+
+    def change(**changes: object) -> PretrainConfig:
+        if changes.get("objective") == "supervised":
+            changes.setdefault("labels", str(scenes / "labels.csv"))
+        return replace(config, **changes)
+
+    return change

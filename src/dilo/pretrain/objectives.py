@@ -1,6 +1,7 @@
 """Every objective by name: one file and one line each."""
 
 from collections.abc import Callable
+from typing import Protocol
 
 from torch import nn
 
@@ -11,14 +12,20 @@ from dilo.pretrain.moco import moco_v1, moco_v2
 from dilo.pretrain.rotation import Rotation
 from dilo.pretrain.subject import Subject
 from dilo.pretrain.supervised import Supervised
+from dilo.training.loop import Objective
+
+
+class PretrainObjective(Objective, Protocol):
+    """What pretraining needs of a method, beside what the loop needs of it."""
+
+    backbone: nn.Module  # the network that is exported
+    head: nn.Module  # what it has on top while it is trained
+    input: str  # what it sees of the colours, one of `dilo.models.inputs.INPUTS`
+
 
 BuildObjective = Callable[[nn.Module, Subject, PretrainConfig], nn.Module]
 
-# name -> function of (backbone, subject, config) that gives a module satisfying
-# `dilo.training.loop.Objective`, with the attributes
-#   backbone  the network that is exported
-#   head      what it has on top while it is trained
-#   input     what it sees of the colours: a name of `dilo.models.inputs`
+# name -> function of (backbone, subject, config) that gives a `PretrainObjective`
 OBJECTIVES: dict[str, BuildObjective] = {
     "instdisc": InstDisc,
     "moco_v1": moco_v1,

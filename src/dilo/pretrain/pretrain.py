@@ -17,16 +17,17 @@ from dilo.data.sampler import BatchSampler, steps_per_epoch
 from dilo.errors import InputError
 from dilo.masks import MaskStore
 from dilo.models import backbone
+from dilo.models.inputs import with_input
 from dilo.models.weights import save_backbone
 from dilo.pretrain.config import FREE_FIELDS, PretrainConfig
 from dilo.pretrain.material import Maps, read_examples
-from dilo.pretrain.objectives import find_objective
+from dilo.pretrain.objectives import PretrainObjective, find_objective
 from dilo.pretrain.subject import find_subject
 from dilo.pretrain.survey import Surveyor, undisturbed
 from dilo.pretrain.views import ViewLoader, Views
 from dilo.progress import format_seconds
 from dilo.runs import Run
-from dilo.training.loop import Between, Objective, Plan, train
+from dilo.training.loop import Between, Plan, train
 from dilo.training.processes import launch
 
 # Called with the number of finished epochs, the backbone and the run.
@@ -99,7 +100,9 @@ def pretrain(
     if fabric.is_global_zero:
         Run.create(out, to_dict(config), free=FREE_FIELDS)
     fabric.barrier()
-    views = _views(config, examples, sources, cast(Objective, objective).views)
+    method = cast(PretrainObjective, objective)
+    with_input(network, method.input)
+    views = _views(config, examples, sources, method.views)
     loader = _loader(config, views, fabric)
     objective.to(memory_format=torch.channels_last)
     survey = Surveyor(network, examples, config, fabric)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
+import torch
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
@@ -34,9 +35,9 @@ class Diary:
         self.chance = chance
         self.every = every
         self.step = 0
-        self._loss: Tensor | float = 0.0
+        self._losses: list[float] = []  # of the steps since the last line
+        self._pending: list[Tensor] = []  # of those of them that were not yet read
         self._images = 0
-        self._steps = 0
         self._seconds = 0.0  # of finished lines
         self._since = time.monotonic()
         self._total = total
@@ -69,15 +70,12 @@ class Diary:
             self._writer.close()
             self._progress.__exit__(kind, error, trace)
 
-    def note(self, loss: Tensor, images: int, rate: float, epoch: float) -> None:
-        """Take down one step; write a line if one is due."""
-        self._loss = self._loss + loss.detach()
-        self._steps += 1
+    def note(self, loss: Tensor, images: int) -> None:
+        """Take down one step."""
+        self._pending.append(loss.detach())
         self._images += images
         self._done += images
         self.step += 1
-        if self.step % self.every == 0:
-            self.flush(rate, epoch)
         if self.writes:
             self._progress.advance(images, self._note)
 
@@ -97,9 +95,9 @@ class Diary:
         self._remarks |= numbers
 
     @property
-    def has_remarks(self) -> bool:
-        """Tell whether there are numbers that wait for a line."""
-        return bool(self._remarks)
+    def is_due(self) -> bool:
+        """Tell whether it is time for a line."""
+        return self.step % self.every == 0 or bool(self._remarks)
 
     def flush(self, rate: float, epoch: float) -> None:
         """Write a line about the steps since the last one.
@@ -107,7 +105,7 @@ class Diary:
         Raises:
             RunError: the loss is no longer a finite number.
         """
-        if self._steps == 0:
+        if not self._read():
             return
         loss = self.check(rate)
         elapsed = time.monotonic() - self._since
@@ -135,7 +133,7 @@ class Diary:
             ]
         )
         self._remarks = {}
-        self._loss, self._steps, self._images = 0.0, 0, 0
+        self._losses, self._images = [], 0
         self._since = time.monotonic()
 
     def check(self, rate: float) -> float:
@@ -144,22 +142,29 @@ class Diary:
         Raises:
             RunError: it is no longer a finite number.
         """
-        loss = float(self._loss) / max(self._steps, 1)
-        if not math.isfinite(loss):
-            raise RunError(
-                f"{self.run.folder}: the loss became {loss} at or before step "
-                f"{self.step}, learning rate {rate:.3g}; start again with a smaller "
-                "lr in a new folder"
-            )
-        return loss
+        losses = self._read()
+        for back, loss in enumerate(losses, start=1 - len(losses)):
+            if not math.isfinite(loss):
+                raise RunError(
+                    f"{self.run.folder}: the loss became {loss} at step "
+                    f"{self.step + back}, learning rate {rate:.3g}; start again with a "
+                    "smaller lr in a new folder"
+                )
+        return math.fsum(losses) / max(len(losses), 1)
+
+    def _read(self) -> list[float]:
+        """Fetch the losses from the device, all at once."""
+        if self._pending:
+            self._losses += torch.stack(self._pending).tolist()
+            self._pending = []
+        return self._losses
 
     def state_dict(self) -> dict[str, Any]:
         """Give what the next sitting needs to write the same lines."""
         return {
             "step": self.step,
             "done": self._done,
-            "loss": float(self._loss),
-            "steps": self._steps,
+            "losses": self._read(),
             "images": self._images,
             "seconds": self._seconds,
         }
@@ -167,5 +172,5 @@ class Diary:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a saved state."""
         self.step, self._done = state["step"], state["done"]
-        self._loss, self._steps = state["loss"], state["steps"]
-        self._images, self._seconds = state["images"], state["seconds"]
+        self._losses, self._images = state["losses"], state["images"]
+        self._seconds = state["seconds"]

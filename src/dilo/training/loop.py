@@ -51,8 +51,8 @@ class Objective(Protocol):
     def update(self, memo: Tensor, index: Tensor) -> None:
         """Remember the memo (B, D) of a step, after the optimizer has moved.
 
-        Of all micro-batches together; an objective that shares its memory gathers over
-        the processes itself.
+        Of all micro-batches together, in the order of the batch; an objective that
+        shares its memory gathers over the processes itself.
         """
         ...
 
@@ -147,11 +147,11 @@ def train(
             loss = stepper.step(batch, rate)
             progress = (diary.step + 1) / plan.steps_per_epoch
             images = len(batch.index) * fabric.world_size
-            diary.note(mean(loss), images, rate, progress)
+            diary.note(mean(loss), images)
             if place + 1 == plan.steps_per_epoch and writes and between.after_epoch:
                 with diary.pause():
                     diary.remark(between.after_epoch(epoch + 1))
-            if diary.step == plan.steps or diary.has_remarks:
+            if diary.is_due or diary.step == plan.steps:
                 diary.flush(rate, progress)
             if writes and keeper.is_due(diary.step):
                 diary.check(rate)
@@ -180,7 +180,8 @@ class _Stepper:
         # the same images as the shares of so many processes.
         pieces = max(1, min(self.accumulate, len(index) // 2))
         parts = [slice(piece, None, pieces) for piece in range(pieces)]
-        losses, memos = [], []
+        losses: list[Tensor] = []
+        memos: list[Tensor] = []
         for part in parts:
             with self.fabric.no_backward_sync(self.model, part is not parts[-1]):
                 loss, memo = self.model(views[:, part], index[part])
@@ -189,8 +190,12 @@ class _Stepper:
             losses.append(loss.detach())
             memos.append(memo)
         self.optimizer.step()
-        joined = torch.cat([index[part] for part in parts])
-        self.method.update(torch.cat(memos), joined)
+        memo = memos[0]
+        if pieces > 1:
+            memo = torch.empty_like(torch.cat(memos))
+            for part, rows in zip(parts, memos, strict=True):
+                memo[part] = rows
+        self.method.update(memo, index)
         return torch.stack(losses).sum()
 
 
