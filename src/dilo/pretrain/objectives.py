@@ -7,7 +7,9 @@ from torch import nn
 
 from dilo.errors import InputError
 from dilo.pretrain.config import PretrainConfig
+from dilo.pretrain.deepcluster import DeepCluster
 from dilo.pretrain.instdisc import InstDisc
+from dilo.pretrain.local_aggregation import LocalAggregation
 from dilo.pretrain.moco import moco_v1, moco_v2
 from dilo.pretrain.rotation import Rotation
 from dilo.pretrain.subject import Subject
@@ -31,6 +33,8 @@ OBJECTIVES: dict[str, BuildObjective] = {
     "moco_v1": moco_v1,
     "moco_v2": moco_v2,
     "rotation": Rotation,
+    "deepcluster": DeepCluster,
+    "local_aggregation": LocalAggregation,
     "supervised": Supervised,
 }
 
