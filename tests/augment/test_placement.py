@@ -2,11 +2,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dilo.augment import CopyPasteConfig, ViewConfig
 from dilo.augment.box import Box
 from dilo.augment.copy_paste import paste
 from dilo.augment.placement import centre_of, cover, draw_covering, move_box, show_box
+from dilo.augment.resample import crop_resize
 from dilo.augment.sources import Setting
 from dilo.augment.views import draw_view, train_view, view_rng
 
@@ -65,6 +68,25 @@ def test_showing_a_box_is_scaling_it(side):
     inner = slice(side // 6, -side // 6)
     expected = np.broadcast_to(2 * centres[:, np.newaxis], (side, side))
     assert np.abs(shown[..., 0] - expected)[inner, inner].max() <= 1.1
+
+
+@given(
+    top=st.integers(-40, 40),
+    left=st.integers(-40, 40),
+    height=st.integers(1, 50),
+    width=st.integers(1, 50),
+)
+def test_beyond_the_image_its_edge_goes_on(top, left, height, width):
+    image = np.random.default_rng(0).integers(0, 256, (20, 25, 3), np.uint8)
+    box = Box(top=top, left=left, height=height, width=width)
+    rows = (top + np.arange(height)).clip(0, 19)
+    columns = (left + np.arange(width)).clip(0, 24)
+    whole = np.ascontiguousarray(image[np.ix_(rows, columns)])
+    np.testing.assert_array_equal(show_box(image, box, height, width), whole)
+    inner = Box(top=0, left=0, height=height, width=width)
+    np.testing.assert_array_equal(
+        show_box(image, box, 8, 8), crop_resize(whole, inner, 8)
+    )
 
 
 def test_cover_is_the_share_of_the_object_in_the_box():

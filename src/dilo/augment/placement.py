@@ -1,12 +1,14 @@
 """Where the pasted object stands: in place, moved, and how much of it a crop shows."""
 
 from collections.abc import Callable
+from typing import cast
 
 import cv2
 import numpy as np
 
 from dilo.augment.box import Box
-from dilo.image import Image, Map, resize
+from dilo.augment.resample import mix, taps
+from dilo.image import Image, Map
 
 CROP_TRIES = 20  # boxes drawn for one that shows enough of the object
 
@@ -45,27 +47,15 @@ def move_box(
 
 def show_box(image: Image, box: Box, height: int, width: int) -> Image:
     """Scale what a box shows to a size; beyond the image its edge goes on."""
-    factor = max(1, min(box.height // height, box.width // width))
-    if factor > 1:  # bilinear sampling alone would pass over pixels
-        rows, columns = -(-image.shape[0] // factor), -(-image.shape[1] // factor)
-        scale = (rows / image.shape[0], columns / image.shape[1])
-        image = resize(image, rows, columns)
-    else:
-        scale = (1.0, 1.0)
-    steps = (scale[1] * box.width / width, scale[0] * box.height / height)
-    starts = (
-        scale[1] * box.left + steps[0] / 2 - 0.5,
-        scale[0] * box.top + steps[1] / 2 - 0.5,
-    )
-    matrix = np.array([[steps[0], 0, starts[0]], [0, steps[1], starts[1]]])
-    shown = cv2.warpAffine(
-        image,
-        matrix,
-        (width, height),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    return np.asarray(shown, np.uint8)
+    rows, above = _inside(box.top, box.height, image.shape[0])
+    columns, left = _inside(box.left, box.width, image.shape[1])
+    shown = image[rows, columns]
+    if any(above + left):
+        # Padded and scaled by the filter of all views, it is as sharp as they are.
+        shown = cast(
+            Image, cv2.copyMakeBorder(shown, *above, *left, cv2.BORDER_REPLICATE)
+        )
+    return mix(shown, taps(box.height, height), taps(box.width, width))
 
 
 def centre_of(alpha: Map, shape: tuple[int, int]) -> tuple[float, float]:
@@ -123,3 +113,13 @@ def _overlap(start: int, length: int, size: int, cells: int) -> Map:
     edges = np.arange(cells + 1) * (size / cells)
     inside = np.minimum(edges[1:], start + length) - np.maximum(edges[:-1], start)
     return (inside.clip(0) * (cells / size)).astype(np.float32)
+
+
+def _inside(start: int, length: int, size: int) -> tuple[slice, tuple[int, int]]:
+    """Say which of `size` pixels lie in a span, and how many it has on both sides.
+
+    Of a span beside them, the pixel that is nearest is taken.
+    """
+    first, last = min(max(start, 0), size - 1), max(min(start + length, size), 1)
+    before = max(0, min(-start, length - 1))
+    return slice(first, last), (before, length - before - (last - first))
