@@ -32,6 +32,7 @@ LAYERS = {
             "kernel_cache",
             "foreground",
             "lifetime",
+            "torch_files",
         ),
         0,
     ),

@@ -57,7 +57,15 @@ COMMANDS: dict[str, Command] = {
 }
 
 # Packages beside the base install, each with the extra that brings it.
-_TRAIN = ("jinja2", "lightning", "safetensors", "tensorboard", "torch", "torchvision")
+_TRAIN = (
+    "jinja2",
+    "lightning",
+    "safetensors",
+    "tensorboard",
+    "timm",
+    "torch",
+    "torchvision",
+)
 EXTRAS = {**dict.fromkeys(_TRAIN, "train"), "matplotlib": "plot"}
 
 EXIT_ERROR = 2

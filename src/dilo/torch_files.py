@@ -1,0 +1,50 @@
+"""Files of torch.save from anywhere: read so that none of them can run code."""
+
+import pickle
+import re
+from pathlib import Path
+from typing import Any
+
+from dilo.errors import RunError
+
+# torch.load fails in many ways on damaged files; these are all that fuzzing it gave.
+_DAMAGE = (
+    OSError,
+    RuntimeError,
+    ValueError,
+    EOFError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    AssertionError,
+    pickle.PickleError,
+)
+
+
+def read_torch_file(path: Path) -> Any:
+    """Read what torch.save wrote, onto the CPU: arrays and plain values only.
+
+    Raises:
+        RunError: the file is missing or damaged, or it asks for Python objects, which
+            could run code.
+    """
+    import torch
+
+    if not path.is_file():
+        raise RunError(f"{path}: no such file")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except _DAMAGE as error:
+        raise RunError(f"{path}: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    """Say in one line why a file was not loaded; torch needs ten."""
+    wanted = re.search(r"GLOBAL (\S+)", str(error))
+    if wanted:
+        return (
+            f"not loaded, for it asks for the Python object {wanted[1]}, which could "
+            "run code; only arrays and plain values are read"
+        )
+    lines = str(error).splitlines()
+    return f"not a file that torch.save wrote, or damaged ({lines[0] if lines else ''})"
