@@ -134,6 +134,8 @@ def test_a_folder_without_a_single_crop_is_an_error(images, tmp_path):
     (images / "sub/b.png").unlink()
     with pytest.raises(InputError, match="no background crop in 3 images; a higher"):
         mine(images, tmp_path / "bank")
+    # As the message says, with the same folder.
+    assert mine(images, tmp_path / "bank", MiningConfig(threshold=0.4)).crops == 1
 
 
 def test_what_cannot_be_a_bank_is_refused(images, tmp_path):

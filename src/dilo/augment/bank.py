@@ -88,13 +88,15 @@ def check_bank(bank: Path, config: MiningConfig) -> None:
     path = bank / MANIFEST
     if path.is_file():
         differences = difference(_read_config(path), asdict(config))
-        if differences:
+        if not differences:
+            return
+        # Where another rule has found nothing, there is nothing to be mixed up.
+        if any(bank.rglob("*.jpg")):
             raise StoreError(
                 f"{bank}: was mined in another way ({'; '.join(differences)}); "
                 "give a new folder"
             )
-        return
-    if bank.exists() and (not bank.is_dir() or any(bank.iterdir())):
+    elif bank.exists() and (not bank.is_dir() or any(bank.iterdir())):
         raise StoreError(f"{bank}: holds other files; give a new folder")
     write_json_atomic(path, {"config": asdict(config)})
 
