@@ -1,26 +1,65 @@
-import dataclasses
 import inspect
 
 import numpy as np
 import PIL.Image
 
-from dilo.augment import CopyPasteConfig
+import dilo.pretrain
+from dilo.augment import view_chain
 from dilo.cli import dispatch, main
 from dilo.cli.training import pretrain
-from dilo.pretrain import PretrainConfig
+from dilo.errors import InputError
+from dilo.pretrain import OBJECTIVES, RECIPES, recipe
+
+# Names that are no field of the config, or mean something else there.
+OWN = ("images", "out", "set", "chain")
 
 
-def test_flags_have_the_names_and_defaults_of_the_config():
-    fields = {
-        field.name: field.default
-        for config in (CopyPasteConfig, PretrainConfig)
-        for field in dataclasses.fields(config)
-    }
+def published(objective: str) -> dict[str, object]:
+    config = recipe(objective, images="")
+    return {**vars(config), **vars(config.view.copy_paste), "objective": "instdisc"}
+
+
+def test_flags_have_the_names_of_fields_and_their_default_or_the_recipe():
     flags = inspect.signature(pretrain).parameters
-    own = {"images", "out", "set"}
-    assert {name: flags[name].default for name in flags if name not in own} == {
-        name: fields[name] for name in flags if name not in own
-    }
+    paper, *others = (published(objective) for objective in RECIPES)
+    for name in set(flags) - set(OWN):
+        same = all(other[name] == paper[name] for other in others)
+        assert flags[name].default == (paper[name] if same else None), name
+
+
+def test_the_help_says_what_was_published():
+    text = " ".join((pretrain.__doc__ or "").partition("Args:")[2].split())
+    paper = published("instdisc")
+    for name, flag in inspect.signature(pretrain).parameters.items():
+        if name in OWN or flag.default is not None or paper[name] is None:
+            continue
+        assert f"published {paper[name]}" in text
+        for objective in RECIPES:
+            value = published(objective)[name]
+            if value != paper[name]:
+                assert f"{objective} {value}" in text, name
+    assert all(f" {objective}" in text for objective in OBJECTIVES)
+    assert set(OBJECTIVES) <= set(RECIPES)
+
+
+def test_flags_change_the_recipe(monkeypatch, tmp_path):
+    configs = []
+
+    def catch(config, out):
+        configs.append(config)
+        raise InputError("caught")
+
+    monkeypatch.setattr(dilo.pretrain, "pretrain", catch)
+    words = ["pretrain", str(tmp_path), "--out", "run", "--objective", "moco_v2"]
+    assert main(words) == 2
+    assert main([*words, "--chain", "instdisc", "--ramp", "0", "--lr", "0.06"]) == 2
+    assert main([*words, "--probability", "0.5", "--set", "lr=0.01"]) == 2
+    plain, chained, pasted = configs
+    assert plain == recipe("moco_v2", images=str(tmp_path))
+    assert chained.view == view_chain("instdisc", chained.view.copy_paste)
+    assert chained.view.copy_paste.probability == 0.3
+    assert (chained.view.copy_paste.ramp, chained.lr) == (0.0, 0.06)
+    assert (pasted.view.copy_paste.probability, pasted.lr) == (0.5, 0.01)
 
 
 def test_pretrain_says_what_came_out(tmp_path, capsys):

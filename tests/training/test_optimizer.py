@@ -53,3 +53,42 @@ def test_sgd_is_momentum_with_weight_decay():
 def test_bad_values_are_refused(field, value, message):
     with pytest.raises(InputError, match=message):
         OptimizerConfig(**{field: value})
+
+
+def descend(steps: int, **fields: object) -> float:
+    """Go down a slope of 3 from 2."""
+    weight = nn.Parameter(torch.tensor([2.0], dtype=torch.float64))
+    config = OptimizerConfig(lr=0.1, weight_decay=0.01, **fields)
+    optimizer = make_optimizer([weight], config)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        (3 * weight).sum().backward()
+        optimizer.step()
+    return weight.item()
+
+
+def test_nesterov_looks_ahead_by_the_momentum():
+    velocity, expected = 0.0, 2.0
+    for _ in range(3):
+        slope = 3 + 0.01 * expected
+        velocity = 0.5 * velocity + slope
+        expected -= 0.1 * (slope + 0.5 * velocity)
+    assert descend(3, momentum=0.5, nesterov=True) == pytest.approx(expected)
+
+
+def test_adam_divides_by_the_size_of_the_slope():
+    first, second, expected = 0.0, 0.0, 2.0
+    for step in range(1, 4):
+        slope = 3 + 0.01 * expected
+        first = 0.8 * first + 0.2 * slope
+        second = 0.99 * second + 0.01 * slope**2
+        mean, square = first / (1 - 0.8**step), second / (1 - 0.99**step)
+        expected -= 0.1 * mean / (square**0.5 + 1e-8)
+    assert descend(3, momentum=0.8, solver="adam") == pytest.approx(expected)
+
+
+def test_frozen_parameters_are_left_alone():
+    frozen = nn.Parameter(torch.ones(1), requires_grad=False)
+    trained = nn.Parameter(torch.ones(1))
+    optimizer = make_optimizer([frozen, trained], OptimizerConfig())
+    assert optimizer.param_groups[0]["params"] == [trained]

@@ -39,18 +39,21 @@ def pretrain(
     /,
     out: Path,
     masks: Path | None = None,
+    labels: Path | None = None,
     objective: str = "instdisc",
     arch: str = "resnet50",
     small_stem: bool = False,
-    epochs: int = 200,
-    batch_size: int = 256,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    accumulate: int = 1,
     crop_size: int = 224,
     cache_size: int | None = None,
-    lr: float = 0.03,
-    schedule: Literal["step", "cosine"] = "step",
-    temperature: float = 0.07,
-    negatives: int = 4096,
-    probability: float = 0.5,
+    lr: float | None = None,
+    schedule: Literal["step", "cosine"] | None = None,
+    temperature: float | None = None,
+    negatives: int | None = None,
+    chain: str | None = None,
+    probability: float | None = None,
     ramp: float = 0.4,
     background: str = "grey",
     textures: Path | None = None,
@@ -72,9 +75,11 @@ def pretrain(
 
     With --masks the foreground is pasted on other backgrounds (copy-paste); without it
     this is the baseline. Can be stopped at any time: the same command goes on from the
-    last checkpoint. The defaults are the paper's recipe for ResNet-50 on ImageNet,
-    but for how maps are pasted: there, --ramp 0 --alpha-low 0 --alpha-high 1 is the
-    paper.
+    last checkpoint. Started by torchrun or SLURM, all their processes train together.
+    Asked to end by SIGTERM or SIGUSR1, it saves a checkpoint first.
+
+    What is not given is as it was published for the objective on ImageNet, but for how
+    maps are pasted: there, --ramp 0 --alpha-low 0 --alpha-high 1 is the paper.
 
     Examples:
         dilo pretrain photos --out runs/baseline
@@ -87,19 +92,33 @@ def pretrain(
         images: folder of photographs, at any depth.
         out: run folder: new, or the one of an interrupted pretraining.
         masks: mask store that `dilo masks` made, or any folder of masks.
-        objective: what is minimised: instdisc.
+        labels: class folders or a CSV of file,label, for --objective supervised.
+        objective: what is minimised: instdisc, instdisc_nce, moco_v1, moco_v2,
+            rotation, colorization, deepcluster, local_aggregation, or supervised.
         arch: backbone: resnet18, resnet50, conv6 or conv7 (small and fast).
         small_stem: let the network start at full resolution, for crops below 64 px.
-        epochs: passes over the images.
-        batch_size: images of a step, of all processes together.
+        epochs: passes over the images: published 200, rotation 50, supervised 90.
+        batch_size: images of a step, of all processes and micro-batches together:
+            published 256, rotation 192, local_aggregation 128.
+        accumulate: micro-batches of a step in each process, where a batch is too large
+            for the memory.
         crop_size: side of the training views, in pixels.
         cache_size: keep all images in memory, reduced to this short side.
-        lr: learning rate at the start.
-        schedule: step (a tenth at 60 % and 80 % of the epochs) or cosine.
-        temperature: similarities are divided by it; smaller is sharper.
-        negatives: other images that each is compared with; all where there are fewer.
+        lr: learning rate at the start, of the published batch size; for batches of
+            another size, change both in proportion: published 0.03, rotation 0.1,
+            colorization 3e-05, deepcluster 0.05, supervised 0.1.
+        schedule: step (a tenth at certain epochs) or cosine: published step, moco_v2
+            cosine.
+        temperature: similarities are divided by it; smaller is sharper: published 0.07,
+            moco_v2 0.2.
+        negatives: other images that each is compared with, for moco the length of the
+            queue; all where there are fewer: published 4096, moco_v1 65536, moco_v2
+            65536.
+        chain: how views are cropped and recoloured: instdisc, moco_v1, moco_v2, or
+            table1_centre_crop, _flip, _spatial_crop, _scale_crop, _colour_jitter or
+            _grey; by default as published for the objective.
         probability: of pasting, for every view of an image that has a map; else the
-            original is kept.
+            original is kept: published 0.5, moco_v1 0.3, moco_v2 0.3.
         ramp: share of the training in which the probability rises from 0.
         background: what the foreground is pasted on: grey (of random level), texture
             (--textures), procedural (painted textures), mined (--bank), border (the
@@ -121,45 +140,51 @@ def pretrain(
         precision: 32-true, bf16-mixed, or auto: bf16 where the hardware is fast at it.
         set: other fields of the config, as field=value, e.g. view.min_area=0.3.
     """
-    from dilo.augment import CopyPasteConfig, ViewConfig
     from dilo.config import override
-    from dilo.pretrain import PretrainConfig
     from dilo.pretrain import pretrain as run_pretraining
+    from dilo.pretrain import recipe
 
-    copy_paste = CopyPasteConfig(
-        probability=probability,
-        ramp=ramp,
-        background=background,
-        textures=None if textures is None else str(textures.resolve()),
-        bank=None if bank is None else str(bank.resolve()),
-        blending=blending,
-        blur=blur,
-        alpha_low=alpha_low,
-        alpha_high=alpha_high,
-        shift=shift,
-        max_scale=max_scale,
-        min_cover=min_cover,
-        missing=missing,
-    )
-    config = PretrainConfig(
+    given = {
         # Absolute, so that the run can be continued from any folder.
-        images=str(images.resolve()),
-        masks=None if masks is None else str(masks.resolve()),
-        objective=objective,
-        arch=arch,
-        small_stem=small_stem,
-        epochs=epochs,
-        batch_size=batch_size,
-        crop_size=crop_size,
-        cache_size=cache_size,
-        lr=lr,
-        schedule=schedule,
-        temperature=temperature,
-        negatives=negatives,
-        view=ViewConfig(copy_paste=copy_paste),
-        seed=seed,
-        workers=workers,
-        precision=precision,
-    )
-    report = run_pretraining(override(config, set), out)
+        "images": _absolute(images),
+        "masks": _absolute(masks),
+        "labels": _absolute(labels),
+        "arch": arch,
+        "small_stem": small_stem,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "accumulate": accumulate,
+        "crop_size": crop_size,
+        "cache_size": cache_size,
+        "lr": lr,
+        "schedule": schedule,
+        "temperature": temperature,
+        "negatives": negatives,
+        "seed": seed,
+        "workers": workers,
+        "precision": precision,
+    }
+    pasting = {
+        "probability": probability,
+        "ramp": ramp,
+        "background": background,
+        "textures": _absolute(textures),
+        "bank": _absolute(bank),
+        "blending": blending,
+        "blur": blur,
+        "alpha_low": alpha_low,
+        "alpha_high": alpha_high,
+        "shift": shift,
+        "max_scale": max_scale,
+        "min_cover": min_cover,
+        "missing": missing,
+    }
+    given |= {f"view.copy_paste.{name}": value for name, value in pasting.items()}
+    told = {name: value for name, value in given.items() if value is not None}
+    config = override(recipe(objective, chain=chain, **told), set)
+    report = run_pretraining(config, out)
     say(report.summary())
+
+
+def _absolute(path: Path | None) -> str | None:
+    return None if path is None else str(path.resolve())
