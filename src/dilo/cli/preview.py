@@ -25,7 +25,7 @@ def preview(
     shift: float = 0.0,
     max_scale: float = 1.0,
     min_cover: float = 0.0,
-    views: str = "instdisc",
+    chain: str = "instdisc",
 ) -> None:
     """Draw a contact sheet: images, their maps, composites and training views.
 
@@ -57,8 +57,8 @@ def preview(
         shift: move the object by up to this share of the view, in each direction.
         max_scale: scale the object by up to this factor, up or down.
         min_cover: least share of the object that a view shows, where it can.
-        views: chain of the training views: instdisc, moco_v1, moco_v2, or a step of
-            the paper's table 1, such as table1_flip.
+        chain: of augmentations, for the training views: instdisc, moco_v1, moco_v2,
+            or a step of the paper's table 1, such as table1_flip.
     """
     from dilo.augment import CopyPasteConfig
     from dilo.augment.chain import view_chain
@@ -79,7 +79,7 @@ def preview(
         max_scale=max_scale,
         min_cover=min_cover,
     )
-    view = view_chain(views, copy_paste)
+    view = view_chain(chain, copy_paste)
     config = PreviewConfig(count=count, seed=seed, view=view)
     write_preview(images, MaskStore.open(masks), out, config)
     say(str(out))
