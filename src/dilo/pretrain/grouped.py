@@ -2,7 +2,7 @@
 
 Batch norm tells every image something about the others of its batch. Where a query and
 its key are normalised among the same images, a network finds the key by that, instead
-of by what the image shows. So the batch is cut into groups, each encoded by itself, and
+of by what the image shows. So batch norm treats groups of the batch by themselves, and
 keys are grouped otherwise than queries. On several processes the groups are those of
 each process; here they are as right on one.
 
@@ -18,6 +18,7 @@ import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import Tensor
 
+from dilo.pretrain.grouped_norm import GroupedBatchNorm
 from dilo.training.processes import gather
 
 
@@ -34,18 +35,22 @@ def count_groups(groups: int, images: int) -> int:
 def encode_groups(
     encoder: Callable[[Tensor], Tensor], views: Tensor, groups: int
 ) -> Tensor:
-    """Encode each group by itself: (B, ...) -> (B, D), in the order of `views`.
+    """Encode a batch, with batch norm over groups of it: (B, ...) -> (B, D).
 
     Image i is in group i % `groups`. So the groups of one process are those of several,
     among which a batch is dealt out in the same way.
     """
     if groups == 1:
         return encoder(views)
-    parts = [encoder(views[group::groups]) for group in range(groups)]
-    features = parts[0].new_empty(len(views), *parts[0].shape[1:])
-    for group, part in enumerate(parts):
-        features[group::groups] = part
-    return features
+    parts = [views[group::groups] for group in range(groups)]
+    with GroupedBatchNorm([len(part) for part in parts]):
+        features = encoder(torch.cat(parts))
+    size, larger = divmod(len(views), groups)
+    place = torch.arange(len(views), device=views.device)
+    group = place % groups
+    # The first `larger` groups have one image more.
+    row = group * size + group.clamp(max=larger) + place // groups
+    return features.index_select(0, row)
 
 
 @dataclass(frozen=True, kw_only=True)

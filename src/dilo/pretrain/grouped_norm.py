@@ -1,0 +1,108 @@
+"""Batch norm over groups of a batch, in any network, as cheap as over the whole.
+
+Calling the network group by group would do the same, but convolutions of small batches
+are slow: on one CPU thread ResNet-18 takes 1.7 times as long in 8 groups of 8 images.
+So convolutions see the whole batch here, and batch norm alone is done by groups.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+
+class GroupedBatchNorm(TorchFunctionMode):
+    """Within `with`, batch norm in training mode treats groups by themselves.
+
+    It takes the place of `F.batch_norm`, which all layers call, those of timm and
+    torchvision too; so networks, their weights and their names stay as they are. The
+    running averages move once for the whole batch, by equal parts of each group.
+    """
+
+    def __init__(self, sizes: Sequence[int]) -> None:
+        """Cut dimension 0 into groups of these sizes, one behind the other."""
+        super().__init__()
+        self.sizes = list(sizes)
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        """Call `func`, or what replaces it."""
+        kwargs = kwargs or {}
+        if func is not F.batch_norm or not kwargs["training"]:
+            return func(*args, **kwargs)
+        images, mean, variance = args
+        momentum = kwargs["momentum"] / len(self.sizes)
+        constants = (mean, variance, momentum, kwargs["eps"], self.sizes)
+        return _NormaliseGroups.apply(
+            images, kwargs["weight"], kwargs["bias"], constants
+        )
+
+
+class _NormaliseGroups(torch.autograd.Function):
+    """What `F.batch_norm` of each part and `torch.cat` would do, with fewer copies."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        images: Tensor,
+        weight: Tensor | None,
+        bias: Tensor | None,
+        constants: tuple[Tensor | None, Tensor | None, float, float, list[int]],
+    ) -> Tensor:
+        running_mean, running_variance, momentum, eps, sizes = constants
+        output = torch.empty_like(images)
+        exact = torch.promote_types(images.dtype, torch.float32)
+        shape = (2, len(sizes), images.shape[1])
+        means, scales = torch.empty(shape, dtype=exact, device=images.device)
+        parts = zip(
+            images.split(sizes), output.split(sizes), means, scales, strict=True
+        )
+        for part, normal, mean, scale in parts:
+            torch.ops.aten.native_batch_norm.out(
+                part,
+                weight,
+                bias,
+                running_mean,
+                running_variance,
+                True,
+                momentum,
+                eps,
+                out=normal,
+                save_mean=mean,
+                save_invstd=scale,
+            )
+        ctx.save_for_backward(images, weight, means, scales)
+        ctx.sizes, ctx.eps = sizes, eps
+        return output
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        images, weight, means, scales = ctx.saved_tensors
+        needed = (True, *ctx.needs_input_grad[1:3])
+        result = torch.empty_like(images)
+        if gradient.stride() != images.stride():
+            gradient = torch.empty_like(images).copy_(gradient)
+        whole = (gradient, images, result)
+        parts = zip(*(tensor.split(ctx.sizes) for tensor in whole), strict=True)
+        sums = []
+        for (arriving, part, leaving), mean, scale in zip(
+            parts, means, scales, strict=True
+        ):
+            own, *others = torch.ops.aten.native_batch_norm_backward(
+                arriving, part, weight, None, None, mean, scale, True, ctx.eps, needed
+            )
+            leaving.copy_(own)
+            sums.append(others)
+        of_weight, of_bias = (
+            torch.stack(values).sum(dim=0) if asked else None
+            for values, asked in zip(zip(*sums, strict=True), needed[1:], strict=True)
+        )
+        return result, of_weight, of_bias, None
