@@ -309,3 +309,33 @@ def test_what_is_no_image_has_no_size(tmp_path):
         read_size(tmp_path / "text.jpg")
     with pytest.raises(ImageError, match=r"none\.jpg: cannot be decoded"):
         read_size(tmp_path / "none.jpg")
+
+
+@pytest.mark.parametrize("subsampling", [0, 1, 2])  # 4:4:4, 4:2:2, 4:2:0
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"quality": 20}])
+@pytest.mark.parametrize("size", [(64, 48), (37, 23), (1, 1), (8, 300)])
+def test_plain_jpegs_have_the_pixels_that_pillow_gives(subsampling, options, size):
+    rng = np.random.default_rng(size[0])
+    picture = PIL.Image.fromarray(rng.integers(0, 256, (4, 5, 3), np.uint8))
+    stream = io.BytesIO()
+    picture.resize(size).save(stream, "JPEG", subsampling=subsampling, **options)
+    expected = np.asarray(PIL.Image.open(stream).convert("RGB"))
+    np.testing.assert_array_equal(read_image(stream.getvalue()), expected)
+
+
+def test_a_jpeg_that_is_cut_off_is_refused_wherever_it_ends(tmp_path):
+    path = tmp_path / "cut.jpg"
+    noise = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8)
+    PIL.Image.fromarray(noise).save(path)
+    content = path.read_bytes()
+    for length in range(4, len(content) - 2, 997):
+        path.write_bytes(content[:length])
+        with pytest.raises(ImageError, match=r"cut\.jpg"):
+            read_image(path)
+
+
+def test_bytes_behind_the_end_of_a_jpeg_do_no_harm():
+    stream = io.BytesIO()
+    PIL.Image.new("RGB", (9, 7), "teal").save(stream, "JPEG")
+    expected = read_image(stream.getvalue())
+    np.testing.assert_array_equal(read_image(stream.getvalue() + b"\0\0"), expected)

@@ -5,14 +5,36 @@ so that nothing of the image's size is written but the result.
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from dilo.augment.box import Box
-from dilo.augment.resample import Taps, crop_resize, mix
+from dilo.augment.resample import crop_resize
 from dilo.image import Image, Map, resize
+
+# Weights are whole numbers of this in the fused pass: products of 8-bit levels then fit
+# 32 bits, and no level is off by more than a hundredth.
+_ONE = 1 << 15
+
+
+class Places(NamedTuple):
+    """Where the rows or columns of a view lie in a map: evenly, in the map's pixels."""
+
+    first: float
+    step: float
+    number: int
+
+
+class Taps(NamedTuple):
+    """The two pixels of a line around each place, and their weights: (N,) each."""
+
+    before: NDArray[np.uint64]
+    behind: NDArray[np.uint64]
+    near: NDArray[np.float32]
+    far: NDArray[np.float32]
 
 
 def composite(image: Image, alpha: Map, background: Image) -> Image:
@@ -43,29 +65,29 @@ def composite_view(
         box: in pixels of the image; where it lies outside, the background shows.
         background: uint8 (S, T, 3).
     """
-    return composite(view, view_alpha(alpha, shape, box, view.shape), background)
+    if _scales_alike(alpha, shape, box, view.shape):
+        return composite(view, view_alpha(alpha, shape, box, view.shape), background)
+    alpha = _coarsen(alpha, shape, box, view.shape)
+    rows, columns = sample_places(alpha.shape, shape, box, view.shape)
+    result = np.empty(view.shape, np.uint8)
+    over, under = map(np.ascontiguousarray, (view, background))
+    flat = over.reshape(-1), under.reshape(-1), result.reshape(-1)
+    _lay_sampled(np.ascontiguousarray(alpha), rows, columns, *flat)
+    return result
 
 
 def view_alpha(
     alpha: Map, shape: tuple[int, int], box: Box, view_shape: tuple[int, ...]
 ) -> Map:
     """Give what a view shows of an alpha, with 0 beyond the image: float32 (S, T)."""
-    height, width = view_shape[:2]
-    if alpha.shape == shape and height == width and _lies_inside(box, shape):
+    if _scales_alike(alpha, shape, box, view_shape):
         # As the view itself was scaled, so that both have the same edges.
-        return crop_resize(alpha, box, height)
-    # Pixels of the alpha for one of the view; bilinear sampling would pass over some.
-    steps = (
-        box.height / height * (alpha.shape[0] / shape[0]),
-        box.width / width * (alpha.shape[1] / shape[1]),
-    )
-    if max(steps) > 1:
-        sizes = zip(alpha.shape, steps, strict=True)
-        alpha = resize(alpha, *(math.ceil(size / max(1, step)) for size, step in sizes))
+        return crop_resize(alpha, box, view_shape[0])
+    alpha = _coarsen(alpha, shape, box, view_shape)
     rows, columns = sample_places(alpha.shape, shape, box, view_shape)
-    return mix(
-        alpha, _neighbours(rows, len(alpha)), _neighbours(columns, alpha.shape[1])
-    )
+    shown = np.empty(view_shape[:2], np.float32)
+    _sample(np.ascontiguousarray(alpha), rows, columns, shown)
+    return shown
 
 
 def sample_places(
@@ -73,50 +95,134 @@ def sample_places(
     shape: tuple[int, int],
     box: Box,
     view_shape: tuple[int, ...],
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Say where the rows (S,) and columns (T,) of a view lie in a map, in its pixels.
+) -> tuple[Places, Places]:
+    """Say where the rows and the columns of a view lie in a map.
 
     Pixels are areas: the centre of the first one lies half a pixel from the edge.
     """
-    spans = ((box.top, box.height), (box.left, box.width))
-    places = []
-    for axis, (start, length) in enumerate(spans):
-        count = view_shape[axis]
-        centres = start + (np.arange(count) + 0.5) * (length / count)
-        places.append(centres * (alpha_shape[axis] / shape[axis]) - 0.5)
-    return places[0].astype(np.float32), places[1].astype(np.float32)
+    return (
+        _places(alpha_shape[0], shape[0], (box.top, box.height), view_shape[0]),
+        _places(alpha_shape[1], shape[1], (box.left, box.width), view_shape[1]),
+    )
 
 
-def _lies_inside(box: Box, shape: tuple[int, int]) -> bool:
-    bottom, right = box.top + box.height, box.left + box.width
-    return min(box.top, box.left) >= 0 and bottom <= shape[0] and right <= shape[1]
+def _places(cells: int, size: int, span: tuple[int, int], count: int) -> Places:
+    start, length = span
+    scale, step = cells / size, length / count
+    return Places((start + 0.5 * step) * scale - 0.5, step * scale, count)
 
 
-def _neighbours(places: NDArray[np.float32], length: int) -> Taps:
-    """Weigh the two pixels around each place in a map; 0 beyond the map."""
-    first = np.empty(len(places), np.int64)
-    weights = np.empty((len(places), min(2, length)), np.float32)
-    _weigh(places, length, first, weights)
-    return first, weights
+def _scales_alike(
+    alpha: Map, shape: tuple[int, int], box: Box, view_shape: tuple[int, ...]
+) -> bool:
+    """Tell whether a view's alpha can be made just as the view itself was."""
+    inside = (
+        min(box.top, box.left) >= 0
+        and box.top + box.height <= shape[0]
+        and box.left + box.width <= shape[1]
+    )
+    return inside and alpha.shape == shape and view_shape[0] == view_shape[1]
+
+
+def _coarsen(
+    alpha: Map, shape: tuple[int, int], box: Box, view_shape: tuple[int, ...]
+) -> Map:
+    """Reduce a map finer than its view, of which sampling would pass over pixels."""
+    steps = (
+        box.height / view_shape[0] * (alpha.shape[0] / shape[0]),
+        box.width / view_shape[1] * (alpha.shape[1] / shape[1]),
+    )
+    if max(steps) <= 1:
+        return alpha
+    sizes = zip(alpha.shape, steps, strict=True)
+    return resize(alpha, *(math.ceil(size / max(1, step)) for size, step in sizes))
 
 
 @njit(cache=True, nogil=True)
-def _weigh(
-    places: NDArray[np.float32],
-    length: int,
-    first: NDArray[np.int64],
-    weights: NDArray[np.float32],
+def _lay_sampled(
+    alpha: Map,
+    rows: Places,
+    columns: Places,
+    image: NDArray[np.uint8],
+    background: NDArray[np.uint8],
+    result: NDArray[np.uint8],
 ) -> None:
-    count = weights.shape[1]
-    for i in range(len(places)):
-        place = places[i]
+    """Sample the alpha of one row of the view after the other, and composite it."""
+    three, half = np.uint64(3), np.int32(_ONE >> 1)
+    width = np.uint64(columns.number)
+    lines, taps = _sample_along(alpha, rows, columns)
+    weights = np.empty(3 * columns.number, np.uint16)  # each thrice, once for a level
+    for y in range(rows.number):
+        above, below = taps.before[y], taps.behind[y]
+        near, far = taps.near[y] * np.float32(_ONE), taps.far[y] * np.float32(_ONE)
+        for x in range(width):
+            level = near * lines[above, x] + far * lines[below, x] + np.float32(0.5)
+            weight = np.uint16(np.int32(level))
+            weights[three * x] = weight
+            weights[three * x + np.uint64(1)] = weight
+            weights[three * x + np.uint64(2)] = weight
+        start = np.uint64(y) * three * width
+        for i in range(three * width):
+            under = np.int32(background[start + i])
+            rise = np.int32(weights[i]) * (np.int32(image[start + i]) - under)
+            result[start + i] = np.uint8(under + ((rise + half) >> np.int32(15)))
+
+
+@njit(cache=True, nogil=True)
+def _sample(
+    alpha: Map, rows: Places, columns: Places, shown: NDArray[np.float32]
+) -> None:
+    """Write what `view_alpha` returns."""
+    lines, taps = _sample_along(alpha, rows, columns)
+    for y in range(rows.number):
+        above, below = taps.before[y], taps.behind[y]
+        near, far = taps.near[y], taps.far[y]
+        for x in range(np.uint64(columns.number)):
+            shown[y, x] = near * lines[above, x] + far * lines[below, x]
+
+
+@njit(cache=True, nogil=True)
+def _sample_along(
+    alpha: Map, rows: Places, columns: Places
+) -> tuple[NDArray[np.float32], Taps]:
+    """Sample those rows of a map that a view shows at the places of its columns.
+
+    Returns:
+        The sampled rows, and which of them lie around each row of the view.
+    """
+    around, beside = _tap(rows, len(alpha)), _tap(columns, alpha.shape[1])
+    top = np.uint64(min(around.before[0], around.before[-1]))
+    count = np.uint64(around.behind.max()) - top + np.uint64(1)
+    lines = np.empty((count, columns.number), np.float32)
+    for y in range(count):
+        for x in range(np.uint64(columns.number)):
+            left, right = beside.before[x], beside.behind[x]
+            lines[y, x] = (
+                beside.near[x] * alpha[top + y, left]
+                + beside.far[x] * alpha[top + y, right]
+            )
+    for y in range(rows.number):
+        around.before[y] -= top
+        around.behind[y] -= top
+    return lines, around
+
+
+@njit(cache=True, nogil=True)
+def _tap(places: Places, length: int) -> Taps:
+    """Name the two pixels around each place, and weigh them; 0 beyond the map."""
+    before = np.empty(places.number, np.uint64)
+    behind = np.empty(places.number, np.uint64)
+    near = np.empty(places.number, np.float32)
+    far = np.empty(places.number, np.float32)
+    for i in range(places.number):
+        place = places.first + i * places.step
         inside = np.float32(place >= -0.5 and place <= length - 0.5)
-        within = min(max(place, np.float32(0)), np.float32(length - 1))
-        first[i] = min(int(within), length - count)
-        part = within - np.float32(first[i])
-        weights[i, 0] = inside * (np.float32(1) - part)
-        if count == 2:
-            weights[i, 1] = inside * part
+        within = min(max(place, 0.0), length - 1.0)
+        first = int(within)
+        before[i], behind[i] = first, min(first + 1, length - 1)
+        far[i] = inside * np.float32(within - first)
+        near[i] = inside - far[i]
+    return Taps(before, behind, near, far)
 
 
 @njit(cache=True, nogil=True)

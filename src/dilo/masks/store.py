@@ -192,6 +192,23 @@ class MaskStore:
         """
         return self._read(self._find(name))
 
+    def foreground(self, name: str) -> Map | None:
+        """Read what a loader pastes: the stored map, or None where there is nothing.
+
+        Raises:
+            StoreError: the file of the map is damaged.
+            InputError: `name` is no relative name.
+        """
+        if self._failure(name) is not None:
+            return None
+        entry = self._catalog.find(name)
+        if entry is None or entry.empty:
+            return None
+        saliency = self._read(entry)
+        # A plain folder of masks tells emptiness only by reading; and what is left of
+        # a foreground at the stored size may be too little.
+        return saliency if has_foreground(saliency) else None
+
     def mask(self, name: str) -> NDArray[np.bool_]:
         """Read a ground-truth mask, (H, W): foreground is brighter than 128 of 255.
 

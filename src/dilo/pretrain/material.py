@@ -7,7 +7,7 @@ from dilo.data.image_set import Examples, FolderSet, load_into_memory
 from dilo.errors import InputError, StoreError
 from dilo.folder import list_images
 from dilo.image import Map
-from dilo.masks import MaskStore, has_foreground
+from dilo.masks import MaskStore
 from dilo.pretrain.config import PretrainConfig
 
 
@@ -31,13 +31,7 @@ class Maps:
         Raises:
             StoreError: the file of the map is damaged.
         """
-        if name not in self.store:
-            return None
-        # A plain folder of masks tells emptiness only by reading, once is enough.
-        if self.store.origin is not None and self.store.is_empty(name):
-            return None
-        saliency = self.store.stored(name)  # whoever reads it scales it anyway
-        return saliency if has_foreground(saliency) else None
+        return self.store.foreground(name)
 
 
 def read_examples(
