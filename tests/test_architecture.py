@@ -32,6 +32,7 @@ LAYERS = {
             "kernel_cache",
             "foreground",
             "lifetime",
+            "allocator",
             "torch_files",
         ),
         0,
