@@ -4,30 +4,17 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
-import numpy as np
 import torch
 
-from dilo.augment import (
-    CopyPasteConfig,
-    ViewConfig,
-    draw_view,
-    map_to_alpha,
-    view_chain,
-    view_rng,
-)
-from dilo.augment.blur import gaussian_blur
-from dilo.augment.copy_paste import paste
-from dilo.augment.jitter import apply_colour
-from dilo.augment.resample import crop_resize
-from dilo.augment.sources import Setting
-from dilo.data.image_set import check_aspect
+from dilo.augment import CopyPasteConfig, view_chain
+from dilo.augment.copy_paste import open_sources
+from dilo.data.image_set import FolderSet
 from dilo.errors import DiloError, InputError
 from dilo.folder import scan_images
-from dilo.image import Image, Map, read_image
 from dilo.masks import MaskStore
 from dilo.masks.workers import default_workers
 from dilo.models import backbone, check_arch
@@ -35,11 +22,9 @@ from dilo.pretrain.config import PretrainConfig
 from dilo.pretrain.instdisc import InstDisc
 from dilo.pretrain.material import Maps
 from dilo.pretrain.subject import Subject
+from dilo.pretrain.view_timer import ViewTimer
 from dilo.training.optimizer import make_optimizer
 from dilo.training.precision import resolve_precision
-
-# In the order of the work; the views of an image share the first three.
-STAGES = ("read", "decode", "map", "crop", "paste", "jitter", "blur")
 
 STEPS = 3  # of training, of which the fastest counts
 CPU_BATCH, GPU_BATCH = 8, 128  # images of such a step
@@ -53,6 +38,9 @@ class CostConfig:
     arch: str = "resnet50"
     crop_size: int = 224
     chain: str = "instdisc"  # one of `augment.VIEW_CHAINS`
+    copy_paste: CopyPasteConfig = field(  # without a ramp: what costs most
+        default_factory=lambda: CopyPasteConfig(ramp=0.0)
+    )
     views: int = 1  # of an image each time that it is read: 1 InstDisc, 2 MoCo
     count: int = 64  # images that are timed at most, evenly from the whole folder
     batch_size: int | None = None  # of the training step; None fits it to the device
@@ -77,7 +65,7 @@ class CostConfig:
 class CostReport:
     """Times on this machine, with these images."""
 
-    stages: Mapping[str, float]  # ms of one core for one view, in the order of `STAGES`
+    stages: Mapping[str, float]  # ms of one core for one view, in the order of work
     images: int
     mapped: int  # of them, that have a foreground to paste
     failures: Mapping[str, str]  # what could not be read, and why
@@ -128,13 +116,21 @@ def measure_cost(images: Path, masks: Path, config: CostConfig) -> CostReport:
         StoreError: there is no mask store.
     """
     names = scan_images(images)
-    chosen = names[:: math.ceil(len(names) / config.count)]
+    chosen = range(0, len(names), math.ceil(len(names) / config.count))
     maps = Maps(MaskStore.open(masks))
     failures: dict[str, str] = {}
     mapped = 0
     with _one_thread():
-        timer = _ViewTimer(config)
-        for index, name in enumerate(chosen):
+        examples = FolderSet(root=images, names=names, find_map=maps)
+        timer = ViewTimer(
+            view_chain(config.chain, config.copy_paste),
+            config.crop_size,
+            config.views,
+            config.seed,
+            open_sources(config.copy_paste, examples),
+        )
+        for index in chosen:
+            name = names[index]
             try:
                 mapped += timer.time_item(images / name, name, maps, index)
             except (DiloError, OSError) as error:
@@ -194,69 +190,3 @@ def _one_thread() -> Iterator[None]:
         yield
     finally:
         cv2.setNumThreads(threads)
-
-
-class _ViewTimer:
-    """Make views stage by stage, as `augment.train_view` does, and time each stage."""
-
-    def __init__(self, config: CostConfig) -> None:
-        self.config = config
-        self.chain: ViewConfig = view_chain(config.chain, CopyPasteConfig(ramp=0.0))
-        self._seconds: dict[str, float] = dict.fromkeys(STAGES, 0.0)
-        self._compile()
-
-    def milliseconds(self, views: int) -> dict[str, float]:
-        """Give the mean time of each stage over so many views."""
-        return {stage: 1000 * self._seconds[stage] / views for stage in STAGES}
-
-    def time_item(self, path: Path, name: str, maps: Maps, index: int) -> bool:
-        """Time the views of one file; tell whether it has a foreground."""
-        seconds = self._seconds.copy()
-        try:
-            with self._stage("read"):
-                content = path.read_bytes()
-            with self._stage("decode"):
-                image = read_image(content)
-            with self._stage("map"):
-                saliency = maps(name)
-                if saliency is not None:
-                    check_aspect(name, image, saliency)
-        except (DiloError, OSError):
-            self._seconds = seconds  # what failed is no part of a view
-            raise
-        rng = view_rng(self.config.seed, 0, index)
-        for _ in range(self.config.views):
-            self._time_view(image, saliency, rng)
-        return saliency is not None
-
-    def _time_view(
-        self, image: Image, saliency: Map | None, rng: np.random.Generator
-    ) -> None:
-        with self._stage("crop"):
-            drawn = draw_view((image.shape[0], image.shape[1]), self.chain, rng)
-            view = crop_resize(image, drawn.box, self.config.crop_size)
-        with self._stage("paste"):
-            if saliency is not None and drawn.paste_seed is not None:
-                pasting = self.chain.copy_paste
-                setting = Setting(image=image, alpha=map_to_alpha(saliency, pasting))
-                own = np.random.default_rng(drawn.paste_seed)
-                view = paste(view, drawn.box, setting, pasting, own)
-        with self._stage("jitter"):
-            view = apply_colour(view, drawn.colour)
-        with self._stage("blur"):
-            if drawn.blur:
-                gaussian_blur(view, drawn.blur)
-
-    @contextmanager
-    def _stage(self, name: str) -> Iterator[None]:
-        start = time.perf_counter()
-        yield
-        self._seconds[name] += time.perf_counter() - start
-
-    def _compile(self) -> None:
-        """Let the kernels be compiled before anything is timed."""
-        image, saliency = np.zeros((64, 64, 3), np.uint8), np.ones((64, 64), np.float32)
-        for index in range(20):  # some are pasted, some blurred
-            rng = view_rng(self.config.seed, 1, index)
-            self._time_view(image, saliency, rng)
-        self._seconds = dict.fromkeys(STAGES, 0.0)

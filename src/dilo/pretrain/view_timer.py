@@ -1,0 +1,112 @@
+"""Time the stages of a view: where does the loader spend its time?"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from dilo.augment import ViewConfig, draw_view, view_rng
+from dilo.augment.blur import gaussian_blur
+from dilo.augment.copy_paste import lay
+from dilo.augment.jitter import apply_colour
+from dilo.augment.resample import crop_resize
+from dilo.augment.sources import Setting, Sources
+from dilo.augment.views import view_layer
+from dilo.data.image_set import check_aspect
+from dilo.errors import DiloError
+from dilo.image import Image, Map, read_image
+
+# In the order of the work; the views of an image share the first three. What the
+# background is made of is read while it is pasted.
+STAGES = ("read", "decode", "map", "crop", "paste", "jitter", "blur", "flip")
+
+
+class ViewTimer:
+    """Make views stage by stage, as `augment.train_view` does, and time each stage."""
+
+    def __init__(
+        self,
+        config: ViewConfig,
+        crop_size: int,
+        views: int,
+        seed: int,
+        sources: Sources,
+    ) -> None:
+        """Time so many views of every image, with all kernels compiled before."""
+        self.config, self.crop_size = config, crop_size
+        self.views, self.seed, self.sources = views, seed, sources
+        self._seconds: dict[str, float] = dict.fromkeys(STAGES, 0.0)
+        self._compile()
+
+    def milliseconds(self, views: int) -> dict[str, float]:
+        """Give the mean time of each stage over so many views."""
+        return {stage: 1000 * self._seconds[stage] / views for stage in STAGES}
+
+    def time_item(
+        self, path: Path, name: str, find_map: Callable[[str], Map | None], index: int
+    ) -> bool:
+        """Time the views of one file; tell whether it has a foreground."""
+        seconds = self._seconds.copy()
+        try:
+            with self._stage("read"):
+                content = path.read_bytes()
+            with self._stage("decode"):
+                image = read_image(content)
+            with self._stage("map"):
+                saliency = find_map(name)
+                if saliency is not None:
+                    check_aspect(name, image, saliency)
+        except (DiloError, OSError):
+            self._seconds = seconds  # what failed is no part of a view
+            raise
+        rng = view_rng(self.seed, 0, index)
+        for _ in range(self.views):
+            self.time_view(image, saliency, rng, index)
+        return saliency is not None
+
+    def time_view(
+        self,
+        image: Image,
+        saliency: Map | None,
+        rng: np.random.Generator,
+        index: int | None = None,
+    ) -> Image:
+        """Time one view; arguments and view are those of `augment.train_view`."""
+        pasting = self.config.copy_paste
+        with self._stage("crop"):
+            shape = (image.shape[0], image.shape[1])
+            drawn = draw_view(shape, self.config, rng, saliency=saliency)
+            view = crop_resize(image, drawn.box, self.crop_size)
+        if saliency is not None and drawn.paste_seed is not None:
+            with self._stage("paste"):
+                setting = Setting(index=index, sources=self.sources)
+                layer = view_layer(
+                    image, saliency, self.crop_size, drawn, pasting, setting
+                )
+                assert layer is not None
+                view = lay(view, layer)
+        if drawn.colour:
+            with self._stage("jitter"):
+                view = apply_colour(view, drawn.colour)
+        if drawn.blur:
+            with self._stage("blur"):
+                view = gaussian_blur(view, drawn.blur)
+        if drawn.flip:
+            with self._stage("flip"):
+                view = np.asarray(cv2.flip(view, 1), np.uint8)
+        return view
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self._seconds[name] += time.perf_counter() - start
+
+    def _compile(self) -> None:
+        image, saliency = np.zeros((64, 64, 3), np.uint8), np.ones((64, 64), np.float32)
+        for index in range(20):  # some are pasted, some blurred
+            self.time_view(image, saliency, view_rng(self.seed, 1, index))
+        self._seconds = dict.fromkeys(STAGES, 0.0)
