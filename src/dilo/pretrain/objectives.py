@@ -6,6 +6,7 @@ from typing import Protocol
 from torch import nn
 
 from dilo.errors import InputError
+from dilo.pretrain.colorization import Colorization
 from dilo.pretrain.config import PretrainConfig
 from dilo.pretrain.deepcluster import DeepCluster
 from dilo.pretrain.instdisc import InstDisc
@@ -33,6 +34,7 @@ OBJECTIVES: dict[str, BuildObjective] = {
     "moco_v1": moco_v1,
     "moco_v2": moco_v2,
     "rotation": Rotation,
+    "colorization": Colorization,
     "deepcluster": DeepCluster,
     "local_aggregation": LocalAggregation,
     "supervised": Supervised,

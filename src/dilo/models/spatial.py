@@ -1,0 +1,109 @@
+"""The last feature map of a network: what it knows before it pools over the image."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from dilo.errors import InputError
+
+SIDE = 128  # pixels: large enough for the last map of any usual network to be one
+
+
+class MapLayer(NamedTuple):
+    """The layer of a network that gives its last feature map."""
+
+    name: str  # among the network's modules
+    channels: int
+
+
+def find_map_layer(network: nn.Module) -> MapLayer:
+    """Find the layer that gives the last feature map (N, C, h, w) of a network.
+
+    It is the last one with weights whose output still has several places. In a ResNet
+    that is layer4, in AlexNet conv5: fully connected layers may come after it.
+
+    Args:
+        network: maps normalised images (N, 3, H, W) of any size to features (N, D).
+
+    Raises:
+        InputError: there is no such map, as in vision transformers.
+    """
+    found = None
+    for name, shape in _output_shapes(network):
+        places = shape[2:].numel() if len(shape) > 2 else 1
+        if places > 1 and len(shape) == 4 and shape[2] == shape[3]:
+            found = MapLayer(name, shape[1])
+        elif places > 1:
+            found = None  # tokens, or a map whose channels come last
+    if found is None:
+        raise InputError(
+            "the network has no feature map of channels, height and width before it "
+            "pools; choose a convolutional one, such as resnet50"
+        )
+    return found
+
+
+def feature_map(network: nn.Module, layer: MapLayer, images: Tensor) -> Tensor:
+    """Give what a layer makes of normalised images: (N, 3, H, W) -> (N, C, h, w).
+
+    Args:
+        network: is run as a whole, so that all its hooks apply.
+        layer: what `find_map_layer` found.
+        images: float32 (N, 3, H, W).
+    """
+    kept: list[Tensor] = []
+
+    def keep(module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:
+        kept.append(output)
+
+    with network.get_submodule(layer.name).register_forward_hook(keep):
+        network(images)
+    return kept[-1]
+
+
+def parameters_behind(network: nn.Module, layer: MapLayer) -> list[nn.Parameter]:
+    """Give the parameters that do nothing for the output of a layer."""
+    parameters = list(network.parameters())
+    training = network.training
+    maps = feature_map(network.eval(), layer, _blank(network))
+    network.train(training)
+    gradients = torch.autograd.grad(maps.sum(), parameters, allow_unused=True)
+    pairs = zip(parameters, gradients, strict=True)
+    return [parameter for parameter, gradient in pairs if gradient is None]
+
+
+@torch.no_grad()
+def _output_shapes(network: nn.Module) -> list[tuple[str, torch.Size]]:
+    """List the layers that have weights, in the order in which they finish."""
+    shapes: list[tuple[str, torch.Size]] = []
+
+    def watch(name: str, module: nn.Module) -> torch.utils.hooks.RemovableHandle:
+        def note(module: nn.Module, args: tuple[Tensor, ...], output: object) -> None:
+            if isinstance(output, Tensor):
+                shapes.append((name, output.shape))
+
+        return module.register_forward_hook(note)
+
+    handles = [
+        watch(name, module)
+        for name, module in network.named_modules()
+        if name and next(module.parameters(), None) is not None
+    ]
+    training = network.training
+    try:
+        network.eval()(_blank(network))
+    except AssertionError as error:
+        raise InputError(
+            f"the network takes images of one size only ({error}); choose a "
+            "convolutional one, such as resnet50"
+        ) from error
+    finally:
+        network.train(training)
+        for handle in handles:
+            handle.remove()
+    return shapes
+
+
+def _blank(network: nn.Module) -> Tensor:
+    return torch.zeros(1, 3, SIDE, SIDE, device=next(network.parameters()).device)
