@@ -143,6 +143,13 @@ def test_a_picture_that_cannot_be_read_is_passed_over(tmp_path):
         assert (make("texture", Setting(sources=sources), seed=seed) == 9).all()
 
 
+@pytest.mark.parametrize(("side", "kept"), [(512, 512), (513, 257), (1100, 367)])
+def test_large_pictures_are_kept_at_a_short_side_of_512(tmp_path, side, kept):
+    PIL.Image.new("RGB", (side + 40, side)).save(tmp_path / "large.png")
+    sources = open_sources(CopyPasteConfig(textures=str(tmp_path)))
+    assert len(sources.textures.draw(np.random.default_rng(0))) == kept
+
+
 def test_a_folder_without_a_readable_picture_is_refused(tmp_path):
     (tmp_path / "broken.jpg").write_bytes(b"no picture")
     config = CopyPasteConfig(textures=str(tmp_path))

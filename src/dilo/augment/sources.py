@@ -124,7 +124,7 @@ NOTHING = Setting()
 @functools.lru_cache(maxsize=KEPT_PICTURES)
 def _read_picture(path: str) -> Image:
     def divisor(height: int, width: int) -> int:
-        return max(1, min(height, width) // PICTURE_SIDE)
+        return -(-min(height, width) // PICTURE_SIDE)
 
     picture, _ = read_reduced(path, divisor)
     return picture
