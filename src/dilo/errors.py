@@ -19,3 +19,12 @@ class StoreError(DiloError):
 
 class RunError(DiloError):
     """A run folder is missing, damaged, or holds another run."""
+
+
+class StoppedError(DiloError):
+    """A signal has ended a job, which can go on later from where it was."""
+
+    def __init__(self, message: str, status: int) -> None:
+        """Say it on the one process that has a message; `status` is the program's."""
+        super().__init__(message)
+        self.status = status

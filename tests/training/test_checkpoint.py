@@ -1,6 +1,7 @@
 import io
 import os
 import pickle
+import resource
 
 import pytest
 import torch
@@ -26,19 +27,44 @@ def test_what_was_saved_comes_back(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]
 
 
-def test_a_failure_while_writing_leaves_the_previous_one_whole(tmp_path, monkeypatch):
+@pytest.fixture
+def _room_for_little():
+    former = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, former[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, former)
+
+
+@pytest.mark.usefixtures("_room_for_little")
+def test_without_room_the_previous_one_stays_and_the_reason_is_named(tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    large = {"rows": torch.zeros(100_000)}
+    with pytest.raises(RunError, match=r"written \(File too large\)\. Make room"):
+        save_checkpoint(path, large)
+    assert list(tmp_path.iterdir()) == []
+    save_checkpoint(path, {"step": 1})
+    with pytest.raises(RunError, match=r"\(File too large\); the one before is whole"):
+        save_checkpoint(path, large)
+    assert load_checkpoint(path) == {"step": 1}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError("a bug")])
+def test_a_failure_while_writing_leaves_the_previous_one_whole(
+    tmp_path, monkeypatch, error
+):
     path = tmp_path / "checkpoint.pt"
     save_checkpoint(path, {"step": 1})
 
-    def full_disk(state, file):
-        file.write_bytes(b"half")
-        raise OSError(28, "No space left on device")
+    def fail(state, file):
+        file.write(b"half")
+        raise error
 
-    monkeypatch.setattr(torch, "save", full_disk)
-    with pytest.raises(OSError, match="No space left"):
+    monkeypatch.setattr(torch, "save", fail)
+    with pytest.raises((KeyboardInterrupt, RuntimeError)):
         save_checkpoint(path, {"step": 2})
     assert load_checkpoint(path) == {"step": 1}
-    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]
+    assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize("kind", ["torch", "pickle"])

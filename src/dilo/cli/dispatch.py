@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import dilo
-from dilo.errors import DiloError
+from dilo.errors import DiloError, StoppedError
 
 
 class Command(NamedTuple):
@@ -87,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_ERROR
     except DiloError as error:
-        _complain(f"error: {error}")
+        return _report(error)
     except ModuleNotFoundError as error:
         extra = EXTRAS.get((error.name or "").partition(".")[0])
         if extra is None:
@@ -145,6 +145,15 @@ def _overview() -> str:
         + "\n".join(lines)
         + "\n\n`dilo COMMAND --help` explains a command, with examples.\n"
     )
+
+
+def _report(error: DiloError) -> int:
+    if isinstance(error, StoppedError):
+        if str(error):  # one of several processes speaks for all
+            _complain(str(error))
+        return error.status
+    _complain(f"error: {error}")
+    return EXIT_ERROR
 
 
 def _complain(message: str) -> None:

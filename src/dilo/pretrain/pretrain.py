@@ -27,7 +27,8 @@ from dilo.pretrain.survey import Surveyor, undisturbed
 from dilo.pretrain.views import ViewLoader, Views
 from dilo.progress import format_seconds
 from dilo.runs import Run
-from dilo.training.loop import Between, Plan, train
+from dilo.training.loop import Between, train
+from dilo.training.plan import Plan
 from dilo.training.processes import launch
 
 # Called with the number of finished epochs, the backbone and the run.

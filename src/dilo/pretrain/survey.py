@@ -16,7 +16,7 @@ from dilo.data.image_set import Examples
 from dilo.errors import DiloError
 from dilo.image import Image
 from dilo.pretrain.config import PretrainConfig
-from dilo.pretrain.views import START_METHOD, use_one_thread
+from dilo.pretrain.views import START_METHOD, start_worker
 from dilo.progress import Progress
 from dilo.training.processes import gather, share_buffers
 
@@ -82,7 +82,7 @@ class Surveyor:
             batch_size=BATCH_SIZE,
             sampler=indices,
             num_workers=workers,
-            worker_init_fn=use_one_thread,
+            worker_init_fn=start_worker,
             multiprocessing_context=START_METHOD if workers else None,
         )
 

@@ -1,5 +1,6 @@
 """Batches of training views, made in this process or by workers."""
 
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from dilo.data.sampler import BatchSampler, Sample
 from dilo.errors import DiloError, RunError
 from dilo.image import Image
 from dilo.training.loop import Batch
+from dilo.training.preemption import SIGNALS
 
 # A forked worker shares the images that are kept in memory; one that starts afresh, as
 # it would below a spawned process, gets a copy of them all. Other systems cannot fork
@@ -103,7 +105,7 @@ class ViewLoader:
             batch_sampler=self.sampler(first_step),
             num_workers=self.workers,
             collate_fn=list,
-            worker_init_fn=use_one_thread,
+            worker_init_fn=start_worker,
             multiprocessing_context=START_METHOD if self.workers else None,
         )
         for items in loader:
@@ -126,7 +128,13 @@ def _collate(items: Sequence[Item]) -> Batch:
     return Batch(views=views, index=torch.tensor([index for _, index in readable]))
 
 
-def use_one_thread(worker: int) -> None:
-    """Keep OpenCV from starting a thread pool in every worker."""
+def start_worker(worker: int) -> None:
+    """Keep OpenCV from starting threads in a worker, and leave signals to the training.
+
+    A scheduler signals all processes of a job; the training goes on for a moment then,
+    to save what it has, and needs its workers.
+    """
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
+    for each in SIGNALS:
+        signal.signal(each, signal.SIG_IGN)

@@ -24,11 +24,27 @@ _DAMAGE = (
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write a checkpoint; a crash or a full disk leaves the previous one whole."""
+    """Write a checkpoint; a crash or a full disk leaves the previous one whole.
+
+    Raises:
+        RunError: the disk is full, or the folder cannot be written.
+    """
     partial = partial_path(path)
     try:
-        torch.save(state, partial)
+        # A file of Python's: one of torch's own keeps the system's reason to itself.
+        with partial.open("wb") as file:
+            torch.save(state, file)
         partial.replace(path)
+    except (OSError, RuntimeError) as error:
+        partial.unlink(missing_ok=True)
+        reason = error if isinstance(error, OSError) else error.__context__
+        if not isinstance(reason, OSError):
+            raise
+        kept = "; the one before is whole" if path.exists() else ""
+        raise RunError(
+            f"{path}: the checkpoint cannot be written ({reason.strerror}){kept}. "
+            "Make room, then the same command goes on"
+        ) from error
     except BaseException:
         partial.unlink(missing_ok=True)
         raise

@@ -14,6 +14,7 @@ from torch.utils.tensorboard import SummaryWriter
 from dilo.errors import RunError
 from dilo.progress import Progress
 from dilo.runs import Run
+from dilo.training.plan import Plan
 
 
 class Diary:
@@ -23,24 +24,22 @@ class Diary:
     processor wait for the GPU at every step.
     """
 
-    def __init__(
-        self, run: Run, chance: float, total: int, every: int, *, writes: bool = True
-    ) -> None:
-        """Keep the diary of `run`, `total` images long, with a line `every` steps.
+    def __init__(self, run: Run, chance: float, plan: Plan, *, writes: bool) -> None:
+        """Keep the diary of `run`, whose loss is `chance` where nothing is learned.
 
         Of several processes all keep a diary, but only one `writes`.
         """
         self.run = run
         self.writes = writes
         self.chance = chance
-        self.every = every
+        self.plan = plan
         self.step = 0
+        self._rate = 0.0  # of the last step
         self._losses: list[float] = []  # of the steps since the last line
         self._pending: list[Tensor] = []  # of those of them that were not yet read
         self._images = 0
         self._seconds = 0.0  # of finished lines
         self._since = time.monotonic()
-        self._total = total
         self._done = 0
         self._note = ""
         self._remarks: dict[str, float] = {}  # for the next line
@@ -51,9 +50,8 @@ class Diary:
         if self.writes:
             # What was logged after the checkpoint is computed, and logged, again.
             self.run.rewind(self.step)
-            self._progress = Progress(
-                self.run.folder.name, self._total, "images", self._done
-            )
+            total = self.plan.epochs * self.plan.images_per_epoch
+            self._progress = Progress(self.run.folder.name, total, "images", self._done)
             self._progress.__enter__()
             self._writer = SummaryWriter(
                 str(self.run.folder / "tensorboard"), purge_step=self.step + 1
@@ -70,8 +68,24 @@ class Diary:
             self._writer.close()
             self._progress.__exit__(kind, error, trace)
 
-    def note(self, loss: Tensor, images: int) -> None:
-        """Take down one step."""
+    @property
+    def epoch(self) -> float:
+        """Count the epochs that are over."""
+        return self.step / self.plan.steps_per_epoch
+
+    @property
+    def at_epoch_end(self) -> bool:
+        """Tell whether the last step was the last of an epoch."""
+        return self.step % self.plan.steps_per_epoch == 0
+
+    @property
+    def place(self) -> str:
+        """Say where the training is."""
+        return f"{self.run.folder}: after step {self.step} of {self.plan.steps}"
+
+    def note(self, loss: Tensor, images: int, rate: float) -> None:
+        """Take down one step, of so many images at a learning rate."""
+        self._rate = rate
         self._pending.append(loss.detach())
         self._images += images
         self._done += images
@@ -94,63 +108,64 @@ class Diary:
         """Add numbers to the next line."""
         self._remarks |= numbers
 
-    @property
-    def is_due(self) -> bool:
-        """Tell whether it is time for a line."""
-        return self.step % self.every == 0 or bool(self._remarks)
-
-    def flush(self, rate: float, epoch: float) -> None:
-        """Write a line about the steps since the last one.
+    def write_if_due(self) -> None:
+        """Write a line about the steps since the last one, if it is time for one.
 
         Raises:
             RunError: the loss is no longer a finite number.
         """
-        if not self._read():
-            return
-        loss = self.check(rate)
+        last = self.step == self.plan.steps
+        if self.step % self.plan.log_every == 0 or last or self._remarks:
+            self._write(self.check())
+
+    def _write(self, loss: float) -> None:
         elapsed = time.monotonic() - self._since
         self._seconds += elapsed
         metrics = {
             "loss": loss,
             "chance": self.chance,
-            "lr": rate,
+            "lr": self._rate,
             "images_per_second": self._images / max(elapsed, 1e-9),
             **self._remarks,
         }
         if self.writes:
             self.run.log(
-                step=self.step, epoch=epoch, seconds=round(self._seconds, 3), **metrics
+                step=self.step,
+                epoch=self.epoch,
+                seconds=round(self._seconds, 3),
+                **metrics,
             )
             for name, value in metrics.items():
                 self._writer.add_scalar(name, value, self.step)
         said = [f"{name} {value:.3g}" for name, value in self._remarks.items()]
         self._said = said or self._said
-        self._note = ", ".join(
-            [
-                f"epoch {epoch:.1f}",
-                f"loss {loss:.3f} (chance {self.chance:.3f})",
-                *self._said,
-            ]
-        )
+        about = [
+            f"epoch {self.epoch:.1f}",
+            f"loss {loss:.3f} (chance {self.chance:.3f})",
+        ]
+        self._note = ", ".join([*about, *self._said])
         self._remarks = {}
         self._losses, self._images = [], 0
         self._since = time.monotonic()
 
-    def check(self, rate: float) -> float:
+    def check(self) -> float:
         """Give the mean loss of the steps since the last line.
 
         Raises:
             RunError: it is no longer a finite number.
         """
         losses = self._read()
-        for back, loss in enumerate(losses, start=1 - len(losses)):
+        for step, loss in enumerate(losses, start=self.step + 1 - len(losses)):
             if not math.isfinite(loss):
-                raise RunError(
-                    f"{self.run.folder}: the loss became {loss} at step "
-                    f"{self.step + back}, learning rate {rate:.3g}; start again with a "
-                    "smaller lr in a new folder"
-                )
+                raise self.breakdown(f"the loss became {loss}", step)
         return math.fsum(losses) / max(len(losses), 1)
+
+    def breakdown(self, what: str, step: int | None = None) -> RunError:
+        """Make the error that ends a training which has broken down."""
+        return RunError(
+            f"{self.run.folder}: {what} at step {step or self.step}, learning rate "
+            f"{self._rate:.3g}; start again with a smaller lr in a new folder"
+        )
 
     def _read(self) -> list[float]:
         """Fetch the losses from the device, all at once."""

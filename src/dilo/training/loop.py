@@ -1,20 +1,19 @@
 """The one training loop, readable top to bottom, ignorant of the method."""
 
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 import torch
 from lightning.fabric import Fabric
 from torch import Tensor, nn
 
-from dilo.errors import RunError
 from dilo.runs import Run
-from dilo.training.checkpoint import load_checkpoint, save_checkpoint
 from dilo.training.diary import Diary
-from dilo.training.optimizer import OptimizerConfig, learning_rate, make_optimizer
+from dilo.training.keeper import Keeper
+from dilo.training.optimizer import learning_rate, make_optimizer
+from dilo.training.plan import Plan
+from dilo.training.preemption import Preemption, stopped
 from dilo.training.processes import mean
 
 # Gives float32 (N, D): the features of all images by the present backbone, on central
@@ -72,25 +71,6 @@ class Batch:
     index: Tensor  # int64 (B,)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """How long to train, and how often to say and to save something."""
-
-    epochs: int
-    steps_per_epoch: int
-    images_per_epoch: int
-    optimizer: OptimizerConfig
-    accumulate: int = 1  # micro-batches of a process's share of a batch
-    log_every: int = 50  # steps
-    checkpoint_epochs: int = 1
-    checkpoint_minutes: float = 10.0
-
-    @property
-    def steps(self) -> int:
-        """Count all the steps of the training."""
-        return self.epochs * self.steps_per_epoch
-
-
 def _no_survey() -> Tensor:
     raise NotImplementedError("this training offers no survey of its images")
 
@@ -122,22 +102,19 @@ def train(
         between: what is done between epochs.
 
     Raises:
-        RunError: the loss is no longer a number, or the checkpoint is damaged or
-            belongs to another set of images.
+        RunError: the loss is no longer a number, or the checkpoint is damaged, belongs
+            to another set of images, or cannot be written.
+        StoppedError: a signal asked the training to stop, and it is saved.
     """
     method = cast(Objective, objective)
-    images = plan.epochs * plan.images_per_epoch
-    writes = fabric.is_global_zero
-    diary = Diary(run, method.chance, images, plan.log_every, writes=writes)
+    diary = Diary(run, method.chance, plan, writes=fabric.is_global_zero)
     # Set up before restoring, so that the momentum is read onto the device.
     stepper = _Stepper(fabric, objective, plan)
-    parts = {"objective": objective, "optimizer": stepper.optimizer, "diary": diary}
-    if run.checkpoint.exists():
-        _restore(parts, run.checkpoint)
+    keeper = Keeper(diary, {"objective": objective, "optimizer": stepper.optimizer})
+    keeper.restore()
     if diary.step >= plan.steps:
         return
-    keeper = _Keeper(run, parts, plan)
-    with diary:
+    with diary, Preemption(fabric.device, plan.accumulate) as preemption:
         for batch in batches(diary.step):
             epoch, place = divmod(diary.step, plan.steps_per_epoch)
             if place == 0:
@@ -145,17 +122,16 @@ def train(
                     method.start_epoch(epoch, between.survey)
             rate = learning_rate(plan.optimizer, diary.step / plan.steps)
             loss = stepper.step(batch, rate)
-            progress = (diary.step + 1) / plan.steps_per_epoch
-            images = len(batch.index) * fabric.world_size
-            diary.note(mean(loss), images)
-            if place + 1 == plan.steps_per_epoch and writes and between.after_epoch:
+            diary.note(mean(loss), len(batch.index) * fabric.world_size, rate)
+            if diary.at_epoch_end and diary.writes and between.after_epoch:
                 with diary.pause():
                     diary.remark(between.after_epoch(epoch + 1))
-            if diary.is_due or diary.step == plan.steps:
-                diary.flush(rate, progress)
-            if writes and keeper.is_due(diary.step):
-                diary.check(rate)
-                keeper.save()
+            diary.write_if_due()
+            stop = preemption.agreed(diary.step)
+            keeper.keep(at_once=stop is not None)
+            if stop is not None and diary.step < plan.steps:
+                fabric.barrier()  # until the checkpoint is there
+                raise stopped(stop, diary.place if diary.writes else "")
     fabric.barrier()
 
 
@@ -197,50 +173,3 @@ class _Stepper:
                 memo[part] = rows
         self.method.update(memo, index)
         return torch.stack(losses).sum()
-
-
-class _Keeper:
-    """Write the checkpoint when an epoch or some minutes have passed."""
-
-    def __init__(self, run: Run, parts: dict[str, Any], plan: Plan) -> None:
-        self.run = run
-        self.parts = parts
-        self.plan = plan
-        self.last = time.monotonic()
-
-    def is_due(self, step: int) -> bool:
-        epoch, rest = divmod(step, self.plan.steps_per_epoch)
-        if rest == 0 and epoch % self.plan.checkpoint_epochs == 0:
-            return True
-        minutes = (time.monotonic() - self.last) / 60
-        return step == self.plan.steps or minutes >= self.plan.checkpoint_minutes
-
-    def save(self) -> None:
-        """Write the checkpoint.
-
-        Raises:
-            RunError: the weights are no longer finite; the last checkpoint stays.
-        """
-        state = {name: part.state_dict() for name, part in self.parts.items()}
-        # A step can break the weights although its own loss was still a number.
-        for name, value in state["objective"].items():
-            if isinstance(value, Tensor) and not value.isfinite().all():
-                raise RunError(
-                    f"{self.run.folder}: {name} is no longer finite at step "
-                    f"{state['diary']['step']}; start again with a smaller lr in a "
-                    "new folder"
-                )
-        save_checkpoint(self.run.checkpoint, state)
-        self.last = time.monotonic()
-
-
-def _restore(parts: dict[str, Any], path: Path) -> None:
-    state = load_checkpoint(path)
-    try:
-        for name, part in parts.items():
-            part.load_state_dict(state[name])
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise RunError(
-            f"{path}: does not fit this training ({error}); were images added or "
-            "removed since it started? Then choose another folder"
-        ) from error

@@ -30,27 +30,43 @@ def launch(precision: Precision) -> Fabric:
     return fabric
 
 
+def process_count() -> int:
+    """Count the processes that train together."""
+    if not dist.is_available() or not dist.is_initialized():
+        return 1
+    return dist.get_world_size()
+
+
 def gather(*tensors: Tensor) -> tuple[Tensor, ...]:
     """Join each tensor with those of all processes, along dimension 0.
 
     Every process must bring the same number of rows. On one process the tensors come
     back as they are.
     """
-    if not dist.is_available() or not dist.is_initialized():
+    if process_count() == 1:
         return tensors
     return tuple(_gather(tensor) for tensor in tensors)
 
 
 def mean(value: Tensor) -> Tensor:
     """Average a scalar over all processes; on one it comes back as it is."""
-    if not dist.is_available() or not dist.is_initialized():
+    if process_count() == 1:
         return value
     return _gather(value.reshape(1)).mean()
 
 
+def maximum(value: int, device: torch.device) -> int:
+    """Give the largest value that a process has; they exchange it over `device`."""
+    if process_count() == 1:
+        return value
+    largest = torch.tensor(value, device=device)
+    dist.all_reduce(largest, dist.ReduceOp.MAX)
+    return int(largest)
+
+
 def share_buffers(module: nn.Module) -> None:
     """Give every process the buffers of process 0, such as batch norm's averages."""
-    if not dist.is_available() or not dist.is_initialized():
+    if process_count() == 1:
         return
     for buffer in module.buffers():
         dist.broadcast(buffer, src=0)
