@@ -2,6 +2,7 @@
 
 import pickle
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,9 @@ def read_torch_file(path: Path) -> Any:
     if not path.is_file():
         raise RunError(f"{path}: no such file")
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on pickles that others wrote
+            return torch.load(path, map_location="cpu", weights_only=True)
     except _DAMAGE as error:
         raise RunError(f"{path}: {_reason(error)}") from error
 

@@ -58,6 +58,14 @@ def timm_network(
     return network
 
 
+def timm_url(name: str) -> str:
+    """Say where the weights are downloaded from."""
+    trained = _trained_with(name)
+    if trained.hf_hub_id:
+        return f"https://huggingface.co/{trained.hf_hub_id} (model.safetensors)"
+    return trained.url or "its weights, if there are any"
+
+
 def timm_crop_size(name: str) -> int:
     """Give the side of the images that timm's weights were trained on, in pixels."""
     return int(_trained_with(name).input_size[-1])
