@@ -7,7 +7,7 @@ import dilo.pretrain
 from dilo.augment import view_chain
 from dilo.cli import dispatch, main
 from dilo.cli.training import pretrain
-from dilo.errors import InputError
+from dilo.errors import InputError, StoppedError
 from dilo.pretrain import OBJECTIVES, RECIPES, recipe
 
 # Names that are no field of the config, or mean something else there.
@@ -86,6 +86,19 @@ def test_a_wrong_field_is_named_with_the_choices(tmp_path, capsys):
     words = ["pretrain", str(tmp_path), "--out", str(tmp_path / "run")]
     assert main([*words, "--set", "view.copy_paste.probabilty=0.3"]) == 2
     assert "there are: probability," in capsys.readouterr().err
+
+
+def test_a_stopped_training_says_one_line_and_has_the_status_of_the_signal(
+    monkeypatch, capsys, tmp_path
+):
+    def stop(config, out):
+        raise StoppedError("run: after step 3 of 9: stopped by SIGTERM", 143)
+
+    monkeypatch.setattr(dilo.pretrain, "pretrain", stop)
+    assert main(["pretrain", str(tmp_path), "--out", "run"]) == 143
+    said = capsys.readouterr()
+    assert said.err == "dilo: run: after step 3 of 9: stopped by SIGTERM\n"
+    assert said.out == ""
 
 
 def test_a_missing_package_is_named_with_what_to_install(monkeypatch, capsys):

@@ -1,11 +1,11 @@
 """A run that was stopped and continued equals one that was not, bit for bit."""
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,32 +18,37 @@ from dilo.pretrain import PretrainConfig, pretrain
 from dilo.pretrain.instdisc import InstDisc
 from dilo.runs import Run
 from dilo.training.checkpoint import load_checkpoint, save_checkpoint
-from dilo.training.preemption import SIGNALS
 
 pytestmark = pytest.mark.skipif(
     torch.cuda.is_available(), reason="equality to the bit is promised on CPU"
 )
 TIMINGS = ("seconds", "images_per_second")
 
-# Pretrains the config of a JSON text, and gets a signal in the middle of a step.
+# Pretrains the configs of a JSON text, each in a process that gets a signal in the
+# middle of a step; prints how they ended. They are forked, to import torch only once.
 KILLED = """
-import json, os, signal, sys
+import json, os, sys
 import torch
 from dilo.config import from_dict
 from dilo.pretrain import PretrainConfig, pretrain
 from dilo.pretrain.instdisc import InstDisc
 
-config, out, number, threads = sys.argv[1:]
-torch.set_num_threads(int(threads))
+torch.set_num_threads(int(sys.argv[1]))
 update = InstDisc.update
 
-def die(self, features, index):
-    if self.step + 1 == 5:
-        os.kill(os.getpid(), int(number))
-    update(self, features, index)
+for config, out, number in json.loads(sys.argv[2]):
+    child = os.fork()
+    if child:
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        continue
 
-InstDisc.update = die
-pretrain(from_dict(PretrainConfig, json.loads(config)), out)
+    def die(self, features, index):
+        if self.step + 1 == 5:
+            os.kill(os.getpid(), number)
+        update(self, features, index)
+
+    InstDisc.update = die
+    pretrain(from_dict(PretrainConfig, config), out)
 """
 
 
@@ -91,29 +96,27 @@ def test_the_lines_cover_the_whole_training(straight):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("number", "saved", "status"),
-    [(signal.SIGKILL, 4, -signal.SIGKILL), (signal.SIGTERM, 5, 1)],
-)
-def test_killed_in_the_middle_of_an_epoch(
-    tiny, straight, tmp_path, number, saved, status
-):
-    # A checkpoint after every step, so also in the middle of the second epoch.
-    config = tiny(checkpoint_minutes=0.0 if number == signal.SIGKILL else 1e9)
+def test_killed_in_the_middle_of_an_epoch(tiny, straight, tmp_path):
+    # A checkpoint after every step, so also in the middle of the second epoch; SIGTERM
+    # lets the step end and saves by itself.
+    killed, asked = Run(tmp_path / "killed"), Run(tmp_path / "asked")
+    jobs = [
+        (to_dict(tiny(checkpoint_minutes=0.0)), str(killed.folder), signal.SIGKILL),
+        (to_dict(tiny()), str(asked.folder), signal.SIGTERM),
+    ]
     threads = str(torch.get_num_threads())
-    words = [json.dumps(to_dict(config)), str(tmp_path / "run"), str(int(number))]
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED, *words, threads],
+    result = subprocess.run(
+        [sys.executable, "-c", KILLED, threads, json.dumps(jobs)],
         env={**os.environ, "OMP_NUM_THREADS": threads},
         capture_output=True,
         text=True,
     )
-    assert killed.returncode == status, killed.stderr
-    run = Run.open(tmp_path / "run")
-    assert load_checkpoint(run.checkpoint)["diary"]["step"] == saved
-    assert not run.backbone.exists()
-    pretrain(tiny(), run.folder)
-    assert_equal(run, straight)
+    assert result.stdout.split() == [str(-signal.SIGKILL), "1"], result.stderr
+    for run, saved in ((killed, 4), (asked, 5)):
+        assert load_checkpoint(run.checkpoint)["diary"]["step"] == saved
+        assert not run.backbone.exists()
+        pretrain(tiny(), run.folder)
+        assert_equal(run, straight)
 
 
 @pytest.mark.parametrize(
@@ -139,51 +142,40 @@ def test_stopped_between_checkpoints(
     assert run.backbone.read_bytes() == straight.backbone.read_bytes()
 
 
-@pytest.mark.parametrize("number", SIGNALS)
-def test_stopped_by_a_signal_it_saves_first(
-    tiny, straight, tmp_path, monkeypatch, number
-):
-    run = Run(tmp_path / "run")
+def ask(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """Signal the next pretraining and its workers in step 5, as schedulers do."""
     update = InstDisc.update
 
     def ask(self: InstDisc, features: torch.Tensor, index: torch.Tensor) -> None:
+        if self.step + 1 == 5:
+            workers = [child.pid for child in multiprocessing.active_children()]
+            for process in (*workers, os.getpid()):
+                os.kill(process, number)
         update(self, features, index)
-        if self.step == 5:
-            os.kill(os.getpid(), number)
 
+    monkeypatch.setattr(InstDisc, "update", ask)
+
+
+@pytest.mark.parametrize(
+    ("number", "workers"),
+    [
+        (signal.SIGTERM, 0),
+        (signal.SIGUSR1, 0),
+        pytest.param(signal.SIGTERM, 2, marks=pytest.mark.slow),
+    ],
+)
+def test_asked_by_a_signal_it_saves_first(
+    tiny, straight, tmp_path, monkeypatch, number, workers
+):
+    run = Run(tmp_path / "run")
     with monkeypatch.context() as patch:
-        patch.setattr(InstDisc, "update", ask)
+        ask(patch, number)
         with pytest.raises(StoppedError, match="after step 5 of 9: stopped by") as stop:
-            pretrain(tiny(), run.folder)
+            pretrain(tiny(workers=workers), run.folder)
     assert stop.value.status == 128 + number
     assert load_checkpoint(run.checkpoint)["diary"]["step"] == 5
     pretrain(tiny(), run.folder)
     assert_equal(run, straight)
-
-
-@pytest.mark.slow
-def test_the_command_is_stopped_with_all_its_workers(tiny, straight, tmp_path):
-    run, started = Run(tmp_path / "run"), tiny()
-    words = ["pretrain", started.images, "--masks", started.masks, "--workers", "2"]
-    words += ["--set", "log_every=1", "--epochs", "500", "--out", str(run.folder)]
-    for name in ("arch", "batch_size", "crop_size", "negatives", "precision"):
-        words += [f"--{name.replace('_', '-')}", str(getattr(started, name))]
-    # A group of its own, which is signalled as a whole, as a scheduler does.
-    process = subprocess.Popen(
-        [sys.executable, "-m", "dilo", *words],
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    while not (process.poll() or (run.folder.exists() and len(run.metrics) > 5)):
-        time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGTERM)
-    said = process.communicate(timeout=60)[1].splitlines()
-    assert process.returncode == 128 + signal.SIGTERM, said
-    assert "stopped by SIGTERM; the same command goes on from there" in said[-1]
-    step = load_checkpoint(run.checkpoint)["diary"]["step"]
-    assert f"after step {step} of 1500:" in said[-1]
-    assert run.metrics[-1]["step"] == step
 
 
 @pytest.mark.slow
