@@ -22,7 +22,8 @@ import torch
 
 from dilo.augment import CopyPasteConfig, ViewConfig, train_view, view_chain, view_rng
 from dilo.config import replace
-from dilo.data.image_set import FolderSet
+from dilo.data.image_set import SourceSet
+from dilo.data.sources import ImageFiles
 from dilo.folder import Names, list_images
 from dilo.image import read_image
 from dilo.masks import Layout, MaskStore, compute_masks, convert_store
@@ -117,12 +118,12 @@ def our_loaders(files: Files) -> dict[str, Step]:
     """Name what is timed of dilo: decoding, and items with and without pasting."""
     root = files.images[0].parent
     maps = Maps(files.store)
-    plain = FolderSet(root=root, names=files.names)
-    mapped = FolderSet(root=root, names=files.names, find_map=maps)
+    plain = SourceSet(source=ImageFiles(root, files.names))
+    mapped = SourceSet(source=ImageFiles(root, files.names), find_map=maps)
     chain = view_chain("moco_v2", CopyPasteConfig(ramp=0.0))
     blurred = replace(chain, **{"copy_paste.blending": "gaussian"})
 
-    def make(examples: FolderSet, config: ViewConfig, number: int) -> Any:
+    def make(examples: SourceSet, config: ViewConfig, number: int) -> Any:
         example = examples[number % len(files.names)]
         rng = view_rng(0, 0, number)
         return [
@@ -185,7 +186,7 @@ def measure_rates(files: Files) -> dict[str, float]:
     rates = dict.fromkeys(maps, 0.0)
     for _ in range(ROUNDS):  # alternating, for the machine is shared
         for name, find_map in maps.items():
-            examples = FolderSet(root=images, names=names, find_map=find_map)
+            examples = SourceSet(source=ImageFiles(images, names), find_map=find_map)
             batches = loader(examples, side=SIDE, batch=64, workers=workers)(0)
             next(iter(batches))  # workers have started
             start = time.perf_counter()

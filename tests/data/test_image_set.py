@@ -6,13 +6,14 @@ import pytest
 
 from dilo.data.image_set import (
     Example,
-    FolderSet,
     MemorySet,
+    SourceSet,
     check_aspect,
     load_into_memory,
     reduce_short_side,
     resize_map,
 )
+from dilo.data.sources import ImageFiles
 from dilo.errors import ImageError, InputError
 from dilo.image import check_map
 
@@ -33,9 +34,8 @@ def ramp(height: int, width: int) -> np.ndarray:
 
 def test_memory_gives_what_the_folder_gives(tmp_path):
     names = write_images(tmp_path, 3)
-    folder = FolderSet(
-        root=tmp_path,
-        names=names,
+    folder = SourceSet(
+        source=ImageFiles(tmp_path, names),
         find_map=lambda name: None if name == "1.png" else ramp(20, 30),
         short_side=10,
     )
@@ -64,25 +64,25 @@ def test_unreadable_images_are_named_and_the_others_keep_their_order(tmp_path):
     names = write_images(tmp_path, 4)
     (tmp_path / "1.png").write_bytes(b"no image")
     (tmp_path / "2.png").unlink()
-    memory, failures = load_into_memory(FolderSet(root=tmp_path, names=names))
+    memory, failures = load_into_memory(SourceSet(source=ImageFiles(tmp_path, names)))
     assert list(memory.names) == ["0.png", "3.png"]
     assert sorted(failures) == ["1.png", "2.png"]
     assert "1.png" in failures["1.png"]
-    last = FolderSet(root=tmp_path, names=names)[3]
+    last = SourceSet(source=ImageFiles(tmp_path, names))[3]
     np.testing.assert_array_equal(memory[1].image, last.image)
 
 
 def test_not_one_readable_image_is_an_error(tmp_path):
     (tmp_path / "0.png").write_bytes(b"no image")
-    folder = FolderSet(root=tmp_path, names=["0.png"])
+    folder = SourceSet(source=ImageFiles(tmp_path, ["0.png"]))
     with pytest.raises(InputError, match=r"none of 1 images can be read.*0\.png"):
         load_into_memory(folder)
 
 
 def test_a_map_of_another_shape_is_refused_by_name(tmp_path):
     write_images(tmp_path, 1)
-    folder = FolderSet(
-        root=tmp_path, names=["0.png"], find_map=lambda name: ramp(30, 20)
+    folder = SourceSet(
+        source=ImageFiles(tmp_path, ["0.png"]), find_map=lambda name: ramp(30, 20)
     )
     with pytest.raises(ImageError, match=r"0\.png: its map is 20 x 30.*30 x 20"):
         folder[0]
@@ -97,13 +97,13 @@ def test_a_map_stays_at_its_stored_size_but_no_larger_than_the_image(tmp_path):
     write_images(tmp_path, 1)
     for stored, found in (((2, 3), (2, 3)), ((20, 30), (20, 30)), ((40, 60), (20, 30))):
         saliency = ramp(*stored)
-        folder = FolderSet(
-            root=tmp_path, names=["0.png"], find_map=lambda name, map_=saliency: map_
+        folder = SourceSet(
+            source=ImageFiles(tmp_path, ["0.png"]),
+            find_map=lambda name, map_=saliency: map_,
         )
         assert folder[0].saliency.shape == found
-    folder = FolderSet(
-        root=tmp_path,
-        names=["0.png"],
+    folder = SourceSet(
+        source=ImageFiles(tmp_path, ["0.png"]),
         find_map=lambda name: ramp(20, 30),
         short_side=10,
     )

@@ -146,7 +146,7 @@ def test_a_missing_folder_of_textures_writes_nothing(tiny, tmp_path):
 def test_masks_of_other_images_are_refused(tiny, copy, tmp_path):
     for path in (copy / "masks").iterdir():
         path.rename(path.with_name("other-" + path.name))
-    message = r"masks has no map of any image below .*train-000000\.png"
+    message = r"masks has no map of any image of .*train-000000\.png"
     with pytest.raises(InputError, match=message):
         pretrain(tiny(**of(copy)), tmp_path / "run")
     assert not (tmp_path / "run").exists()

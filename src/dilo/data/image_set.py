@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from dilo.data.sources import Source
 from dilo.errors import DiloError, ImageError, InputError
 from dilo.image import Image, Map, Pixels, grey_levels, read_image, resize
 from dilo.progress import Progress
@@ -40,13 +41,17 @@ class Examples(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FolderSet:
-    """Images read from disk each time they are asked for."""
+class SourceSet:
+    """Images read from where they come from each time they are asked for."""
 
-    root: Path
-    names: Sequence[str]
+    source: Source
     find_map: FindMap | None = None  # gives the map of a name, None if it has none
     short_side: int | None = None  # reduce images and maps to this, in pixels
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The names of the source."""
+        return self.source.names
 
     def __getitem__(self, index: int) -> Example:
         """Read one image and its map.
@@ -55,7 +60,13 @@ class FolderSet:
             ImageError: the image cannot be read, or its map has another shape.
         """
         name = self.names[index]
-        image = read_image(self.root / name)
+        content = self.source.read(index)
+        try:
+            image = read_image(content)
+        except ImageError as error:
+            if isinstance(content, Path):
+                raise
+            raise ImageError(f"{name}: {error}") from error
         saliency = self.find_map(name) if self.find_map else None
         if saliency is not None:
             check_aspect(name, image, saliency)

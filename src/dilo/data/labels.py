@@ -1,14 +1,15 @@
 """Labelled images: class folders, or a CSV with `file,label[,split]`."""
 
-import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from dilo.data.table import find_root, read_rows
 from dilo.errors import InputError
 from dilo.folder import list_images
 
@@ -154,28 +155,19 @@ def _read_table(source: Path, split: Split) -> LabelledImages:
         rows = [row for row in rows if row.split == wanted]
     if not rows:
         raise InputError(f"{source}: no row has {split!r} in the column split")
-    root = _find_root(source, rows)
+    root = find_root(source, [(row.line, row.file) for row in rows])
     return _index(root, [row.file for row in rows], [row.label for row in rows])
 
 
 def _rows(source: Path) -> Iterator[_Row]:
     """Read and check the lines of a CSV, whatever split they are in."""
-    try:
-        with source.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream, strict=True)
-            columns = _columns(source, reader.fieldnames or ())
-            seen: dict[str, int] = {}
-            for values in reader:
-                row = _row(source, reader.line_num, values, columns)
-                if row.file in seen:
-                    raise InputError(
-                        f"{source}, line {row.line}: {row.file} stands in line "
-                        f"{seen[row.file]} already; list every image once"
-                    )
-                seen[row.file] = row.line
-                yield row
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise InputError(f"{source}: not a CSV in UTF-8 ({error})") from error
+    for line, (file, label, split) in read_rows(source, partial(_columns, source)):
+        if split and split not in SPLIT_NAMES:
+            choices = ", ".join(SPLIT_NAMES)
+            raise InputError(
+                f"{source}, line {line}: split must be one of {choices}, got {split!r}"
+            )
+        yield _Row(line, file, label, split)
 
 
 def _columns(source: Path, header: Sequence[str]) -> tuple[str, str, str | None]:
@@ -188,39 +180,6 @@ def _columns(source: Path, header: Sequence[str]) -> tuple[str, str, str | None]
             f"(a column {' or '.join(LABEL_COLUMNS[1:])} may stand for label)"
         )
     return "file", label, "split" if "split" in header else None
-
-
-def _row(
-    source: Path,
-    line: int,
-    values: dict[str, str],
-    columns: tuple[str, str, str | None],
-) -> _Row:
-    texts = [(values[name] or "").strip() if name else "" for name in columns]
-    file, label, split = texts
-    for name, text in zip(columns, texts, strict=True):
-        if name and not text:
-            raise InputError(f"{source}, line {line}: the column {name} is empty")
-    if columns[2] and split not in SPLIT_NAMES:
-        choices = ", ".join(SPLIT_NAMES)
-        raise InputError(
-            f"{source}, line {line}: split must be one of {choices}, got {split!r}"
-        )
-    return _Row(line, file, label, split)
-
-
-def _find_root(source: Path, rows: Sequence[_Row]) -> Path:
-    """Find the folder that the files are relative to, and check that each is there."""
-    folders = (source.parent, source.parent / "images")
-    root = next((path for path in folders if (path / rows[0].file).is_file()), None)
-    for row in rows:
-        if root is None or not (root / row.file).is_file():
-            where = " or ".join(map(str, folders)) if root is None else str(root)
-            raise InputError(
-                f"{source}, line {row.line}: there is no {row.file} below {where}; "
-                "files are relative to the folder of the CSV or to images/ beside it"
-            )
-    return root or folders[0]
 
 
 def _index(root: Path, names: Sequence[str], labels: Sequence[str]) -> LabelledImages:

@@ -17,7 +17,8 @@ from dilo.augment import (
 from dilo.augment.copy_paste import FOLDERS, open_sources
 from dilo.augment.sources import Setting, Sources
 from dilo.augment.views import apply_view, draw_view
-from dilo.data.image_set import FolderSet, check_aspect, resize_map
+from dilo.data.image_set import SourceSet, check_aspect, resize_map
+from dilo.data.sources import ImageFiles
 from dilo.diagnose.choice import draw_indices
 from dilo.diagnose.pictures import fit, grey, heat
 from dilo.diagnose.sheet import CELL, Cell, SheetRow, draw_sheet, printable
@@ -125,7 +126,7 @@ def _open_sources(
             return None
         return masks.stored(name)
 
-    others = FolderSet(root=images, names=names, find_map=find_map)
+    others = SourceSet(source=ImageFiles(images, names), find_map=find_map)
     return open_sources(config.view.copy_paste, others)
 
 

@@ -36,7 +36,7 @@ class PretrainConfig:
     Other objectives were published with other numbers: `recipes.recipe` gives them.
     """
 
-    images: str  # folder of photographs, any depth
+    images: str  # folder of photographs, any depth; or CSV, or WebDataset shards
     masks: str | None = None  # mask store or folder of masks; None is the baseline
     labels: str | None = None  # class folders or CSV, for objective supervised
     objective: str = "instdisc"

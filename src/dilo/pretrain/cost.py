@@ -12,7 +12,8 @@ import torch
 
 from dilo.augment import CopyPasteConfig, view_chain
 from dilo.augment.copy_paste import open_sources
-from dilo.data.image_set import FolderSet
+from dilo.data.image_set import SourceSet
+from dilo.data.sources import ImageFiles
 from dilo.errors import DiloError, InputError
 from dilo.folder import scan_images
 from dilo.masks import MaskStore
@@ -121,7 +122,7 @@ def measure_cost(images: Path, masks: Path, config: CostConfig) -> CostReport:
     failures: dict[str, str] = {}
     mapped = 0
     with _one_thread():
-        examples = FolderSet(root=images, names=names, find_map=maps)
+        examples = SourceSet(source=ImageFiles(images, names), find_map=maps)
         timer = ViewTimer(
             view_chain(config.chain, config.copy_paste),
             config.crop_size,

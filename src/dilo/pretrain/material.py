@@ -1,11 +1,10 @@
 """The images of a pretraining and the maps of what may be pasted of them."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
-from dilo.data.image_set import Examples, FolderSet, load_into_memory
+from dilo.data.image_set import Examples, SourceSet, load_into_memory
+from dilo.data.sources import open_source
 from dilo.errors import InputError, StoreError
-from dilo.folder import list_images
 from dilo.image import Map
 from dilo.masks import MaskStore
 from dilo.pretrain.config import PretrainConfig
@@ -45,24 +44,22 @@ def read_examples(
     Raises:
         InputError: there are too few images, or none has a map.
     """
-    folder = Path(config.images)
-    names = list_images(folder)
+    source = open_source(config.images)
+    names = source.names
     if maps is not None and not any(name in maps.store for name in names):
         raise InputError(
-            f"{config.masks} has no map of any image below {folder}; the map of "
+            f"{config.masks} has no map of any image of {config.images}; the map of "
             f"{names[0]} would be {maps.store.path(names[0])}"
         )
     if maps is not None and config.view.copy_paste.missing == "refuse":
         _refuse_missing(names, maps)
-    images = FolderSet(
-        root=folder, names=names, find_map=maps, short_side=config.cache_size
-    )
+    images = SourceSet(source=source, find_map=maps, short_side=config.cache_size)
     examples: Examples = images
     failures: Mapping[str, str] = {}
     if config.cache_size is not None:
         examples, failures = load_into_memory(images)
     if len(examples.names) < 2:
-        raise InputError(f"{folder}: a single image cannot be told from others")
+        raise InputError(f"{config.images}: a single image cannot be told from others")
     return examples, failures
 
 
