@@ -63,6 +63,18 @@ class MemoryBank(nn.Module):
         excluded[:, -1] |= ~excluded.any(dim=1)
         return self.rows[drawn], excluded
 
+    def draw_noise(self, count: int, step: int) -> Tensor:
+        """Draw rows with replacement: (`count`, D).
+
+        Args:
+            count: number of rows, K; may exceed N.
+            step: the draw is a function of the seed and this.
+        """
+        # The trailing 6 keeps the draws apart from the other streams of the seed.
+        rng = np.random.default_rng((self.seed, step, 0, 6))
+        drawn = torch.from_numpy(rng.integers(0, len(self), count))
+        return self.rows[drawn.to(self.rows.device, non_blocking=True)]
+
     @torch.no_grad()
     def update(self, features: Tensor, index: Tensor) -> None:
         """Move the rows of `index` (B,) towards `features` (B, D), both constant."""

@@ -15,12 +15,12 @@ from dilo.pretrain.config import PretrainConfig
 from dilo.pretrain.grouped import Shuffle, batch_order, count_groups, encode_groups
 from dilo.pretrain.losses import softmax_nce
 from dilo.pretrain.queue import KeyQueue
+from dilo.pretrain.stepped import Stepped
 from dilo.pretrain.subject import Subject
-from dilo.training.loop import Survey
 from dilo.training.processes import gather
 
 
-class MoCo(nn.Module):
+class MoCo(Stepped):
     """Find the other view's key among the keys of earlier images.
 
     Keys come from a copy of the network that follows it slowly. The own key is never
@@ -52,7 +52,6 @@ class MoCo(nn.Module):
         )
         self.seed = config.seed
         self.chance = math.log(config.negatives + 1)
-        self.step = 0
         # Found once: walking through the modules at each step takes milliseconds.
         self._slow = list(self.key_encoder.parameters())
         self._fast = [*backbone.parameters(), *head.parameters()]
@@ -85,17 +84,6 @@ class MoCo(nn.Module):
         gathered = gather(keys, index)
         self.queue.push(*(batch_order(tensor) for tensor in gathered))
         self.step += 1
-
-    def start_epoch(self, epoch: int, survey: Survey) -> None:
-        """Prepare nothing."""
-
-    def get_extra_state(self) -> int:
-        """Save the step, which the shuffles depend on."""
-        return self.step
-
-    def set_extra_state(self, state: int) -> None:
-        """Restore the step."""
-        self.step = state
 
     def _encode(self, views: Tensor) -> Tensor:
         return self.head(self.backbone(normalise(views)))

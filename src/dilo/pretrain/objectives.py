@@ -10,6 +10,7 @@ from dilo.pretrain.colorization import Colorization
 from dilo.pretrain.config import PretrainConfig
 from dilo.pretrain.deepcluster import DeepCluster
 from dilo.pretrain.instdisc import InstDisc
+from dilo.pretrain.instdisc_nce import InstDiscNCE
 from dilo.pretrain.local_aggregation import LocalAggregation
 from dilo.pretrain.moco import moco_v1, moco_v2
 from dilo.pretrain.rotation import Rotation
@@ -31,6 +32,7 @@ BuildObjective = Callable[[nn.Module, Subject, PretrainConfig], nn.Module]
 # name -> function of (backbone, subject, config) that gives a `PretrainObjective`
 OBJECTIVES: dict[str, BuildObjective] = {
     "instdisc": InstDisc,
+    "instdisc_nce": InstDiscNCE,
     "moco_v1": moco_v1,
     "moco_v2": moco_v2,
     "rotation": Rotation,
