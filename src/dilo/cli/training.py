@@ -71,7 +71,7 @@ def pretrain(
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto",
     set: tuple[str, ...] = (),
 ) -> None:
-    """Pretrain a backbone on a folder of unlabelled images.
+    """Pretrain a backbone on unlabelled images.
 
     With --masks the foreground is pasted on other backgrounds (copy-paste); without it
     this is the baseline. Can be stopped at any time: the same command goes on from the
@@ -89,9 +89,11 @@ def pretrain(
 --crop-size 112 --cache-size 144 --batch-size 128 --schedule cosine
 
     Args:
-        images: folder of photographs, at any depth.
+        images: folder of photographs, at any depth; a CSV whose column file lists them;
+            or WebDataset shards: a .tar file, a folder of them, or "x-{000..099}.tar".
         out: run folder: new, or the one of an interrupted pretraining.
-        masks: mask store that `dilo masks` made, or any folder of masks.
+        masks: mask store that `dilo masks` made, or any folder of masks; or the same
+            shards again, where masks lie in them as KEY.mask.png beside KEY.jpg.
         labels: class folders or a CSV of file,label, for --objective supervised.
         objective: what is minimised: instdisc, instdisc_nce, moco_v1, moco_v2,
             rotation, colorization, deepcluster, local_aggregation, or supervised.

@@ -1,19 +1,40 @@
 """The images of a pretraining and the maps of what may be pasted of them."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
 
 from dilo.data.image_set import Examples, SourceSet, load_into_memory
-from dilo.data.sources import open_source
+from dilo.data.shards import ShardMasks, Shards
+from dilo.data.sources import Source
 from dilo.errors import InputError, StoreError
 from dilo.image import Map
 from dilo.masks import MaskStore
 from dilo.pretrain.config import PretrainConfig
 
 
+class MapSource(Protocol):
+    """Where maps are kept: a mask store, or the shards that hold the images."""
+
+    def __contains__(self, name: str, /) -> bool: ...
+
+    def is_empty(self, name: str) -> bool:
+        """Tell whether a map has no foreground; raise StoreError if it is damaged."""
+        ...
+
+    def foreground(self, name: str) -> Map | None:
+        """Give the map of an image, or None where there is nothing to paste."""
+        ...
+
+    def path(self, name: str) -> Path:
+        """Say where the map of an image is, or would be."""
+        ...
+
+
 class Maps:
     """The maps that may be pasted: those of a store that hold a foreground."""
 
-    def __init__(self, store: MaskStore) -> None:
+    def __init__(self, store: MapSource) -> None:
         """Read from `store`."""
         self.store = store
 
@@ -33,10 +54,25 @@ class Maps:
         return self.store.foreground(name)
 
 
+def open_maps(config: PretrainConfig, source: Source) -> Maps | None:
+    """Open the maps of a training; None: it is the baseline.
+
+    Shards that are given as images and as masks hold both.
+
+    Raises:
+        StoreError: there is no mask store where the config says.
+    """
+    if config.masks is None:
+        return None
+    if config.masks == config.images and isinstance(source, Shards):
+        return Maps(ShardMasks(source))
+    return Maps(MaskStore.open(config.masks))
+
+
 def read_examples(
-    config: PretrainConfig, maps: Maps | None
+    config: PretrainConfig, source: Source, maps: Maps | None
 ) -> tuple[Examples, Mapping[str, str]]:
-    """Find the images, and decode them all if they are to be kept in memory.
+    """Give the images, decoded already if they are to be kept in memory.
 
     Returns:
         The images, and name -> reason of those that could not be decoded.
@@ -44,7 +80,6 @@ def read_examples(
     Raises:
         InputError: there are too few images, or none has a map.
     """
-    source = open_source(config.images)
     names = source.names
     if maps is not None and not any(name in maps.store for name in names):
         raise InputError(

@@ -1,4 +1,4 @@
-"""Pretraining from a folder of images: the main job (paper, section 5)."""
+"""Pretraining from unlabelled images: the main job (paper, section 5)."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from dilo.augment.sources import Sources
 from dilo.config import to_dict
 from dilo.data.image_set import Examples
 from dilo.data.sampler import BatchSampler, steps_per_epoch
+from dilo.data.sources import open_source
 from dilo.errors import InputError
-from dilo.masks import MaskStore
 from dilo.models import backbone
 from dilo.models.inputs import with_input
 from dilo.models.weights import save_backbone
 from dilo.pretrain.config import FREE_FIELDS, PretrainConfig
-from dilo.pretrain.material import Maps, read_examples
+from dilo.pretrain.material import open_maps, read_examples
 from dilo.pretrain.objectives import PretrainObjective, find_objective
 from dilo.pretrain.subject import find_subject
 from dilo.pretrain.survey import Surveyor, undisturbed
@@ -87,16 +87,17 @@ def pretrain(
     run = Run.check(out, to_dict(config), free=FREE_FIELDS)
     if run.report is not None and run.backbone.exists():
         return PretrainReport(run=run, **run.report)
-    maps = None if config.masks is None else Maps(MaskStore.open(config.masks))
-    examples, failures = read_examples(config, maps)
+    source = open_source(config.images)
+    maps = open_maps(config, source)
+    examples, failures = read_examples(config, source, maps)
     labels = None if config.labels is None else Path(config.labels)
-    subject = find_subject(Path(config.images), examples.names, labels)
+    subject = find_subject(source.root, examples.names, labels)
     sources = open_sources(config.view.copy_paste, examples)
     fabric = launch(config.precision)
     plan = _plan(config, len(examples.names), fabric.world_size)
     # The only use of torch's global stream: the first weights.
     torch.manual_seed(config.seed)
-    network = backbone(config.arch, config.small_stem)
+    network = backbone(config.arch, config.small_stem, config.crop_size)
     objective = build(network, subject, config)
     if fabric.is_global_zero:
         Run.create(out, to_dict(config), free=FREE_FIELDS)
@@ -123,7 +124,12 @@ def pretrain(
     )
     if fabric.is_global_zero:
         save_backbone(
-            run.backbone, network, config.arch, config.small_stem, config.crop_size
+            run.backbone,
+            network,
+            config.arch,
+            config.small_stem,
+            config.crop_size,
+            method.input,
         )
         run.finish(
             {
