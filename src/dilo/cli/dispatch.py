@@ -54,6 +54,9 @@ COMMANDS: dict[str, Command] = {
         "dilo.cli.evaluation:backgrounds",
         "score a backbone when objects change their backgrounds",
     ),
+    "export": Command(
+        "dilo.cli.export:export", "write a backbone for torchvision, timm or detectors"
+    ),
 }
 
 # Packages beside the base install, each with the extra that brings it.

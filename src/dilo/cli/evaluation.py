@@ -4,13 +4,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from dilo.cli.output import say, show_columns, show_scores
+from dilo.cli.source import Run
 
 if TYPE_CHECKING:
     from dilo.evaluate import Scores
 
 
 def knn(
-    run: str,
+    run: Run,
     train: Path,
     val: Path,
     /,
@@ -29,7 +30,7 @@ def knn(
         dilo knn runs/dilo labels.csv labels.csv --k 20
 
     Args:
-        run: run folder, or its backbone.safetensors.
+        run: the backbone.
         train: a folder for each class, or a CSV with file,label[,split].
         val: the same for the images to classify.
         k: neighbours that vote.
@@ -53,7 +54,7 @@ def knn(
 
 
 def linear(
-    run: str,
+    run: Run,
     train: Path,
     val: Path,
     /,
@@ -72,7 +73,7 @@ def linear(
         dilo linear runs/dilo labels.csv labels.csv
 
     Args:
-        run: run folder, or its backbone.safetensors.
+        run: the backbone.
         train: a folder for each class, or a CSV with file,label[,split].
         val: the same for the images to score.
         protocol: how the classifier is trained.
@@ -89,7 +90,7 @@ def linear(
 
 
 def backgrounds(
-    run: str,
+    run: Run,
     images: Path,
     truth: Path,
     /,
@@ -109,7 +110,7 @@ def backgrounds(
         dilo backgrounds runs/dilo photos masks
 
     Args:
-        run: run folder, or its backbone.safetensors.
+        run: the backbone.
         images: CSV with file,label,split, or a folder with train and val in it.
         truth: folder of exact masks of the val images, of the same names up to the
             suffix; brighter than 128 of 255 is the object.

@@ -50,12 +50,17 @@ def timm_network(
     import timm
 
     size: dict[str, Any] = {}
-    if crop_size is not None and _trained_with(name).fixed_input_size:
+    if crop_size is not None and has_fixed_size(name):
         size = {"img_size": crop_size}
     network = timm.create_model(name, pretrained=pretrained, num_classes=0, **size)
     # Wider than num_features where layers follow the pooling, as in MobileNet v3.
     network.dim = network.head_hidden_size
     return network
+
+
+def has_fixed_size(name: str) -> bool:
+    """Tell whether the network must know the size of its images when it is built."""
+    return bool(_trained_with(name).fixed_input_size)
 
 
 def timm_url(name: str) -> str:
