@@ -1,28 +1,22 @@
 """Draw images together with their close neighbours in the memory bank."""
 
-import math
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dilo.augment.normalise import normalise
-from dilo.models.heads import feature_dim, linear_head
 from dilo.pretrain.config import PretrainConfig
+from dilo.pretrain.instdisc import InstDisc
 from dilo.pretrain.kmeans import kmeans
-from dilo.pretrain.losses import softmax_nce
-from dilo.pretrain.memory import MemoryBank
 from dilo.pretrain.subject import Subject
 from dilo.training.loop import Survey
-from dilo.training.processes import gather
 
 CELLS = 2**25  # similarities that are in memory at a time, 128 MiB
 PROBED = 256  # images whose close neighbours are counted, for the chance level
 STREAM = 5  # keeps these draws apart from those of the same seed elsewhere
 
 
-class LocalAggregation(nn.Module):
+class LocalAggregation(InstDisc):
     """Tell the neighbours of an image that share its clusters from those that do not.
 
     For some epochs it is instance discrimination, with the softmax that our baseline
@@ -40,61 +34,30 @@ class LocalAggregation(nn.Module):
         embeddings", ICCV 2019.
     """
 
-    views = 1
-    input = "rgb"
     clusters: Tensor
 
     def __init__(
         self, backbone: nn.Module, subject: Subject, config: PretrainConfig
     ) -> None:
         """Put a linear head on `backbone`, and a bank for all images beside it."""
-        super().__init__()
+        super().__init__(backbone, subject, config)
         count = subject.count
-        self.backbone = backbone
-        self.head = linear_head(feature_dim(backbone), config.embedding_dim)
-        self.bank = MemoryBank(
-            count, config.embedding_dim, config.bank_momentum, config.seed
-        )
         # Saved, for a training may stop in the middle of an epoch: (runs, N).
         alone = torch.arange(count, dtype=torch.int32)
         self.register_buffer("clusters", alone.repeat(config.cluster_runs, 1))
         self.cluster_count = max(1, min(config.clusters, count // 2))
         self.neighbours = min(config.close_neighbours, count)
-        self.negatives = min(config.negatives, count - 1)
-        self.temperature = config.temperature
         self.warmup_epochs = config.warmup_epochs
         self.seed = config.seed
-        self.chance = math.log(self.negatives + 1)
-        self.step = 0
         self.epoch = 0
 
-    def forward(self, views: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Give (loss, embeddings); call `update(embeddings, index)` after the step.
-
-        Args:
-            views: uint8 (1, B, H, W, 3).
-            index: int64 (B,), which images they show.
-        """
-        embedded = self.head(self.backbone(normalise(views[0])))
-        # Similarities decide between thousands of rows, for which bf16 is too coarse.
-        with torch.autocast(views.device.type, enabled=False):
-            features = F.normalize(embedded.float(), dim=1)  # (B, D)
-            if self.epoch < self.warmup_epochs:
-                loss = self._discriminate(features, index)
-            else:
-                loss = local_loss(
-                    features / self.temperature,
-                    self.bank.rows,
-                    index,
-                    self.clusters,
-                    self.neighbours,
-                )
-        return loss, features.detach()
-
-    def update(self, features: Tensor, index: Tensor) -> None:
-        """Move the images' rows of the bank."""
-        self.bank.update(*gather(features, index))
-        self.step += 1
+    def contrast(self, features: Tensor, index: Tensor) -> Tensor:
+        """Give the loss of embeddings (B, D) of the images `index` (B,)."""
+        if self.epoch < self.warmup_epochs:
+            return super().contrast(features, index)
+        scaled = features / self.temperature
+        rows = self.bank.rows
+        return local_loss(scaled, rows, index, self.clusters, self.neighbours)
 
     def start_epoch(self, epoch: int, survey: Survey) -> None:
         """Cluster the bank, once it is trained enough; the survey is not needed."""
@@ -114,11 +77,6 @@ class LocalAggregation(nn.Module):
         """Restore the step, the epoch and its chance level."""
         self.step, self.epoch = state["step"], state["epoch"]
         self.chance = state["chance"]
-
-    def _discriminate(self, features: Tensor, index: Tensor) -> Tensor:
-        negatives, excluded = self.bank.draw(index, self.negatives, self.step)
-        own = self.bank.rows[index]
-        return softmax_nce(features, own, negatives, self.temperature, excluded)
 
 
 def local_loss(

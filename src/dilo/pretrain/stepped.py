@@ -1,5 +1,7 @@
 """Objectives whose draws depend on the step."""
 
+from typing import Any
+
 from torch import nn
 
 from dilo.training.loop import Survey
@@ -16,10 +18,10 @@ class Stepped(nn.Module):
     def start_epoch(self, epoch: int, survey: Survey) -> None:
         """Prepare nothing."""
 
-    def get_extra_state(self) -> int:
+    def get_extra_state(self) -> Any:
         """Save the step."""
         return self.step
 
-    def set_extra_state(self, state: int) -> None:
+    def set_extra_state(self, state: Any) -> None:
         """Restore the step."""
         self.step = state
