@@ -33,7 +33,8 @@ class Objective(Protocol):
     """
 
     views: int  # of each image that it wants
-    chance: float  # the loss of a network that cannot tell anything
+    # The loss of a network that cannot tell anything; an epoch's start may change it.
+    chance: float
 
     def __call__(self, views: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
         """Give (loss, memo); remember nothing.
@@ -58,7 +59,9 @@ class Objective(Protocol):
     def start_epoch(self, epoch: int, survey: Survey) -> None:
         """Prepare for epoch 0, 1, ...; a function of state, seed and epoch alone.
 
-        Called before the first batch of the epoch, but not on resuming within it.
+        Called before the first batch of the epoch, but not on resuming within it. If it
+        starts parameters afresh, a method `fresh_parameters` gives them, and the loop
+        drops their momentum.
         """
         ...
 
@@ -112,6 +115,7 @@ def train(
     stepper = _Stepper(fabric, objective, plan)
     keeper = Keeper(diary, {"objective": objective, "optimizer": stepper.optimizer})
     keeper.restore()
+    diary.chance = method.chance
     if diary.step >= plan.steps:
         return
     with diary, Preemption(fabric.device, plan.accumulate) as preemption:
@@ -120,6 +124,8 @@ def train(
             if place == 0:
                 with diary.pause():
                     method.start_epoch(epoch, between.survey)
+                    stepper.forget()
+                diary.chance = method.chance
             rate = learning_rate(plan.optimizer, diary.step / plan.steps)
             loss = stepper.step(batch, rate)
             diary.note(mean(loss), len(batch.index) * fabric.world_size, rate)
@@ -145,6 +151,12 @@ class _Stepper:
         self.model, self.optimizer = fabric.setup(
             objective, make_optimizer(objective.parameters(), plan.optimizer)
         )
+
+    def forget(self) -> None:
+        """Drop the momentum of what the objective has started afresh."""
+        fresh = getattr(self.method, "fresh_parameters", tuple)
+        for parameter in fresh():
+            self.optimizer.optimizer.state.pop(parameter, None)
 
     def step(self, batch: Batch, rate: float) -> Tensor:
         """Give the mean loss of this process's images, on its device."""
