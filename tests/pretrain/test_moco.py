@@ -190,3 +190,18 @@ def test_it_learns_to_tell_the_keys_apart():
         step(method, 0)
     last = torch.stack([step(method, 0) for _ in range(3)]).mean()
     assert last < first - 0.3
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+def test_no_step_waits_for_the_gpu():
+    method = objective(moco_v2).cuda()
+    views, index = (tensor.cuda() for tensor in batch())
+    try:
+        for mode in ("default", "error"):  # the first step may prepare things
+            torch.cuda.set_sync_debug_mode(mode)
+            loss, keys = method(views, index)
+            loss.backward()
+            method.update(keys, index)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")

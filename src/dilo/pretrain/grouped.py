@@ -18,6 +18,7 @@ import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import Tensor
 
+from dilo.pretrain.drawn import to_device
 from dilo.pretrain.grouped_norm import GroupedBatchNorm
 from dilo.training.processes import gather
 
@@ -79,7 +80,7 @@ class Shuffle:
         def rows(positions: NDArray[np.int64]) -> Tensor:
             # The image at position i of the batch is row i // P of process i % P.
             row = positions % processes * images + positions // processes
-            return torch.from_numpy(row).to(device, non_blocking=True)
+            return to_device(row, device)
 
         return cls(deal=rows(order[own]), recall=rows(np.argsort(order)[own]))
 

@@ -66,7 +66,7 @@ class _NormaliseGroups(torch.autograd.Function):
             images.split(sizes), output.split(sizes), means, scales, strict=True
         )
         for part, normal, mean, scale in parts:
-            torch.ops.aten.native_batch_norm.out(
+            torch.native_batch_norm(
                 part,
                 weight,
                 bias,
@@ -75,9 +75,7 @@ class _NormaliseGroups(torch.autograd.Function):
                 True,
                 momentum,
                 eps,
-                out=normal,
-                save_mean=mean,
-                save_invstd=scale,
+                out=(normal, mean, scale),
             )
         ctx.save_for_backward(images, weight, means, scales)
         ctx.sizes, ctx.eps = sizes, eps

@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from dilo.pretrain.drawn import to_device
+
 
 class MemoryBank(nn.Module):
     """Remember the embedding of each image: (N, D).
@@ -58,7 +60,7 @@ class MemoryBank(nn.Module):
             # The trailing 2 keeps the draws apart from the streams of views and orders.
             rng = np.random.default_rng((self.seed, step, 0, 2))
             choice = rng.choice(total, count + 1, replace=False)
-            drawn = torch.from_numpy(choice).to(index.device, non_blocking=True)
+            drawn = to_device(choice, index.device)
         excluded = drawn == index[:, None]  # (B, K + 1)
         excluded[:, -1] |= ~excluded.any(dim=1)
         return self.rows[drawn], excluded
@@ -72,8 +74,8 @@ class MemoryBank(nn.Module):
         """
         # The trailing 6 keeps the draws apart from the other streams of the seed.
         rng = np.random.default_rng((self.seed, step, 0, 6))
-        drawn = torch.from_numpy(rng.integers(0, len(self), count))
-        return self.rows[drawn.to(self.rows.device, non_blocking=True)]
+        drawn = rng.integers(0, len(self), count)
+        return self.rows[to_device(drawn, self.rows.device)]
 
     @torch.no_grad()
     def update(self, features: Tensor, index: Tensor) -> None:
