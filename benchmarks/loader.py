@@ -14,13 +14,15 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from dilo.augment import CopyPasteConfig, ViewConfig, train_view, view_chain, view_rng
+from dilo.allocator import keep_memory
+from dilo.augment import CopyPasteConfig, ViewConfig, view_chain
 from dilo.config import replace
 from dilo.data.image_set import SourceSet
 from dilo.data.sources import ImageFiles
@@ -28,6 +30,7 @@ from dilo.folder import Names, list_images
 from dilo.image import read_image
 from dilo.masks import Layout, MaskStore, compute_masks, convert_store
 from dilo.pretrain.material import Maps
+from dilo.pretrain.views import Views
 from dilo.saliency import METHODS
 from loader_memory import loader
 from loader_rivals import RIVALS, SIDE, Files, kornia_loader
@@ -35,8 +38,8 @@ from record import RESULTS, record
 from saliency import SIZES, on_one_thread, shipped, spread
 from saliency import folder as read_folder
 
-ITEMS = 32  # each an image with draws of its own
-ROUNDS, RUNS = 4, 3  # of each item; the least time counts
+ITEMS = 32  # of a batch, each an image with draws of its own
+ROUNDS = 20  # of each batch; the least time counts
 DECODE = "decoding alone"
 OURS, PASTED = "dilo", "dilo, copy-paste"
 BLURRED = "dilo, copy-paste, every map blurred"
@@ -57,7 +60,7 @@ RATIOS = {  # name -> (of, by): what is divided by what
     ),
     "kornia / item without": ("kornia on tensors", OURS),
 }
-Step = Callable[[int], Any]
+Step = Callable[[], Any]  # makes a batch of items
 
 
 def main() -> None:
@@ -70,15 +73,16 @@ def main() -> None:
     arguments = parser.parse_args()
     on_one_thread()
     torch.set_num_threads(1)
+    keep_memory()  # as in a worker; the rivals have it too
     with tempfile.TemporaryDirectory() as folder:
         files = prepare(Path(folder), photographs(arguments.images, arguments.count))
         steps = our_loaders(files) | {
-            name: lambda number, views=views: views(files, number)
+            name: each_item(partial(views, files))
             for name, views in RIVALS.items()
         }
         if arguments.kornia:
             views = kornia_loader()
-            steps["kornia on tensors"] = lambda number: views(files, number)
+            steps["kornia on tensors"] = each_item(partial(views, files))
         figures = {
             **time_items(steps),
             "mask fetch, microseconds": time_fetch(files),
@@ -123,37 +127,47 @@ def our_loaders(files: Files) -> dict[str, Step]:
     chain = view_chain("moco_v2", CopyPasteConfig(ramp=0.0))
     blurred = replace(chain, **{"copy_paste.blending": "gaussian"})
 
-    def make(examples: SourceSet, config: ViewConfig, number: int) -> Any:
-        example = examples[number % len(files.names)]
-        rng = view_rng(0, 0, number)
-        return [
-            train_view(example.image, example.saliency, SIDE, config, rng)
-            for _ in range(2)
-        ]
+    def make(examples: SourceSet, config: ViewConfig) -> Step:
+        views = Views(
+            examples=examples, crop_size=SIDE, config=config, seed=0, epochs=1, views=2
+        )
+        count = len(files.names)
+        # The sample says what is drawn, the index which file it is drawn for.
+        samples = [(number, number % count) for number in range(ITEMS)]
+        return lambda: views.__getitems__(samples)
 
     return {
-        DECODE: lambda number: read_image(files.images[number % len(files.images)]),
-        OURS: lambda number: make(plain, chain, number),
-        PASTED: lambda number: make(mapped, chain, number),
-        BLURRED: lambda number: make(mapped, blurred, number),
+        DECODE: each_item(
+            lambda number: read_image(files.images[number % len(files.images)])
+        ),
+        OURS: make(plain, chain),
+        PASTED: make(mapped, chain),
+        BLURRED: make(mapped, blurred),
     }
 
 
-def time_items(steps: dict[str, Step]) -> dict[str, Any]:
-    """Time every loader on every item; print and give milliseconds and ratios."""
-    best = {name: np.full(ITEMS, np.inf) for name in steps}
-    for step in steps.values():
-        step(0)  # compile, and touch what is read
-    for _ in range(ROUNDS):
+def each_item(step: Callable[[int], Any]) -> Step:
+    """Do a step for every item, one after the other."""
+
+    def batch() -> None:
         for number in range(ITEMS):
-            for name, step in steps.items():
-                # Later runs find memory and caches as in a loader of its own.
-                for _ in range(RUNS):
-                    start = time.process_time()
-                    step(number)
-                    taken = 1000 * (time.process_time() - start)
-                    best[name][number] = min(best[name][number], taken)
-    milliseconds = {name: float(times.mean()) for name, times in best.items()}
+            step(number)
+
+    return batch
+
+
+def time_items(steps: dict[str, Step]) -> dict[str, Any]:
+    """Time every loader on a batch; print and give milliseconds an item, and ratios."""
+    best = dict.fromkeys(steps, np.inf)
+    for step in steps.values():
+        step()  # compile, and touch what is read
+    for _ in range(ROUNDS):
+        for name, step in steps.items():
+            start = time.process_time()
+            step()
+            taken = 1000 * (time.process_time() - start) / ITEMS
+            best[name] = min(best[name], taken)
+    milliseconds = {name: float(value) for name, value in best.items()}
     for name, value in milliseconds.items():
         print(f"  {name:48}{value:8.2f} ms{2000 / value:8.0f} views/s")
     ratios = {

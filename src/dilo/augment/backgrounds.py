@@ -28,8 +28,8 @@ def grey(
     rng: np.random.Generator, height: int, width: int, setting: Setting = NOTHING
 ) -> Image:
     """Paint one grey of random level, the paper's final choice: uint8 (H, W, 3)."""
-    level = rng.integers(256)
-    return np.full((height, width, 3), level, np.uint8)
+    row = np.full((1, width, 3), int(rng.random() * 256), np.uint8)
+    return np.ndarray((height, width, 3), np.uint8, row, strides=(0, 3, 1))
 
 
 def texture(

@@ -70,6 +70,8 @@ def composite_view(
     alpha = _coarsen(alpha, shape, box, view.shape)
     rows, columns = sample_places(alpha.shape, shape, box, view.shape)
     result = np.empty(view.shape, np.uint8)
+    if background.strides[0] == 0:
+        background = background[:1]  # one row for all, as greys have
     over, under = map(np.ascontiguousarray, (view, background))
     flat = over.reshape(-1), under.reshape(-1), result.reshape(-1)
     _lay_sampled(np.ascontiguousarray(alpha), rows, columns, *flat)
@@ -162,8 +164,9 @@ def _lay_sampled(
             weights[three * x + np.uint64(1)] = weight
             weights[three * x + np.uint64(2)] = weight
         start = np.uint64(y) * three * width
+        below = start % np.uint64(len(background))
         for i in range(three * width):
-            under = np.int32(background[start + i])
+            under = np.int32(background[below + i])
             rise = np.int32(weights[i]) * (np.int32(image[start + i]) - under)
             result[start + i] = np.uint8(under + ((rise + half) >> np.int32(15)))
 

@@ -5,7 +5,7 @@ its own random stream, so that what an image becomes depends on (seed, epoch, in
 alone.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -155,7 +155,12 @@ def view_layer(
     if saliency is None or parameters.paste_seed is None:
         return None
     rng = np.random.default_rng(parameters.paste_seed)
-    whole = replace(setting, image=image, alpha=map_to_alpha(saliency, copy_paste))
+    whole = Setting(
+        image=image,
+        alpha=map_to_alpha(saliency, copy_paste),
+        index=setting.index,
+        sources=setting.sources,
+    )
     size = (crop_size, crop_size)
     return draw_layer(size, parameters.box, whole, copy_paste, rng)
 

@@ -1,11 +1,12 @@
 """The images of a pretraining by index, with their maps, from disk or from memory."""
 
+import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from dilo.image import Image, Map, Pixels, grey_levels, read_image, resize
 from dilo.progress import Progress
 
 FindMap = Callable[[str], Map | None]
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +61,24 @@ class SourceSet:
         Raises:
             ImageError: the image cannot be read, or its map has another shape.
         """
+        return self._read(index, self._map(index))
+
+    def several(self, indices: Sequence[int]) -> Iterator[Example | DiloError]:
+        """Read images and their maps one after the other, or say why one cannot be.
+
+        All maps come first: decoding an image sweeps the caches of the processor, so
+        that a map read between two images takes three times as long.
+        """
+        maps = [self._map(index) for index in indices]
+        for index, saliency in zip(indices, maps, strict=True):
+            yield _outcome(self._read, index, saliency)
+
+    def _map(self, index: int) -> Map | DiloError | None:
+        """Read a map; what is wrong with it is told after what is with the image."""
+        find_map = self.find_map
+        return _outcome(find_map, self.names[index]) if find_map else None
+
+    def _read(self, index: int, saliency: Map | DiloError | None) -> Example:
         name = self.names[index]
         content = self.source.read(index)
         try:
@@ -67,7 +87,8 @@ class SourceSet:
             if isinstance(content, Path):
                 raise
             raise ImageError(f"{name}: {error}") from error
-        saliency = self.find_map(name) if self.find_map else None
+        if isinstance(saliency, DiloError):
+            raise saliency
         if saliency is not None:
             check_aspect(name, image, saliency)
         image = reduce_short_side(image, self.short_side)
@@ -92,6 +113,15 @@ class MemorySet:
         return Example(image=self._images[index], saliency=saliency)
 
 
+def read_several(
+    examples: Examples, indices: Sequence[int]
+) -> Iterator[Example | DiloError]:
+    """Read examples one after the other, or say why one cannot be read."""
+    if isinstance(examples, SourceSet):
+        return examples.several(indices)
+    return (_outcome(examples.__getitem__, index) for index in indices)
+
+
 def load_into_memory(source: Examples) -> tuple[MemorySet, dict[str, str]]:
     """Decode every example once, on all cores.
 
@@ -102,11 +132,8 @@ def load_into_memory(source: Examples) -> tuple[MemorySet, dict[str, str]]:
         InputError: none could be read.
     """
 
-    def read(index: int) -> Example | str:
-        try:
-            return source[index]
-        except DiloError as error:
-            return str(error)
+    def read(index: int) -> Example | DiloError:
+        return _outcome(source.__getitem__, index)
 
     names: list[str] = []
     examples: list[Example] = []
@@ -123,7 +150,7 @@ def load_into_memory(source: Examples) -> tuple[MemorySet, dict[str, str]]:
                 names.append(name)
                 examples.append(result)
             else:
-                failures[name] = result
+                failures[name] = str(result)
             progress.advance()
     if not examples:
         raise InputError(f"none of {count} images can be read: {failures}")
@@ -156,11 +183,19 @@ def check_aspect(name: str, image: Image, saliency: Map) -> None:
     (height, width), (rows, columns) = image.shape[:2], saliency.shape
     # A map stored at a smaller size has its sides rounded to whole pixels.
     slack = 1.0 / min(rows, columns) + 0.01
-    if abs(np.log(height * columns / (width * rows))) > slack:
+    if abs(math.log(height * columns / (width * rows))) > slack:
         raise ImageError(
             f"{name}: its map is {columns} x {rows}, another shape than the image's "
             f"{width} x {height}; was it computed before the image was changed?"
         )
+
+
+def _outcome(read: Callable[..., Found], *arguments: Any) -> Found | DiloError:
+    """Give what is read, or why it cannot be."""
+    try:
+        return read(*arguments)
+    except DiloError as error:
+        return error
 
 
 def _to_bytes(saliency: Map | None) -> NDArray[np.uint8] | None:

@@ -16,6 +16,7 @@ from typing import Any
 
 import cv2
 
+from dilo.allocator import keep_memory
 from dilo.errors import InputError, StoreError
 from dilo.masks.work import Part, PartResult, Task, do_part
 from dilo.masks.workers import KILLED, Results, Tick
@@ -174,6 +175,7 @@ class _Calls:
 
 def _work(task: Task, part: Part) -> PartResult:
     """Do a part in a worker process, noting in a file where it is."""
+    keep_memory()
     cv2.setNumThreads(0)
     path = _note(task, part)
     # Unbuffered: what is written outlives a kill.

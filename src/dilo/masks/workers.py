@@ -15,6 +15,7 @@ from typing import Any
 
 import cv2
 
+from dilo.allocator import keep_memory
 from dilo.errors import StoreError
 from dilo.lifetime import end_with_parent
 from dilo.masks.work import Part, PartResult, Task, do_part
@@ -200,6 +201,7 @@ def _serve(task: Task, pipe: Connection, place: Any) -> None:
     """Do parts until there are no more: the life of a worker process."""
     # Ctrl-C reaches the whole process group; the parent alone decides what to do.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    keep_memory()
     cv2.setNumThreads(0)
     if "numba" in sys.modules:  # else the method does not use it
         sys.modules["numba"].set_num_threads(1)

@@ -11,10 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
+from dilo.allocator import keep_memory
 from dilo.augment import ViewConfig, view_rng
 from dilo.augment.sources import NOTHING, Setting, Sources
 from dilo.augment.views import apply_view, draw_view
-from dilo.data.image_set import Example, Examples
+from dilo.data.image_set import Example, Examples, read_several
 from dilo.data.sampler import BatchSampler, Sample
 from dilo.errors import DiloError, RunError
 from dilo.image import Image
@@ -55,11 +56,21 @@ class Views(Dataset[Item]):
 
     def __getitem__(self, sample: Sample) -> Item:
         """Make the views of an image; an unreadable file does not end the job."""
+        (made,) = self.__getitems__([sample])
+        return made
+
+    def __getitems__(self, samples: Sequence[Sample]) -> list[Item]:
+        """Make a batch, as loaders ask for it where they can."""
+        examples = read_several(self.examples, [index for _, index in samples])
+        return [
+            Failure(name=self.examples.names[sample[1]], reason=str(example))
+            if isinstance(example, DiloError)
+            else self._stack(example, sample)
+            for sample, example in zip(samples, examples, strict=True)
+        ]
+
+    def _stack(self, example: Example, sample: Sample) -> Item:
         epoch, index = sample
-        try:
-            example = self.examples[index]
-        except DiloError as error:
-            return Failure(name=self.examples.names[index], reason=str(error))
         # One stream for all: the first view is the same however many follow it.
         rng = view_rng(self.seed, epoch, index)
         setting = Setting(index=index, sources=self.sources)
@@ -134,6 +145,7 @@ def start_worker(worker: int) -> None:
     A scheduler signals all processes of a job; the training goes on for a moment then,
     to save what it has, and needs its workers.
     """
+    keep_memory()
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
     for each in SIGNALS:
