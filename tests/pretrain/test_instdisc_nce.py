@@ -6,7 +6,8 @@ import torch.nn.functional as F
 
 from dilo.models import backbone
 from dilo.pretrain import PretrainConfig
-from dilo.pretrain.instdisc_nce import InstDiscNCE, nce_chance
+from dilo.pretrain.instdisc_nce import InstDiscNCE, RandomDirections
+from dilo.pretrain.losses import nce
 from dilo.pretrain.subject import Subject
 
 
@@ -33,11 +34,12 @@ def test_z_of_random_directions_is_that_of_the_published_programs():
     assert method.log_mean.exp().item() == pytest.approx(2.22, abs=0.04)
 
 
-def test_the_first_loss_uses_the_z_of_its_batch_and_update_keeps_it():
+def test_z_is_estimated_from_the_first_batch_and_kept():
     method = objective()
     views, index = batch()
-    loss, features = method(views, index)
-    assert method.log_mean == 0
+    before = method.log_mean.clone()
+    _, features = method(views, index)
+    assert torch.equal(method.log_mean, before)
     noise = method.bank.draw_noise(24, step=0)
     own = (features * method.bank.rows[index]).sum(dim=1, keepdim=True)
     similarities = torch.cat([own, features @ noise.T], dim=1)
@@ -48,7 +50,15 @@ def test_the_first_loss_uses_the_z_of_its_batch_and_update_keeps_it():
         _, features = method(views, index)
         method.update(features, index)
     assert torch.equal(method.log_mean, kept)
-    assert loss.isfinite()
+
+
+def test_the_loss_is_that_of_the_head_over_the_noise():
+    method = objective()
+    views, index = batch()
+    loss, features = method(views, index)
+    noise, rows = method.bank.draw_noise(24, step=0), method.bank.rows
+    expected = nce(features, rows[index], noise, 0.2, method.log_mean, 40)
+    torch.testing.assert_close(loss.detach(), expected)
 
 
 def test_z_and_the_step_survive_saving():
@@ -59,7 +69,7 @@ def test_z_and_the_step_survive_saving():
     other.load_state_dict(method.state_dict())
     assert other.step == 1
     assert torch.equal(other.log_mean, method.log_mean)
-    assert method.log_mean != 0
+    assert method.log_mean != objective().log_mean
 
 
 def test_noise_comes_with_replacement_and_may_be_the_own_row():
@@ -86,6 +96,8 @@ def test_chance_is_the_loss_at_the_start(temperature, dim):
 
 def test_chance_is_about_the_log_of_the_choices_and_one():
     # log(K) + log(Z / N) for the positive, about 1 for all the noise together.
-    chance = nce_chance(1_281_167, 4096, 128, 0.07)
+    start = RandomDirections(128, 0.07)
+    assert math.exp(start.log_mean) == pytest.approx(2.22, abs=0.02)
+    chance = start.loss(1_281_167, 4096)
     assert chance == pytest.approx(math.log(4096 * 2.22) + 1.13, abs=0.05)
-    assert math.isfinite(nce_chance(20, 8, 1, 0.01))
+    assert math.isfinite(RandomDirections(1, 0.005).loss(20, 8))

@@ -19,9 +19,11 @@ class InstDiscNCE(InstDisc):
     """Tell each image's row of the bank from rows drawn at random.
 
     Probabilities need Z, the sum of exp(similarity / temperature) over the whole bank.
-    It is estimated once, from the first batch, and kept. As published, noise is drawn
-    with replacement and may be the image's own row; but one draw serves all images of
-    a step, so that similarities are one product of matrices.
+    It is estimated once, from the whole first batch, and kept. The first step itself
+    has the Z of random directions, which does not depend on how processes and
+    micro-batches share the batch. As published, noise is drawn with replacement and may
+    be the image's own row; but one draw serves all images of a step, so that
+    similarities are one product of matrices.
 
     Source: Wu et al., CVPR 2018, sec. 3.2, without the proximal term.
     """
@@ -34,22 +36,18 @@ class InstDiscNCE(InstDisc):
         """Put a linear head on `backbone`, and a bank for all images beside it."""
         super().__init__(backbone, subject, config)
         self.negatives = config.negatives
-        self.register_buffer("log_mean", torch.zeros(()))
-        self.chance = nce_chance(
-            subject.count, self.negatives, config.embedding_dim, config.temperature
-        )
+        start = RandomDirections(config.embedding_dim, config.temperature)
+        self.register_buffer("log_mean", torch.tensor(start.log_mean))
+        self.chance = start.loss(subject.count, self.negatives)
 
     def contrast(self, features: Tensor, index: Tensor) -> Tensor:
         """Give the loss of embeddings (B, D) of the images `index` (B,)."""
         noise = self.bank.draw_noise(self.negatives, self.step)
-        log_mean = self.log_mean
-        if self.step == 0:  # of what is here; `update` keeps that of the whole batch
-            log_mean = self._estimate(features.detach(), index)
         positives, count = self.bank.rows[index], len(self.bank)
-        return nce(features, positives, noise, self.temperature, log_mean, count)
+        return nce(features, positives, noise, self.temperature, self.log_mean, count)
 
     def update(self, features: Tensor, index: Tensor) -> None:
-        """Keep Z after the first step; move the images' rows of the bank."""
+        """Estimate Z after the first step; move the images' rows of the bank."""
         if self.step == 0:
             self.log_mean.copy_(self._estimate(*gather(features, index)))
         super().update(features, index)
@@ -63,27 +61,27 @@ class InstDiscNCE(InstDisc):
         return total - math.log(similarities.numel())
 
 
-def nce_chance(count: int, negatives: int, dim: int, temperature: float) -> float:
-    """Give the loss of a network whose similarities are those of random directions.
+class RandomDirections:
+    """The similarities of an untrained network: of directions drawn at random."""
 
-    That is where a training starts, and Z is estimated there.
+    def __init__(self, dim: int, temperature: float) -> None:
+        """Take embeddings of `dim` numbers, whose cosines `temperature` divides."""
+        # The density of angles between random directions goes with sin^(D - 2).
+        angle = (np.arange(ANGLES) + 0.5) * (np.pi / ANGLES)
+        log_weight = (dim - 2) * np.log(np.sin(angle))
+        weight = np.exp(log_weight - log_weight.max())
+        self._weight = weight / weight.sum()
+        similarity = np.cos(angle) / temperature
+        relative = np.exp(similarity - similarity.max())
+        mean = self._weight @ relative
+        self.log_mean = float(np.log(mean) + similarity.max())  # log(Z / N)
+        # Times N, the probability of a row. With a small temperature the furthest are
+        # 0, whose logarithm would weigh nothing.
+        self._relative = np.maximum(relative / mean, np.finfo(float).tiny)
 
-    Args:
-        count: images of the set, N.
-        negatives: noise rows for each image, K.
-        dim: of the embedding.
-        temperature: similarities are divided by this.
-    """
-    # The angle between random directions has a density in proportion to sin^(D - 2).
-    angle = (np.arange(ANGLES) + 0.5) * (np.pi / ANGLES)
-    log_weight = (dim - 2) * np.log(np.sin(angle))
-    weight = np.exp(log_weight - log_weight.max())
-    weight /= weight.sum()
-    similarity = np.cos(angle) / temperature
-    relative = np.exp(similarity - similarity.max())
-    relative /= weight @ relative  # probability times N
-    slack = count * NOISE_EPS
-    # With a small temperature the furthest are 0, whose logarithm weighs nothing.
-    found = np.log1p((negatives + slack) / np.maximum(relative, np.finfo(float).tiny))
-    refused = np.log1p((relative + slack) / negatives)
-    return float(weight @ (found + negatives * refused))
+    def loss(self, count: int, negatives: int) -> float:
+        """Give the mean of `losses.nce` for N = `count` and K = `negatives`."""
+        slack = count * NOISE_EPS
+        found = np.log1p((negatives + slack) / self._relative)
+        refused = np.log1p((self._relative + slack) / negatives)
+        return float(self._weight @ (found + negatives * refused))
