@@ -1,5 +1,6 @@
 """A pretraining small enough to be run many times."""
 
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,14 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("scenes")
     write_scenes(folder, SceneConfig(size=32), 22)
     return folder
+
+
+@pytest.fixture(scope="module")
+def free_port() -> int:
+    """A port at which two processes can meet."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
 
 
 @pytest.fixture(scope="session")
