@@ -18,6 +18,8 @@ INPUTS = ("rgb", "grey", "sobel")
 
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as PIL and torchvision turn to grey
 
+FLAT = 1e-12  # squared steepness of a flat image, for the root to have a gradient
+
 
 def with_input(network: nn.Module, name: str) -> nn.Module:
     """Make a network see only a part of the normalised images that it is given.
@@ -85,7 +87,9 @@ def sobel(images: Tensor) -> Tensor:
     along = padded[..., :-2] + 2 * padded[..., 1:-1] + padded[..., 2:]  # (N, H + 2, W)
     dx = (down[..., 2:] - down[..., :-2]) / 2
     dy = (along[:, 2:] - along[:, :-2]) / 2
-    return _stack([dx, dy, torch.hypot(dx, dy)])
+    # Not hypot, whose gradient is not a number where nothing changes.
+    magnitude = (dx.square() + dy.square() + FLAT).sqrt()
+    return _stack([dx, dy, magnitude])
 
 
 class _Input:
