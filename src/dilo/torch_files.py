@@ -49,5 +49,7 @@ def _reason(error: Exception) -> str:
             f"not loaded, for it asks for the Python object {wanted[1]}, which could "
             "run code; only arrays and plain values are read"
         )
-    lines = str(error).splitlines()
-    return f"not a file that torch.save wrote, or damaged ({lines[0] if lines else ''})"
+    line = str(error).partition("\n")[0]
+    # Torch then advises to load the file unsafely.
+    detail = "" if not line or line.startswith("Weights only") else f" ({line})"
+    return f"not a file that torch.save wrote, or damaged{detail}"

@@ -5,23 +5,28 @@ from dilo.cli import main
 from dilo.models import backbone
 from dilo.models.weights import save_backbone
 
+ARCH = "timm/test_resnet"  # a ResNet of toy size
+
 
 @pytest.fixture
 def run_folder(tmp_path):
     torch.manual_seed(0)
     folder = tmp_path / "run"
     path = folder / "backbone.safetensors"
-    save_backbone(path, backbone("resnet18"), "resnet18", False, 64)
+    save_backbone(path, backbone(ARCH), ARCH, False, 64)
     return folder
 
 
 def test_export_prints_the_code_that_loads_the_file(run_folder, tmp_path, capsys):
-    out = tmp_path / "R-18.pkl"
-    assert main(["export", str(run_folder), str(out), "--to", "detectron2"]) == 0
+    out = tmp_path / "x.safetensors"
+    assert main(["export", str(run_folder), str(out), "--to", "timm"]) == 0
     assert out.is_file()
     printed = capsys.readouterr().out
-    assert f"{out}: the weights of resnet18, loaded by\n" in printed
-    assert f"cfg.MODEL.WEIGHTS, cfg.INPUT.FORMAT = '{out}', 'RGB'\n" in printed
+    assert f"{out}: the weights of {ARCH}, loaded by\n    import timm\n" in printed
+    assert (
+        f'create_model("test_resnet", num_classes=0, checkpoint_path={str(out)!r})'
+        in printed
+    )
 
 
 @pytest.mark.parametrize(

@@ -11,28 +11,23 @@ from dilo.models import BACKBONES, backbone, check_arch
 # Too large to be run in a test: what needs no numbers is tested on the meta device.
 LARGE = ("alexnet", "vgg16", "resnet50", "resnet50w2")
 SMALL = [name for name in BACKBONES if name not in LARGE]
-STEMS = [(name, stem) for name in BACKBONES for stem in (False, True)]
-STEMS.remove(("vgg16", True))
+STEMS = [(name, False) for name in BACKBONES]
+STEMS += [(name, True) for name in ("conv6", "conv7", "resnet18", "alexnet")]
 TIMM = "timm/test_resnet"  # a ResNet of toy size
 
 
 @pytest.mark.parametrize(("name", "small_stem"), STEMS)
-def test_every_backbone_pools_images_of_any_size(name, small_stem):
-    with torch.device("meta"):
-        module = backbone(name, small_stem=small_stem).eval()
-        for side in (32, 64, 224):
-            assert module(torch.empty(2, 3, side, side)).shape == (2, module.dim)
-
-
-@pytest.mark.parametrize(("name", "small_stem"), STEMS)
-def test_the_loss_reaches_every_weight(name, small_stem):
+def test_every_backbone_pools_images_of_any_size_and_trains(name, small_stem):
     with torch.device("meta"):
         module = backbone(name, small_stem=small_stem)
-        module(torch.empty(2, 3, 64, 64)).sum().backward()
+        for side in (32, 64, 224):
+            features = module(torch.empty(2, 3, side, side))
+            assert features.shape == (2, module.dim)
+        features.sum().backward()
     assert [n for n, p in module.named_parameters() if p.grad is None] == []
 
 
-@pytest.mark.parametrize("name", [*SMALL, "resnet50", "alexnet", TIMM])
+@pytest.mark.parametrize("name", [*SMALL, "alexnet", TIMM])
 def test_a_backbone_is_finite_trains_and_keeps_its_state(name):
     torch.manual_seed(0)
     module, copy = backbone(name), backbone(name)
@@ -177,7 +172,7 @@ def test_an_unknown_name_lists_what_is_close(name, reason):
 
 @pytest.mark.parametrize(
     ("name", "side"),
-    [("timm/test_vit", 4), ("timm/xcit_nano_12_p8_224", 100), ("vgg16", 31)],
+    [("timm/test_vit", 4), ("vgg16", 31)],
 )
 def test_a_size_that_a_network_cannot_take_is_named(name, side):
     check_arch(name, crop_size=96)

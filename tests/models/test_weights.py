@@ -147,7 +147,6 @@ def test_a_plain_safetensors_file_is_recognised(tmp_path, resnet):
     ("network", "arch", "small_stem"),
     [
         (torchvision.models.resnet50, "resnet50", False),
-        (torchvision.models.resnet101, "torchvision/resnet101", False),
         (torchvision.models.wide_resnet50_2, "torchvision/wide_resnet50_2", False),
         (torchvision.models.alexnet, "torchvision/alexnet", False),
         (torchvision.models.vgg16_bn, "vgg16", False),
@@ -238,7 +237,7 @@ def test_what_is_no_backbone_is_refused(tmp_path):
     with pytest.raises(RunError, match="name its network: NETWORK@"):
         load_backbone(path)
     (tmp_path / "x.pth").write_bytes(b"no pickle")
-    with pytest.raises(RunError, match=r"not a file that torch\.save wrote"):
+    with pytest.raises(RunError, match=r"not a file .* or damaged$"):
         load_backbone(tmp_path / "x.pth")
     torch.save({"objective": {}, "optimizer": {}, "diary": {}}, tmp_path / "x.pt")
     with pytest.raises(RunError, match="give the run folder once it has finished"):
