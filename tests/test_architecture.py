@@ -41,7 +41,7 @@ LAYERS = {
 }
 
 # Modules of `augment` that are imported only when they are asked for.
-NEED_TORCH = ("batched", "normalise", "soft_map", "transform")
+NEED_TORCH = ("batched", "batched_jitter", "normalise", "soft_map", "transform")
 
 MODULES = sorted(path.relative_to(ROOT) for path in ROOT.rglob("*.py"))
 

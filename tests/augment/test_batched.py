@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from dilo.augment import VIEW_CHAINS, apply_view, draw_view, view_rng
+from dilo.augment import (
+    VIEW_CHAINS,
+    CopyPasteConfig,
+    apply_view,
+    composite,
+    draw_view,
+    view_rng,
+)
 from dilo.augment.batched import (
     composite_batch,
     crop_batch,
@@ -13,7 +20,6 @@ from dilo.augment.batched import (
     stack_images,
     stack_parameters,
 )
-from dilo.augment.copy_paste import CopyPasteConfig, composite
 from dilo.augment.views import view_layer
 from dilo.data.synthetic import SceneConfig, make_scene
 from dilo.errors import InputError

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from dilo.augment import CopyPasteConfig, ViewConfig
 from dilo.augment.box import Box
-from dilo.augment.copy_paste import paste
+from dilo.augment.layer import draw_layer, lay
 from dilo.augment.placement import centre_of, cover, draw_covering, move_box, show_box
 from dilo.augment.resample import crop_resize
 from dilo.augment.sources import Setting
@@ -22,6 +22,11 @@ def disc(centre=(30, 30), radius=8, size=60):
     return inside.astype(np.float32)
 
 
+def paste(image, alpha, config, seed):
+    setting, rng = Setting(image=image, alpha=alpha), np.random.default_rng(seed)
+    return lay(image, draw_layer((60, 60), WHOLE, setting, config, rng))
+
+
 def test_no_shift_and_no_scale_leave_the_box():
     moved = move_box(np.random.default_rng(0), WHOLE, (30.0, 30.0), 0.0, 1.0)
     assert moved == WHOLE
@@ -33,8 +38,7 @@ def test_the_object_moves_and_grows_within_its_limits():
     config = CopyPasteConfig(blending="none", shift=0.2, max_scale=1.5)
     centres, areas = [], []
     for seed in range(60):
-        setting = Setting(image=image, alpha=alpha)
-        made = paste(image, WHOLE, setting, config, np.random.default_rng(seed))
+        made = paste(image, alpha, config, seed)
         level = int(made[0, 0, 0])
         if abs(level - 200) < 30:
             continue
@@ -53,9 +57,8 @@ def test_the_image_moves_with_its_alpha():
     image = np.full((60, 60, 3), 0, np.uint8)
     image[disc(radius=14) > 0] = 255  # wider than the alpha
     config = CopyPasteConfig(blending="none", shift=0.3, max_scale=2)
-    setting = Setting(image=image, alpha=alpha)
     for seed in range(30):
-        made = paste(image, WHOLE, setting, config, np.random.default_rng(seed))
+        made = paste(image, alpha, config, seed)
         assert made.min() >= int(made[0, 0, 0]) - 1  # nothing black was pasted
 
 

@@ -11,9 +11,9 @@ from dilo.augment.copy_paste import (
     BACKGROUNDS,
     BLENDINGS,
     CopyPasteConfig,
-    composite,
     map_to_alpha,
 )
+from dilo.augment.overlay import composite
 from dilo.augment.views import (
     ViewParameters,
     apply_view,

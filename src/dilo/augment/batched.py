@@ -14,9 +14,9 @@ import torch.nn.functional as functional
 from numpy.typing import NDArray
 from torch import Tensor
 
+from dilo.augment.batched_jitter import recolour, round_levels
 from dilo.augment.blur import gaussian_weights, mirror
-from dilo.augment.copy_paste import Layer
-from dilo.augment.jitter import BRIGHTNESS, CONTRAST, GREY, HUE, SATURATION
+from dilo.augment.layer import Layer
 from dilo.augment.overlay import view_alpha
 from dilo.augment.views import ViewParameters
 from dilo.errors import InputError
@@ -82,10 +82,10 @@ def crop_batch(images: Tensor, boxes: NDArray[np.float32], side: int) -> Tensor:
     top, left, rows, columns = torch.from_numpy(boxes).to(images.device).unbind(1)
     weights = _weights(top, rows, height, side)  # (N, S, H)
     lines = weights @ images.reshape(count, height, -1).float()  # (N, S, W * 3)
-    lines = _round(lines).reshape(count, side, width, 3).transpose(1, 2)
+    lines = round_levels(lines).reshape(count, side, width, 3).transpose(1, 2)
     weights = _weights(left, columns, width, side)  # (N, S, W)
     pixels = weights @ lines.reshape(count, width, -1)  # (N, S, S * 3)
-    pixels = _round(pixels).reshape(count, side, side, 3).transpose(1, 2)
+    pixels = round_levels(pixels).reshape(count, side, side, 3).transpose(1, 2)
     return pixels.to(torch.uint8).contiguous()
 
 
@@ -128,7 +128,7 @@ def composite_batch(views: Tensor, alphas: Tensor, backgrounds: Tensor) -> Tenso
         backgrounds: uint8 (N, S, S, 3).
     """
     below = backgrounds.float()
-    return _round(below + alphas[..., None] * (views - below)).to(torch.uint8)
+    return round_levels(below + alphas[..., None] * (views - below)).to(torch.uint8)
 
 
 def finish_batch(views: Tensor, parameters: BatchParameters) -> Tensor:
@@ -140,12 +140,10 @@ def finish_batch(views: Tensor, parameters: BatchParameters) -> Tensor:
     _check_batch(views, len(parameters.flip))
     planes = views.permute(0, 3, 1, 2).float().contiguous()
     for steps, factors in zip(parameters.steps.T, parameters.factors.T, strict=True):
-        for step, recolour in _STEPS.items():
+        for step in np.unique(steps[steps != _NO_STEP]):
             chosen = _chosen(steps == step, views.device)
-            if len(chosen):
-                factor = torch.from_numpy(factors[steps == step]).to(views.device)
-                changed = recolour(planes[chosen], factor.view(-1, 1, 1, 1))
-                planes[chosen] = changed
+            factor = torch.from_numpy(factors[steps == step]).to(views.device)
+            planes[chosen] = recolour(planes[chosen], int(step), factor)
     chosen = _chosen(parameters.blur > 0, views.device)
     if len(chosen):
         planes[chosen] = _blur(planes[chosen], parameters.blur[parameters.blur > 0])
@@ -167,11 +165,6 @@ def _chosen(mask: NDArray[np.bool_], device: torch.device) -> Tensor:
     return torch.from_numpy(np.flatnonzero(mask)).to(device)
 
 
-def _round(levels: Tensor) -> Tensor:
-    """Round halves up, as the kernels for single views do."""
-    return (levels + 0.5).floor()
-
-
 def _weights(start: Tensor, length: Tensor, size: int, side: int) -> Tensor:
     """Weigh each of `size` old pixels in each of `side` new ones: (N, side, size).
 
@@ -185,58 +178,6 @@ def _weights(start: Tensor, length: Tensor, size: int, side: int) -> Tensor:
     weights = (1 - distance.abs() / scale.clamp(min=1)).clamp(min=0)
     weights = weights * ((old >= start) & (old < start + length))
     return weights / weights.sum(dim=2, keepdim=True)
-
-
-def _level(levels: Tensor) -> Tensor:
-    return levels.clamp(0, 255).floor()
-
-
-def _grey(planes: Tensor) -> Tensor:
-    """Whole levels of grey, (N, 1, S, S)."""
-    red, green, blue = planes.unbind(1)
-    return _round(0.299 * red + 0.587 * green + 0.114 * blue).unsqueeze(1)
-
-
-def _brightness(planes: Tensor, factor: Tensor) -> Tensor:
-    return _level(planes * factor)
-
-
-def _contrast(planes: Tensor, factor: Tensor) -> Tensor:
-    base = _round(_grey(planes).double().mean(dim=(1, 2, 3), keepdim=True)).float()
-    return _level(planes * factor + base * (1 - factor))
-
-
-def _saturation(planes: Tensor, factor: Tensor) -> Tensor:
-    return _level(planes * factor + _grey(planes) * (1 - factor))
-
-
-def _to_grey(planes: Tensor, factor: Tensor) -> Tensor:
-    return _grey(planes).expand_as(planes)
-
-
-def _hue(planes: Tensor, turn: Tensor) -> Tensor:
-    """Turn the HSV hue, as `jitter` does for one image."""
-    red, green, blue = planes.split(1, dim=1)
-    high, low = planes.amax(1, keepdim=True), planes.amin(1, keepdim=True)
-    chroma = high - low
-    scale = 1 / chroma.clamp(min=1)
-    hue = torch.where(
-        high == red,
-        (green - blue) * scale,
-        torch.where(high == green, (blue - red) * scale + 2, (red - green) * scale + 4),
-    )
-    hue = (hue + 6 * turn) % 6
-    waves = ((hue - 3).abs() - 1, 2 - (hue - 2).abs(), 2 - (hue - 4).abs())
-    return _round(low + chroma * torch.cat(waves, dim=1).clamp(0, 1))
-
-
-_STEPS = {
-    BRIGHTNESS: _brightness,
-    CONTRAST: _contrast,
-    SATURATION: _saturation,
-    HUE: _hue,
-    GREY: _to_grey,
-}
 
 
 def _blur(planes: Tensor, sigmas: NDArray[np.float32]) -> Tensor:
@@ -256,4 +197,4 @@ def _blur(planes: Tensor, sigmas: NDArray[np.float32]) -> Tensor:
         weight = filters if axis == 2 else filters.transpose(2, 3)
         blurred = functional.conv2d(padded, weight, groups=count * channels)
         planes = blurred.view(count, channels, height, width)
-    return _round(planes)
+    return round_levels(planes)

@@ -1,4 +1,4 @@
-"""Paste the foreground on another background (paper, section 5.2)."""
+"""What copy-paste is: its settings, backgrounds and blendings (paper, section 5.2)."""
 
 import math
 from dataclasses import dataclass
@@ -18,9 +18,6 @@ from dilo.augment.backgrounds import (
     texture,
 )
 from dilo.augment.blending import BLUR_SIGMA, gaussian, keep, mix
-from dilo.augment.box import Box
-from dilo.augment.overlay import composite, composite_view
-from dilo.augment.placement import centre_of, move_box, show_box
 from dilo.augment.sources import PictureFolder, Setting, Sources
 from dilo.data.image_set import Examples
 from dilo.errors import InputError
@@ -30,13 +27,8 @@ __all__ = [
     "BACKGROUNDS",
     "BLENDINGS",
     "CopyPasteConfig",
-    "Layer",
-    "composite",
-    "draw_layer",
-    "lay",
     "map_to_alpha",
     "open_sources",
-    "paste",
     "paste_probability",
 ]
 
@@ -152,17 +144,6 @@ class CopyPasteConfig:
             )
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Layer:
-    """What was drawn for one paste: a background, and the alpha above it."""
-
-    background: Image  # uint8 (S, T, 3)
-    alpha: Map  # of the whole image, at any size
-    shape: tuple[int, int]  # height and width of the image
-    box: Box  # what the view shows of the image; where it was moved, it may leave it
-    view: Image | None = None  # uint8 (S, T, 3), where the object was moved
-
-
 def open_sources(config: CopyPasteConfig, others: Examples | None = None) -> Sources:
     """Open what the config's backgrounds are made of, once for all views.
 
@@ -197,65 +178,6 @@ def map_to_alpha(saliency: Map, config: CopyPasteConfig) -> Map:
     values = np.ascontiguousarray(saliency).reshape(-1)
     _bend(values, np.float32(config.alpha_low), scale, alpha.reshape(-1))
     return alpha
-
-
-def paste(
-    view: Image,
-    box: Box,
-    setting: Setting,
-    config: CopyPasteConfig,
-    rng: np.random.Generator,
-) -> Image:
-    """Paste what a view shows of the foreground on a new background: uint8 (S, T, 3).
-
-    The crop comes before the composite, which is what compositing first would give, at
-    a fraction of the cost; the blur is relative to the image and comes before the crop.
-
-    Args:
-        view: what `box` shows of the image, scaled, uint8 (S, T, 3).
-        box: in pixels of the image.
-        setting: the whole image, its alpha (of `map_to_alpha`, at any size), and what
-            backgrounds are made of.
-        config: onto what, how softly and where.
-        rng: the paste's own stream.
-
-    Raises:
-        InputError: the setting lacks the alpha, or what the background is made of.
-    """
-    return lay(view, draw_layer(view.shape[:2], box, setting, config, rng))
-
-
-def lay(view: Image, layer: Layer) -> Image:
-    """Composite a view with its layer: uint8 (S, T, 3)."""
-    shown = view if layer.view is None else layer.view
-    return composite_view(shown, layer.alpha, layer.shape, layer.box, layer.background)
-
-
-def draw_layer(
-    size: tuple[int, ...],
-    box: Box,
-    setting: Setting,
-    config: CopyPasteConfig,
-    rng: np.random.Generator,
-) -> Layer:
-    """Draw what `paste` puts below a view of `size`, with its other arguments.
-
-    Raises:
-        InputError: the setting lacks the alpha, or what the background is made of.
-    """
-    alpha, image = setting.alpha, setting.image
-    if alpha is None or image is None:
-        raise InputError("pasting needs the whole image and its alpha")
-    height, width = size
-    shape = (image.shape[0], image.shape[1])
-    moved = None
-    background = BACKGROUNDS[config.background](rng, height, width, setting)
-    alpha = BLENDINGS[config.blending](rng, alpha, config.blur)
-    if config.shift > 0 or config.max_scale > 1:
-        anchor = centre_of(alpha, shape)
-        box = move_box(rng, box, anchor, config.shift, config.max_scale)
-        moved = show_box(image, box, height, width)
-    return Layer(background=background, alpha=alpha, shape=shape, box=box, view=moved)
 
 
 @njit(cache=True, nogil=True, fastmath=True)

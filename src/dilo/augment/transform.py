@@ -17,13 +17,11 @@ from torchvision.transforms import v2
 from dilo.augment.box import Box
 from dilo.augment.copy_paste import (
     CopyPasteConfig,
-    Layer,
-    draw_layer,
-    lay,
     map_to_alpha,
     open_sources,
     paste_probability,
 )
+from dilo.augment.layer import Layer, draw_layer, lay
 from dilo.augment.overlay import view_alpha
 from dilo.augment.soft_map import SoftMap
 from dilo.augment.sources import Setting

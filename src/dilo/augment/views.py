@@ -15,14 +15,12 @@ from dilo.augment.box import Box
 from dilo.augment.chain import ViewConfig
 from dilo.augment.copy_paste import (
     CopyPasteConfig,
-    Layer,
-    draw_layer,
-    lay,
     map_to_alpha,
     paste_probability,
 )
 from dilo.augment.crops import centre_crop, draw_crop
 from dilo.augment.jitter import GREY, apply_colour, draw_jitter
+from dilo.augment.layer import Layer, draw_layer, lay
 from dilo.augment.placement import cover, draw_covering
 from dilo.augment.resample import crop_resize
 from dilo.augment.sources import NOTHING, Setting

@@ -10,8 +10,8 @@ import numpy as np
 
 from dilo.augment import ViewConfig, draw_view, view_rng
 from dilo.augment.blur import gaussian_blur
-from dilo.augment.copy_paste import lay
 from dilo.augment.jitter import apply_colour
+from dilo.augment.layer import lay
 from dilo.augment.resample import crop_resize
 from dilo.augment.sources import Setting, Sources
 from dilo.augment.views import view_layer
