@@ -10,11 +10,12 @@ from dilo.data.image_set import (
     SourceSet,
     check_aspect,
     load_into_memory,
+    read_several,
     reduce_short_side,
     resize_map,
 )
 from dilo.data.sources import ImageFiles
-from dilo.errors import ImageError, InputError
+from dilo.errors import ImageError, InputError, StoreError
 from dilo.image import check_map
 
 
@@ -129,3 +130,22 @@ def test_a_small_image_is_never_enlarged():
 @pytest.mark.parametrize("size", [(7, 9), (20, 31), (64, 48)])
 def test_a_resized_map_is_a_map(size):
     check_map(resize_map(np.ones((37, 53), np.float32), *size))
+
+
+def test_several_examples_are_those_that_come_one_by_one(tmp_path):
+    names = write_images(tmp_path, 5)
+    (tmp_path / "1.png").write_bytes(b"nothing")
+
+    def find_map(name):
+        if name == "2.png":
+            raise StoreError("2.png: damaged")
+        return None if name == "3.png" else ramp(20, 30)
+
+    examples = SourceSet(source=ImageFiles(tmp_path, names), find_map=find_map)
+    mapped = [True, True, True, True, False]
+    first, bad, damaged, bare, unasked = read_several(examples, range(5), mapped)
+    np.testing.assert_array_equal(first.image, examples[0].image)
+    np.testing.assert_array_equal(first.saliency, examples[0].saliency)
+    assert isinstance(bad, ImageError)
+    assert isinstance(damaged, StoreError)
+    assert bare.saliency is unasked.saliency is None

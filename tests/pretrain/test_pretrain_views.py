@@ -64,16 +64,15 @@ def test_a_view_depends_on_seed_epoch_and_index_alone():
     assert seen == 20
 
 
-def test_each_of_two_views_is_pasted_for_itself_and_the_first_stays():
+def test_each_of_two_views_is_pasted_for_itself():
     pasting = CopyPasteConfig(probability=0.5, ramp=0.0, alpha_low=0, alpha_high=1)
     config = view_chain("table1_centre_crop", pasting)
     examples = Noise(40)
-    one = Views(examples=examples, crop_size=8, config=config, seed=4, epochs=1)
-    two = dataclasses.replace(one, views=2)
+    views = Views(examples=examples, crop_size=8, config=config, seed=4, epochs=1)
+    views = dataclasses.replace(views, views=2)
     seen = set()
     for index in range(40):
-        (alone, _), (both, _) = one[0, index], two[0, index]
-        np.testing.assert_array_equal(both[0], alone[0])
+        both, _ = views[0, index]
         plain = centre_view(examples.images[index], 8)
         seen.add(tuple(bool((view != plain).any()) for view in both))
     assert len(seen) == 4

@@ -6,6 +6,7 @@ alone.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -27,6 +28,13 @@ from dilo.augment.sources import NOTHING, Setting
 from dilo.image import Image, Map
 
 
+class Paste(NamedTuple):
+    """Whether a view is pasted, drawn before anything else of it."""
+
+    wanted: bool
+    seed: int  # of the background, the blending, and crops that must show the object
+
+
 @dataclass(frozen=True, kw_only=True)
 class ViewParameters:
     """What was drawn for one view."""
@@ -43,12 +51,25 @@ def view_rng(seed: int, epoch: int, index: int) -> np.random.Generator:
     return np.random.default_rng((seed, epoch, index))
 
 
+def draw_paste(
+    rng: np.random.Generator, config: CopyPasteConfig, progress: float = 1.0
+) -> Paste:
+    """Draw whether a view is pasted, which tells whether its map is needed at all.
+
+    Drawn whether or not there is a map: with and without masks, the same image gets
+    the same crop, colours and flip, so that runs differ in the pasting alone.
+    """
+    wanted = rng.random() < paste_probability(config, progress)
+    return Paste(wanted, int(rng.integers(2**63)))
+
+
 def draw_view(
     shape: tuple[int, int],
     config: ViewConfig,
     rng: np.random.Generator,
     progress: float = 1.0,
     saliency: Map | None = None,
+    paste: Paste | None = None,
 ) -> ViewParameters:
     """Draw the parameters of one view.
 
@@ -58,12 +79,10 @@ def draw_view(
         rng: the sample's own stream.
         progress: share of the training that is over, for a probability that rises.
         saliency: as for `apply_view`, for crops that must show some of the object.
+        paste: what was drawn of the view before; else it is drawn first.
     """
+    paste = paste or draw_paste(rng, config.copy_paste, progress)
     box = draw_crop(rng, *shape, config)
-    # Drawn whether or not there is a map: with and without masks, the same image gets
-    # the same crop, colours and flip, so that runs differ in the pasting alone.
-    pasted = rng.random() < paste_probability(config.copy_paste, progress)
-    paste_seed = int(rng.integers(2**63))
     colour: list[tuple[int, float]] = []
     grey = [(GREY, 0.0)] if rng.random() < config.grey_probability else []
     if rng.random() < config.jitter_probability:
@@ -74,10 +93,10 @@ def draw_view(
     if config.blur_probability and rng.random() < config.blur_probability:
         blur = float(rng.uniform(config.blur_sigma[0], config.blur_sigma[1]))
     if saliency is not None and config.copy_paste.min_cover > 0:
-        box = _show_object(box, shape, config, saliency, paste_seed)
+        box = _show_object(box, shape, config, saliency, paste.seed)
     return ViewParameters(
         box=box,
-        paste_seed=paste_seed if pasted else None,
+        paste_seed=paste.seed if paste.wanted else None,
         colour=tuple(colour + grey if config.grey_last else grey + colour),
         blur=blur,
         flip=flip,

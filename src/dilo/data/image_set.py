@@ -63,13 +63,18 @@ class SourceSet:
         """
         return self._read(index, self._map(index))
 
-    def several(self, indices: Sequence[int]) -> Iterator[Example | DiloError]:
+    def several(
+        self, indices: Sequence[int], mapped: Sequence[bool]
+    ) -> Iterator[Example | DiloError]:
         """Read images and their maps one after the other, or say why one cannot be.
 
         All maps come first: decoding an image sweeps the caches of the processor, so
         that a map read between two images takes three times as long.
         """
-        maps = [self._map(index) for index in indices]
+        maps = [
+            self._map(index) if wanted else None
+            for index, wanted in zip(indices, mapped, strict=True)
+        ]
         for index, saliency in zip(indices, maps, strict=True):
             yield _outcome(self._read, index, saliency)
 
@@ -114,11 +119,17 @@ class MemorySet:
 
 
 def read_several(
-    examples: Examples, indices: Sequence[int]
+    examples: Examples, indices: Sequence[int], mapped: Sequence[bool]
 ) -> Iterator[Example | DiloError]:
-    """Read examples one after the other, or say why one cannot be read."""
+    """Read examples one after the other, or say why one cannot be read.
+
+    Args:
+        examples: the set.
+        indices: which to read.
+        mapped: of which the map is needed; others may come without.
+    """
     if isinstance(examples, SourceSet):
-        return examples.several(indices)
+        return examples.several(indices, mapped)
     return (_outcome(examples.__getitem__, index) for index in indices)
 
 
