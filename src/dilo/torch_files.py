@@ -1,5 +1,6 @@
 """Files of torch.save from anywhere: read so that none of them can run code."""
 
+import argparse
 import pickle
 import re
 import warnings
@@ -23,7 +24,7 @@ _DAMAGE = (
 
 
 def read_torch_file(path: Path) -> Any:
-    """Read what torch.save wrote, onto the CPU: arrays and plain values only.
+    """Read what torch.save wrote, onto the CPU: arrays, plain values, argparse's flags.
 
     Raises:
         RunError: the file is missing or damaged, or it asks for Python objects, which
@@ -34,7 +35,9 @@ def read_torch_file(path: Path) -> Any:
     if not path.is_file():
         raise RunError(f"{path}: no such file")
     try:
-        with warnings.catch_warnings():
+        # Many programs keep their flags beside the weights; those can do no harm.
+        harmless = torch.serialization.safe_globals([argparse.Namespace])
+        with harmless, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # on pickles that others wrote
             return torch.load(path, map_location="cpu", weights_only=True)
     except _DAMAGE as error:

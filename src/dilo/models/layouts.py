@@ -8,7 +8,6 @@ import pickle
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 import torchvision
@@ -17,6 +16,7 @@ from torch import Tensor
 import dilo
 from dilo.errors import InputError
 from dilo.image import MEAN, STD
+from dilo.models.detectron2_names import settings, weight_name
 from dilo.models.loaded import LoadedBackbone
 from dilo.models.recognise import shapes
 from dilo.models.timm_models import has_fixed_size
@@ -147,7 +147,7 @@ def for_detectron2(source: Source) -> Exported:
     """
     _check_resnet(source, "detectron2")
     model = {
-        _detectron2_name(name): value.detach().cpu().contiguous().numpy()
+        weight_name(name): value.detach().cpu().contiguous().numpy()
         for name, value in source.tensors.items()
         if not name.endswith(
             "num_batches_tracked"
@@ -164,7 +164,10 @@ def for_detectron2(source: Source) -> Exported:
         f"cfg.MODEL.PIXEL_MEAN, cfg.MODEL.PIXEL_STD = "
         f"{[round(value * scale, 3) for value in MEAN]}, "
         f"{[round(value * scale, 3) for value in STD]}",
-        *_detectron2_network(source),
+        *(
+            f"cfg.MODEL.RESNETS.{name} = {value}"
+            for name, value in settings(source.tensors, source.name).items()
+        ),
     )
     return Exported(content=pickle.dumps(content), usage=usage)
 
@@ -226,39 +229,4 @@ def _no_network(program: str, loaded: LoadedBackbone) -> InputError:
     return InputError(
         f"{program} has no network with the layers of {what}; "
         "dilo.models.weights.load_backbone loads it"
-    )
-
-
-def _detectron2_name(name: str) -> str:
-    """Turn `layer1.0.bn2.bias` into `res2.0.conv2.norm.bias`, `bn1` into `stem`'s."""
-    name = re.sub(r"^layer(\d)", lambda match: f"res{int(match[1]) + 1}", name)
-    name = re.sub(r"^(?=conv1|bn1)", "stem.", name)
-    name = re.sub(r"\bbn(\d)", r"conv\1.norm", name)
-    return name.replace("downsample.0", "shortcut").replace(
-        "downsample.1", "shortcut.norm"
-    )
-
-
-def _detectron2_network(source: Source) -> tuple[str, ...]:
-    """Say which ResNet it is, as far as it is not Detectron2's own ResNet-50."""
-    tensors = source.tensors
-    depth = re.search(r"resnet(\d+)", source.name)
-    values: dict[str, Any] = {
-        "STRIDE_IN_1X1": False,
-        "DEPTH": int(depth[1]) if depth else 50,
-        "STEM_OUT_CHANNELS": len(tensors["conv1.weight"]),
-        "RES2_OUT_CHANNELS": tensors["layer2.0.conv1.weight"].shape[1],
-        "WIDTH_PER_GROUP": len(tensors["layer1.0.conv2.weight"]),
-    }
-    usual = {
-        "STRIDE_IN_1X1": True,
-        "DEPTH": 50,
-        "STEM_OUT_CHANNELS": 64,
-        "RES2_OUT_CHANNELS": 256,
-        "WIDTH_PER_GROUP": 64,
-    }
-    return tuple(
-        f"cfg.MODEL.RESNETS.{field} = {value}"
-        for field, value in values.items()
-        if value != usual[field]
     )
