@@ -16,6 +16,7 @@ from torch import Tensor
 
 from dilo.augment.normalise import normalise
 from dilo.config import to_dict
+from dilo.errors import RunError
 from dilo.models import backbone
 from dilo.models.inputs import with_input
 from dilo.pretrain import OBJECTIVES, PretrainConfig, pretrain
@@ -124,6 +125,46 @@ def test_it_is_trained_on_pasted_views(tiny, tmp_path, objective):
     assert [report.mapped for report in reports] == [0, 22]
     plain, pasted = (report.run.metrics[0]["loss"] for report in reports)
     assert plain != pasted
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_three_images_are_enough_for_the_published_numbers(
+    tiny, scenes, tmp_path, objective
+):
+    """Fewer images than negatives, neighbours, clusters and a batch can be cut into."""
+    (tmp_path / "images").mkdir()
+    for path in sorted((scenes / "images").iterdir())[:3]:
+        (tmp_path / "images" / path.name).symlink_to(path)
+    names = ("negatives", "clusters", "close_neighbours", "shuffle_groups")
+    published = {name: getattr(PretrainConfig(images=""), name) for name in names}
+    labels = tmp_path / "labels.csv"
+    rows = [f"{path.name},{path.name}" for path in (tmp_path / "images").iterdir()]
+    labels.write_text("\n".join(["file,label", *rows]))
+    # Batches of three, then of two and one, which batch norm must not get.
+    for batch_size, steps in ((8, 2), (2, 2)):
+        config = tiny(
+            images=str(tmp_path / "images"),
+            labels=str(labels),
+            objective=objective,
+            epochs=2,
+            batch_size=batch_size,
+            warmup_epochs=1,
+            **published,
+        )
+        run = pretrain(config, tmp_path / str(batch_size)).run
+        assert run.metrics[-1]["step"] == steps
+        assert run.metrics[-1]["chance"] >= 0
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_a_loss_that_is_no_number_ends_it(tiny, tmp_path, objective):
+    config = tiny(objective=objective, lr=1e20, log_every=100)
+    message = (
+        r"(the loss became|is no longer finite).* at step \d, learning rate 1e\+20"
+    )
+    with pytest.raises(RunError, match=message):
+        pretrain(config, tmp_path)
+    assert not (tmp_path / "checkpoint.pt").exists()  # of the first epoch
 
 
 # Forks two processes in the way that torchrun starts them, but imports torch only once.

@@ -11,7 +11,7 @@ from torch import nn
 from dilo.errors import InputError, RunError, StoreError
 from dilo.models import backbone
 from dilo.models.weights import load_backbone
-from dilo.pretrain import OBJECTIVES, pretrain
+from dilo.pretrain import pretrain
 from dilo.runs import Run
 from dilo.training.checkpoint import load_checkpoint
 
@@ -26,9 +26,8 @@ def of(copy: Path) -> dict[str, str]:
     return {"images": str(copy / "images"), "masks": str(copy / "masks")}
 
 
-@pytest.mark.parametrize("objective", OBJECTIVES)
-def test_the_run_holds_everything(tiny, tmp_path, objective):
-    report = pretrain(tiny(objective=objective), tmp_path / "run")
+def test_the_run_holds_everything(tiny, tmp_path):
+    report = pretrain(tiny(), tmp_path / "run")
     assert {path.name for path in report.run.folder.iterdir()} == {
         "backbone.safetensors",
         "checkpoint.pt",
@@ -39,7 +38,7 @@ def test_the_run_holds_everything(tiny, tmp_path, objective):
         "tensorboard",
     }
     line = report.run.metrics[-1]
-    assert 0 < line["chance"] < math.inf
+    assert line["chance"] == math.log(9)
     assert line["step"] == 9
 
 
@@ -229,12 +228,6 @@ def test_a_broken_training_stops_and_keeps_the_last_good_checkpoint(
     values = [v for v in state["objective"].values() if isinstance(v, torch.Tensor)]
     assert all(value.isfinite().all() for value in values)
     assert not run.backbone.exists()
-
-
-def test_a_loss_that_is_no_number_names_step_and_rate(tiny, tmp_path):
-    message = r"loss became (nan|inf) at step \d+, learning rate 1e\+20"
-    with pytest.raises(RunError, match=message):
-        pretrain(tiny(lr=1e20, log_every=1), tmp_path / "run")
 
 
 def test_more_negatives_than_images_are_all_the_others(tiny, tmp_path):

@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -200,6 +201,25 @@ def test_mixed_precision_and_images_in_memory_resume_alike(tiny, tmp_path, monke
             pretrain(config, run.folder)
     pretrain(config, run.folder)
     assert_equal(run, whole)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits files as Linux does")
+def test_without_room_for_a_checkpoint_it_ends_and_goes_on_later(
+    tiny, straight, tmp_path, monkeypatch
+):
+    run = unfinished(tiny, tmp_path / "run", monkeypatch)
+    before = run.checkpoint.read_bytes()
+    former = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, former[1]))
+    message = r"cannot be written \(File too large\); the one before is whole"
+    try:
+        with pytest.raises(RunError, match=message):
+            pretrain(tiny(), run.folder)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, former)
+    assert run.checkpoint.read_bytes() == before
+    pretrain(tiny(), run.folder)
+    assert_equal(run, straight)
 
 
 def test_a_finished_run_returns_at_once(tiny, straight, monkeypatch):

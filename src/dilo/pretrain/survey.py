@@ -82,6 +82,7 @@ class Surveyor:
             batch_size=BATCH_SIZE,
             sampler=indices,
             num_workers=workers,
+            pin_memory=torch.cuda.is_available(),
             worker_init_fn=start_worker,
             multiprocessing_context=START_METHOD if workers else None,
         )
