@@ -85,22 +85,24 @@ class _NormaliseGroups(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         images, weight, means, scales = ctx.saved_tensors
         needed = (True, *ctx.needs_input_grad[1:3])
-        result = torch.empty_like(images)
         if gradient.stride() != images.stride():
             gradient = torch.empty_like(images).copy_(gradient)
-        whole = (gradient, images, result)
-        parts = zip(*(tensor.split(ctx.sizes) for tensor in whole), strict=True)
-        sums = []
-        for (arriving, part, leaving), mean, scale in zip(
-            parts, means, scales, strict=True
-        ):
-            own, *others = torch.ops.aten.native_batch_norm_backward(
+        parts = zip(
+            gradient.split(ctx.sizes),
+            images.split(ctx.sizes),
+            means,
+            scales,
+            strict=True,
+        )
+        results = [
+            torch.ops.aten.native_batch_norm_backward(
                 arriving, part, weight, None, None, mean, scale, True, ctx.eps, needed
             )
-            leaving.copy_(own)
-            sums.append(others)
+            for arriving, part, mean, scale in parts
+        ]
+        of_images, *others = zip(*results, strict=True)
         of_weight, of_bias = (
             torch.stack(values).sum(dim=0) if asked else None
-            for values, asked in zip(zip(*sums, strict=True), needed[1:], strict=True)
+            for values, asked in zip(others, needed[1:], strict=True)
         )
-        return result, of_weight, of_bias, None
+        return torch.cat(of_images), of_weight, of_bias, None
