@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from dilo.data.synthetic import SceneConfig, make_scene
+
 
 def object_on_ground(height=120, width=160, seed=0):
     """A reddish rectangle on noisy green ground, and where the rectangle is."""
@@ -20,3 +22,14 @@ def blocks(greys, side=10):
     image = greys.repeat(side, 0).repeat(side, 1).astype(np.uint8)
     labels = np.arange(greys.size, dtype=np.int32).reshape(greys.shape)
     return np.stack([image] * 3, axis=2), labels.repeat(side, 0).repeat(side, 1)
+
+
+def white_scene(index: int, size: int = 96):
+    """A white object on black, which shows the map of itself, and its exact map."""
+    mask = make_scene(SceneConfig(size=size), index).mask
+    image = np.repeat(mask[..., np.newaxis] * np.uint8(255), 3, axis=2)
+    return image, mask.astype(np.float32)
+
+
+def overlap(one: np.ndarray, other: np.ndarray) -> float:
+    return (one & other).sum() / (one | other).sum()

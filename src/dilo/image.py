@@ -208,6 +208,24 @@ def check_map(saliency: Map) -> None:
         raise InputError(f"a map lies in [0, 1], got values from {low} to {high}")
 
 
+def eight_bits(image: PIL.Image.Image) -> PIL.Image.Image:
+    """Scale 16-bit, 32-bit integer or float grey to 8 bits, keeping black and white.
+
+    Pillow's own conversion cuts such levels off at 255.
+    """
+    if image.mode not in ("I", "F") and not image.mode.startswith("I;16"):
+        return image
+    values = np.nan_to_num(np.asarray(image, dtype=np.float64))
+    if image.mode == "F":
+        top = 1.0 if values.max(initial=0) <= 1 else 255.0
+    elif image.mode.startswith("I;16"):
+        top = 65535.0
+    else:  # "I": 32 bits that hold what the program that wrote them worked with
+        top = 255.0 if values.max(initial=0) <= 255 else 65535.0
+    scaled = np.rint(values * (255.0 / top)).clip(0, 255).astype(np.uint8)
+    return PIL.Image.fromarray(scaled)
+
+
 def describe(source: Source) -> str:
     """Name a source in an error message."""
     return f"<{len(source)} bytes>" if isinstance(source, bytes) else str(source)
@@ -297,7 +315,7 @@ def _load(
                 turned = (
                     image.getexif().get(PIL.ExifTags.Base.Orientation) in _QUARTER_TURNS
                 )
-                upright = _eight_bits(PIL.ImageOps.exif_transpose(image))
+                upright = eight_bits(PIL.ImageOps.exif_transpose(image))
                 return upright, (width, height) if turned else (height, width)
     except PIL.UnidentifiedImageError as error:
         raise ImageError(f"{name}: not an image of a kind we can read") from error
@@ -314,21 +332,6 @@ def _is_empty(path: Path) -> bool:
         return path.stat().st_size == 0
     except OSError as error:
         raise ImageError(f"{path}: {error.strerror}") from error
-
-
-def _eight_bits(image: PIL.Image.Image) -> PIL.Image.Image:
-    """Scale 16-bit, 32-bit integer or float grey to 8 bits, keeping black and white."""
-    if image.mode not in ("I", "F") and not image.mode.startswith("I;16"):
-        return image
-    values = np.nan_to_num(np.asarray(image, dtype=np.float64))
-    if image.mode == "F":
-        top = 1.0 if values.max(initial=0) <= 1 else 255.0
-    elif image.mode.startswith("I;16"):
-        top = 65535.0
-    else:  # "I": 32 bits that hold what the program that wrote them worked with
-        top = 255.0 if values.max(initial=0) <= 255 else 65535.0
-    scaled = np.rint(values * (255.0 / top)).clip(0, 255).astype(np.uint8)
-    return PIL.Image.fromarray(scaled)
 
 
 def _on_white(image: PIL.Image.Image) -> PIL.Image.Image:

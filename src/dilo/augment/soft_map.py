@@ -24,7 +24,8 @@ class SoftMap(tv_tensors.TVTensor):  # type: ignore[misc]  # torchvision is unty
     """A Map that torchvision's v2 transforms keep aligned with its image.
 
     float32 (H, W) in [0, 1]; resampled bilinearly and with antialiasing. Give it the
-    size of its image.
+    size of its image. RandAugment, AutoAugment, TrivialAugmentWide and AugMix leave it
+    where it is, for they look at nothing but the image: put them behind `CopyPaste`.
 
         pair = (image, SoftMap(store[name]))
         view, saliency = v2.RandomResizedCrop(224)(pair)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torchvision import tv_tensors
 from torchvision.transforms import v2
+from torchvision.transforms.v2 import functional
 
 from dilo.augment.box import Box
 from dilo.augment.copy_paste import (
@@ -27,22 +28,34 @@ from dilo.augment.soft_map import SoftMap
 from dilo.augment.sources import Setting
 from dilo.data.image_set import Examples
 from dilo.errors import InputError
-from dilo.image import Image, Map
+from dilo.image import Image, Map, eight_bits
 
 
 class CopyPaste(v2.Transform):  # type: ignore[misc]  # torchvision is untyped
     """Paste the foreground of an image on another background.
 
     A torchvision.transforms.v2 transform of an image, uint8 (3, H, W) or PIL, and its
-    `SoftMap` of the same size; both come back. Put it behind the crop and before the
-    colours. Its randomness comes from torch's generator alone, as in torchvision, so
-    that `torch.manual_seed` and the seeds of a DataLoader's workers hold for it.
+    `SoftMap` of the same size; both come back, and with them all else of the sample:
+    labels, masks and boxes, which stay where they are even if the object is moved.
+
+    Put it behind the crop and before the colours, and before RandAugment, AutoAugment,
+    TrivialAugmentWide and AugMix: torchvision lets these move the image alone. Its
+    randomness comes from torch's generator, as in torchvision, so that
+    `torch.manual_seed` and the seeds of a DataLoader's workers hold for it.
 
     An image without a SoftMap is kept as it is, unless the config refuses it; so is one
     with a map that held no foreground before it was cropped.
 
         v2.Compose([v2.RandomResizedCrop(224), CopyPaste(), v2.ColorJitter(.4, .4, .4)])
     """
+
+    # All other items of a sample pass by, also tensors that are no images.
+    _transformed_types = (
+        PIL.Image.Image,
+        tv_tensors.Image,
+        functional.is_pure_tensor,
+        SoftMap,
+    )
 
     def __init__(
         self, config: CopyPasteConfig | None = None, others: Examples | None = None
@@ -77,15 +90,16 @@ class CopyPaste(v2.Transform):  # type: ignore[misc]  # torchvision is untyped
             InputError: the map is no map, or has another size than the image.
         """
         if isinstance(saliency, PIL.Image.Image):
-            saliency = np.asarray(saliency.convert("L"), np.float32) / np.float32(255)
-        pasted, _ = self(image.convert("RGB"), SoftMap(saliency))
+            grey = eight_bits(saliency).convert("L")
+            saliency = np.asarray(grey, np.float32) / np.float32(255)
+        pasted, _ = self(eight_bits(image).convert("RGB"), SoftMap(saliency))
         return pasted
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
         """Draw whether to paste, and what is pasted on."""
         maps = [item for item in flat_inputs if isinstance(item, SoftMap)]
         images = [item for item in flat_inputs if not isinstance(item, SoftMap)]
-        if len(maps) > 1 or len(images) > 1:
+        if len(maps) > 1 or len(images) != 1:
             raise InputError(
                 "CopyPaste takes one image with its SoftMap, got "
                 f"{len(images)} images and {len(maps)} maps"
@@ -95,7 +109,7 @@ class CopyPaste(v2.Transform):  # type: ignore[misc]  # torchvision is untyped
         # Drawn in any case: whether there is a map must not shift what others draw.
         pasted = torch.rand(()).item() < paste_probability(self.config, self.progress)
         seed = int(torch.randint(2**63 - 1, ()))
-        if not (images and maps):
+        if not maps:
             return {"layer": None}
         image = _pixels(images[0])
         _check_same_size(image, maps[0])
@@ -118,6 +132,10 @@ class CopyPaste(v2.Transform):  # type: ignore[misc]  # torchvision is untyped
             return PIL.Image.fromarray(pasted)
         return tv_tensors.wrap(torch.from_numpy(pasted).permute(2, 0, 1), like=inpt)
 
+    def extra_repr(self) -> str:
+        """Show the config in `repr`."""
+        return f"{self.config}, progress={self.progress}"
+
     def _draw_layer(self, image: Image, saliency: Map, seed: int) -> Layer:
         alpha = map_to_alpha(saliency, self.config)
         setting = Setting(image=image, alpha=alpha, sources=self.sources)
@@ -129,7 +147,7 @@ class CopyPaste(v2.Transform):  # type: ignore[misc]  # torchvision is untyped
 
 def _pixels(image: PIL.Image.Image | Tensor) -> Image:
     if isinstance(image, PIL.Image.Image):
-        return np.asarray(image.convert("RGB"))
+        return np.asarray(eight_bits(image).convert("RGB"))
     if image.dtype != torch.uint8 or image.ndim != 3 or image.shape[0] != 3:
         raise InputError(
             "CopyPaste takes an image as uint8 (3, H, W), got "
