@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -183,7 +184,8 @@ rank = "0" if child else "1"
 os.environ |= {"RANK": rank, "LOCAL_RANK": rank}
 *jobs, last = json.loads(sys.argv[1])
 for config, out in jobs:
-    pretrain(from_dict(PretrainConfig, config), Path(out))
+    report = pretrain(from_dict(PretrainConfig, config), Path(out))
+    assert len(report.failures) == (2 if out.endswith("damaged") else 0)
 
 update = InstDisc.update
 
@@ -208,12 +210,18 @@ if child:
 @pytest.fixture(scope="module")
 def together(
     tiny: Callable[..., PretrainConfig],
+    scenes: Path,
     tmp_path_factory: pytest.TempPathFactory,
     free_port: int,
 ) -> Path:
     """The folder of a run of each objective on two processes."""
     folder = tmp_path_factory.mktemp("together")
     jobs = [(to_dict(short(tiny, name)), str(folder / name)) for name in OBJECTIVES]
+    damaged = shutil.copytree(scenes, folder / "scenes") / "images"
+    for path in sorted(damaged.iterdir())[:2]:
+        path.write_bytes(b"no image")
+    config = short(tiny, "instdisc", images=str(damaged), masks=None)
+    jobs.append((to_dict(config), str(folder / "damaged")))
     jobs.append((to_dict(short(tiny, "instdisc", epochs=200)), str(folder / "asked")))
     launched = {
         "WORLD_SIZE": "2",
@@ -264,6 +272,12 @@ def test_two_processes_equal_one_with_two_micro_batches(
         averages = name.endswith(("running_mean", "running_var", "num_batches_tracked"))
         if isinstance(value, Tensor) and not averages:
             torch.testing.assert_close(two[name], value, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_two_processes_report_what_either_could_not_read(together):
+    failures = Run.open(together / "damaged").report["failures"]
+    assert sorted(failures) == ["train-000000.png", "train-000001.png"]
 
 
 @pytest.mark.slow

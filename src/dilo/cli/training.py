@@ -145,6 +145,7 @@ def pretrain(
     from dilo.config import override
     from dilo.pretrain import pretrain as run_pretraining
     from dilo.pretrain import recipe
+    from dilo.training.processes import is_first
 
     given = {
         # Absolute, so that the run can be continued from any folder.
@@ -185,7 +186,8 @@ def pretrain(
     told = {name: value for name, value in given.items() if value is not None}
     config = override(recipe(objective, chain=chain, **told), set)
     report = run_pretraining(config, out)
-    say(report.summary())
+    if is_first():  # of several processes
+        say(report.summary())
 
 
 def _absolute(path: Path | None) -> str | None:

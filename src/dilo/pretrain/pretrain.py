@@ -27,9 +27,9 @@ from dilo.pretrain.survey import Surveyor, undisturbed
 from dilo.pretrain.views import ViewLoader, Views
 from dilo.progress import format_seconds
 from dilo.runs import Run
-from dilo.training.loop import Between, train
+from dilo.training.loop import AfterEpoch, Between, train
 from dilo.training.plan import Plan
-from dilo.training.processes import launch
+from dilo.training.processes import launch, union
 
 # Called with the number of finished epochs, the backbone and the run.
 Follow = Callable[[int, nn.Module, Run], Mapping[str, float]]
@@ -79,9 +79,10 @@ def pretrain(
             returns go into the run's metrics; it cannot change what is trained.
 
     Raises:
-        InputError: the config, the images or the masks cannot be used.
+        InputError: the config, the images, the labels or the masks cannot be used.
         StoreError: there is no mask store where the config says.
         RunError: the folder holds another run, or the training broke down.
+        StoppedError: SIGTERM or SIGUSR1 asked it to stop; called again, it goes on.
     """
     build = find_objective(config.objective)
     run = Run.check(out, to_dict(config), free=FREE_FIELDS)
@@ -104,41 +105,51 @@ def pretrain(
     fabric.barrier()
     method = cast(PretrainObjective, objective)
     with_input(network, method.input)
+    objective.to(memory_format=torch.channels_last)
     views = _views(config, examples, sources, method.views)
     loader = _loader(config, views, fabric)
-    objective.to(memory_format=torch.channels_last)
     survey = Surveyor(network, examples, config, fabric)
-
-    def follow(epoch: int) -> Mapping[str, float]:
-        assert after_epoch is not None
-        with undisturbed(network):
-            return after_epoch(epoch, network, run)
-
-    between = Between(survey=survey, after_epoch=follow if after_epoch else None)
+    follow = _follower(after_epoch, network, run)
+    between = Between(survey=survey, after_epoch=follow)
     train(fabric, objective, loader, plan, run, between)
     report = PretrainReport(
         run=run,
         images=len(examples.names),
         mapped=0 if maps is None else sum(name in maps for name in examples.names),
-        failures={**failures, **loader.failures},
+        failures={**failures, **union(loader.failures)},
     )
     if fabric.is_global_zero:
-        save_backbone(
-            run.backbone,
-            network,
-            config.arch,
-            config.small_stem,
-            config.crop_size,
-            method.input,
-        )
-        run.finish(
-            {
-                "images": report.images,
-                "mapped": report.mapped,
-                "failures": dict(report.failures),
-            }
-        )
+        _finish(report, method, config)
     return report
+
+
+def _follower(
+    after_epoch: Follow | None, network: nn.Module, run: Run
+) -> AfterEpoch | None:
+    if after_epoch is None:
+        return None
+
+    def follow(epoch: int) -> Mapping[str, float]:
+        with undisturbed(network):
+            return after_epoch(epoch, network, run)
+
+    return follow
+
+
+def _finish(
+    report: PretrainReport, method: PretrainObjective, config: PretrainConfig
+) -> None:
+    """Export the backbone, then mark the run as finished."""
+    save_backbone(
+        report.run.backbone,
+        method.backbone,
+        config.arch,
+        config.small_stem,
+        config.crop_size,
+        method.input,
+    )
+    kept = {"images": report.images, "mapped": report.mapped}
+    report.run.finish({**kept, "failures": dict(report.failures)})
 
 
 def _views(

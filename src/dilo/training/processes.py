@@ -1,6 +1,7 @@
 """Start the processes there are, and the little they must tell each other."""
 
 import os
+from collections.abc import Mapping
 
 import torch
 import torch.distributed as dist
@@ -14,8 +15,8 @@ from dilo.training.precision import Precision, resolve_precision
 def launch(precision: Precision) -> Fabric:
     """Start Fabric with the processes that torchrun or SLURM made, else with one."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    processes = _count("WORLD_SIZE", "SLURM_NTASKS")
-    local = _count("LOCAL_WORLD_SIZE", "SLURM_NTASKS_PER_NODE")
+    processes = _read("WORLD_SIZE", "SLURM_NTASKS")
+    local = _read("LOCAL_WORLD_SIZE", "SLURM_NTASKS_PER_NODE")
     # The memory bank is a buffer that all processes update alike; sending it around
     # at every step would cost more than the network.
     many = DDPStrategy(broadcast_buffers=False)
@@ -28,6 +29,11 @@ def launch(precision: Precision) -> Fabric:
     )
     fabric.launch()
     return fabric
+
+
+def is_first() -> bool:
+    """Tell whether this is the process that speaks for all, also before `launch`."""
+    return _read("RANK", "SLURM_PROCID", default=0) == 0
 
 
 def process_count() -> int:
@@ -64,6 +70,15 @@ def maximum(value: int, device: torch.device) -> int:
     return int(largest)
 
 
+def union(own: Mapping[str, str]) -> dict[str, str]:
+    """Join what the processes have noted by name."""
+    everyone: list[Mapping[str, str]] = [own]
+    if process_count() > 1:
+        everyone = [{}] * process_count()
+        dist.all_gather_object(everyone, own)
+    return {name: text for noted in everyone for name, text in noted.items()}
+
+
 def share_buffers(module: nn.Module) -> None:
     """Give every process the buffers of process 0, such as batch norm's averages."""
     if process_count() == 1:
@@ -78,7 +93,7 @@ def _gather(tensor: Tensor) -> Tensor:
     return torch.cat(pieces)
 
 
-def _count(*variables: str) -> int:
-    """Read the first of the environment's variables that is set, else 1."""
+def _read(*variables: str, default: int = 1) -> int:
+    """Read the first of the environment's variables that is set."""
     found = (os.environ[name] for name in variables if name in os.environ)
-    return int(next(found, "1"))
+    return int(next(found, default))
