@@ -16,8 +16,12 @@ from dilo.pretrain.subject import Subject
 from dilo.pretrain.whitening import whiten
 from dilo.training.loop import Survey
 
-WHITENED = 256  # dimensions that are clustered, at most
-# Whitening puts as many images as dimensions equally far apart: a small set has fewer.
+WHITENED = 256  # dimensions that are clustered, of the 2048 of ResNet-50
+# Whitening makes the last directions, which are noise, as long as the first: so no
+# larger a share is kept of narrower features. On 1000 scenes (conv6, 30 clusters) two
+# clusterings in a row then agree by 0.50 after 8 epochs (NMI); with all kept, by 0.24.
+SHARE = 8
+# And it puts as many images as dimensions equally far apart: a small set has fewer.
 IMAGES_PER_DIMENSION = 4
 HEAD_STD = 0.01  # of a fresh head's weights
 STREAM = 4  # keeps these draws apart from those of the same seed elsewhere
@@ -80,8 +84,10 @@ class DeepCluster(nn.Module):
     @torch.no_grad()
     def start_epoch(self, epoch: int, survey: Survey) -> None:
         """Cluster the features of all images, and start with a fresh head."""
-        dims = min(WHITENED, len(self.labels) // IMAGES_PER_DIMENSION)
-        rows = whiten(survey(), dims, self.labels.device)
+        features = survey()
+        count, width = features.shape
+        dims = min(WHITENED, width // SHARE, count // IMAGES_PER_DIMENSION)
+        rows = whiten(features, dims, self.labels.device)
         rows = F.normalize(rows, dim=1)
         found = kmeans(rows, self.clusters, (self.seed, epoch, 0, STREAM))
         self.labels.copy_(found.labels)
