@@ -30,6 +30,12 @@ def announced(message: str) -> Iterator[None]:
         timer.join()  # no thread may be left when processes are forked
 
 
+def tell(message: str) -> None:
+    """Say something that a person should know now, on standard error."""
+    sys.stderr.write(message + "\n")
+    sys.stderr.flush()
+
+
 class Progress:
     """Show how far a job is, its rate and the time left, on standard error.
 

@@ -12,9 +12,10 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from dilo.errors import RunError
-from dilo.progress import Progress
+from dilo.progress import Progress, tell
 from dilo.runs import Run
 from dilo.training.plan import Plan
+from dilo.training.waiting import Waiting, loader_warning
 
 
 class Diary:
@@ -44,6 +45,9 @@ class Diary:
         self._note = ""
         self._remarks: dict[str, float] = {}  # for the next line
         self._said: list[str] = []  # the last remarks, for the note
+        self.waiting = Waiting()
+        self._waited, self._sat = 0.0, 0.0  # seconds of this sitting's finished lines
+        self._warned = False
 
     def __enter__(self) -> Self:
         self._since = time.monotonic()
@@ -121,11 +125,13 @@ class Diary:
     def _write(self, loss: float) -> None:
         elapsed = time.monotonic() - self._since
         self._seconds += elapsed
+        waited = self.waiting.take()
         metrics = {
             "loss": loss,
             "chance": self.chance,
             "lr": self._rate,
             "images_per_second": self._images / max(elapsed, 1e-9),
+            "waiting": min(waited / max(elapsed, 1e-9), 1.0),
             **self._remarks,
         }
         if self.writes:
@@ -137,6 +143,7 @@ class Diary:
             )
             for name, value in metrics.items():
                 self._writer.add_scalar(name, value, self.step)
+            self._warn(waited, elapsed)
         said = [f"{name} {value:.3g}" for name, value in self._remarks.items()]
         self._said = said or self._said
         about = [
@@ -147,6 +154,15 @@ class Diary:
         self._remarks = {}
         self._losses, self._images = [], 0
         self._since = time.monotonic()
+
+    def _warn(self, waited: float, elapsed: float) -> None:
+        """Say once in a sitting that the loader is the limit."""
+        self._waited += waited
+        self._sat += elapsed
+        warning = loader_warning(self._waited, self._sat, self.step)
+        if warning is not None and not self._warned:
+            tell(f"{self.run.folder.name}: {warning}")
+            self._warned = True
 
     def check(self) -> float:
         """Give the mean loss of the steps since the last line.

@@ -119,7 +119,7 @@ def train(
     if diary.step >= plan.steps:
         return
     with diary, Preemption(fabric.device, plan.accumulate) as preemption:
-        for batch in batches(diary.step):
+        for batch in diary.waiting.over(batches(diary.step)):
             epoch, place = divmod(diary.step, plan.steps_per_epoch)
             if place == 0:
                 with diary.pause():
