@@ -2,14 +2,23 @@
 
 import os
 from collections.abc import Mapping
+from inspect import signature
+from typing import Any
 
 import torch
 import torch.distributed as dist
 from lightning.fabric import Fabric
 from lightning.fabric.strategies.ddp import DDPStrategy
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from dilo.training.precision import Precision, resolve_precision
+
+# The memory bank is a buffer that all processes update alike; sending it around at
+# every step would cost more than the network. Torch has renamed the switch.
+_NAMES = ("forward_sync_buffers", "broadcast_buffers")
+_KNOWN = signature(DistributedDataParallel).parameters
+_OWN_BUFFERS: dict[str, Any] = {next(name for name in _NAMES if name in _KNOWN): False}
 
 
 def launch(precision: Precision) -> Fabric:
@@ -17,9 +26,7 @@ def launch(precision: Precision) -> Fabric:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     processes = _read("WORLD_SIZE", "SLURM_NTASKS")
     local = _read("LOCAL_WORLD_SIZE", "SLURM_NTASKS_PER_NODE")
-    # The memory bank is a buffer that all processes update alike; sending it around
-    # at every step would cost more than the network.
-    many = DDPStrategy(broadcast_buffers=False)
+    many = DDPStrategy(**_OWN_BUFFERS)
     fabric = Fabric(
         accelerator="auto",
         devices=local,
