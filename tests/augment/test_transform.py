@@ -227,6 +227,22 @@ def test_a_missing_map_can_be_refused():
         step(PIL.Image.new("RGB", (1, 1)))
 
 
+def test_a_picture_that_cannot_be_read_is_warned_of(tmp_path):
+    PIL.Image.new("RGB", (9, 9)).save(tmp_path / "whole.png")
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    config = dataclasses.replace(ALWAYS, background="texture", textures=str(tmp_path))
+    image, mask = white_scene(1)
+    torch.manual_seed(0)
+    with pytest.warns(UserWarning, match=r"passed over: .*broken\.jpg: not an image"):
+        v2.Compose([CopyPaste(config)] * 8)(PIL.Image.fromarray(image), SoftMap(mask))
+
+
+def test_backgrounds_of_other_images_need_them():
+    config = dataclasses.replace(ALWAYS, background="other")
+    with pytest.raises(InputError, match="background other needs the other images"):
+        CopyPaste(config)
+
+
 @pytest.mark.parametrize("name", sorted({*BACKGROUNDS} - {*FOLDERS}))
 def test_every_background_can_be_pasted_on(name):
     class One:

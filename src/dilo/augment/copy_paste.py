@@ -79,6 +79,9 @@ MAX_SCALE = 10
 # The backgrounds that read pictures, each with the field that says where they are.
 FOLDERS = {"texture": "textures", "mined": "bank"}
 
+# Those that are made of other images of the data set.
+OTHERS = ("painted_out", "other")
+
 _REMEDIES = {
     "textures": "background procedural needs no textures",
     "bank": "fill it with `dilo mine-backgrounds IMAGES MASKS --out BANK`",
@@ -157,8 +160,12 @@ def open_sources(config: CopyPasteConfig, others: Examples | None = None) -> Sou
         others: the images of the data set, for backgrounds made of them.
 
     Raises:
-        InputError: a folder is missing or holds no picture.
+        InputError: a folder is missing or holds no picture, or there are no others.
     """
+    if config.background in OTHERS and not (others and others.names):
+        raise InputError(
+            f"background {config.background} needs the other images of the data set"
+        )
     folders = {
         field: PictureFolder(path, _REMEDIES[field])
         for field in _REMEDIES

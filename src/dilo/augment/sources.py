@@ -37,6 +37,7 @@ class PictureFolder:
                 the first ten can be read.
         """
         self.folder = Path(folder)
+        self._failures: dict[str, str] = {}
         try:
             self.names = scan_images(self.folder)
             self._check_readable()
@@ -44,18 +45,24 @@ class PictureFolder:
             raise InputError(f"{error}; {remedy}") from error
 
     def draw(self, rng: np.random.Generator) -> Image:
-        """Draw a picture; one that cannot be read is passed over.
+        """Draw a picture; one that cannot be read is passed over, and remembered.
 
         Raises:
             ImageError: ten in a row cannot be read.
         """
         for _ in range(TRIES):
-            name = self.names[int(rng.integers(len(self.names)))]
+            path = str(self.folder / self.names[int(rng.integers(len(self.names)))])
             try:
-                return _read_picture(str(self.folder / name))
+                return _read_picture(path)
             except ImageError as error:
                 failure = error
+                self._failures[path] = str(error)
         raise ImageError(f"{TRIES} pictures in a row cannot be read, such as {failure}")
+
+    def take_failures(self) -> dict[str, str]:
+        """Give path -> reason of pictures that failed since this was last called."""
+        taken, self._failures = self._failures, {}
+        return taken
 
     def _check_readable(self) -> None:
         """Say now, and not in a worker in the midst of a training, what cannot work."""
@@ -77,6 +84,18 @@ class Sources:
     textures: PictureFolder | None = None
     bank: PictureFolder | None = None
     others: Examples | None = None  # the images of the data set
+
+    def take_failures(self) -> dict[str, str]:
+        """Give path -> reason of pictures that failed since this was last called.
+
+        A folder may hold a million pictures of which few are ever drawn: they are not
+        read beforehand, but those that fail are told by whoever drew them.
+        """
+        taken: dict[str, str] = {}
+        for folder in (self.textures, self.bank):
+            if folder is not None:
+                taken |= folder.take_failures()
+        return taken
 
     def draw_other(
         self, rng: np.random.Generator, index: int | None, *, mapped: bool = False

@@ -5,6 +5,7 @@ both alike, colour transforms leave the map alone, and `CopyPaste` stands where 
 crop is done: compositing a crop gives what cropping a composite would, for less.
 """
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -142,7 +143,11 @@ class CopyPaste(v2.Transform):  # type: ignore[misc]  # torchvision is untyped
         size = image.shape[:2]
         whole = Box(top=0, left=0, height=size[0], width=size[1])
         rng = np.random.default_rng(seed)
-        return draw_layer(size, whole, setting, self.config, rng)
+        layer = draw_layer(size, whole, setting, self.config, rng)
+        for reason in self.sources.take_failures().values():
+            # Python shows each text once; the loop that could list them is not ours.
+            warnings.warn(f"passed over: {reason}", stacklevel=2)
+        return layer
 
 
 def _pixels(image: PIL.Image.Image | Tensor) -> Image:

@@ -136,6 +136,7 @@ def measure_cost(images: Path, masks: Path, config: CostConfig) -> CostReport:
                 mapped += timer.time_item(images / name, name, maps, index)
             except (DiloError, OSError) as error:
                 failures[name] = str(error)
+    pictures = timer.sources.take_failures()
     read = len(chosen) - len(failures)
     if not read:
         raise InputError(f"none of {len(chosen)} images can be read: {failures}")
@@ -148,7 +149,7 @@ def measure_cost(images: Path, masks: Path, config: CostConfig) -> CostReport:
         stages=timer.milliseconds(read * config.views),
         images=read,
         mapped=mapped,
-        failures=failures,
+        failures=failures | pictures,
         network=network_rate(config, device),
         device=device.type,
         cores=default_workers(),

@@ -1,5 +1,6 @@
 """The images of a pretraining and the maps of what may be pasted of them."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -78,7 +79,8 @@ def read_examples(
         The images, and name -> reason of those that could not be decoded.
 
     Raises:
-        InputError: there are too few images, or none has a map.
+        InputError: there are too few images, or none has a map, or too few have one
+            for the background.
     """
     names = source.names
     if maps is not None and not any(name in maps.store for name in names):
@@ -95,7 +97,24 @@ def read_examples(
         examples, failures = load_into_memory(images)
     if len(examples.names) < 2:
         raise InputError(f"{config.images}: a single image cannot be told from others")
+    if maps is not None and config.view.copy_paste.background == "painted_out":
+        _refuse_lonely(examples.names, maps)
     return examples, failures
+
+
+def _refuse_lonely(names: Sequence[str], maps: Maps) -> None:
+    """Refuse a set in which no two images can be each other's background.
+
+    Raises:
+        InputError: fewer than two images have a map with a foreground.
+    """
+    mapped = list(itertools.islice((name for name in names if name in maps), 2))
+    if len(mapped) < 2:
+        raise InputError(
+            "background painted_out takes another image with a foreground map, and "
+            f"{len(mapped)} of {len(names)} images {'has' if mapped else 'have'} one; "
+            "compute more with `dilo masks`, or take another background"
+        )
 
 
 def _refuse_missing(names: Sequence[str], maps: Maps) -> None:

@@ -1,5 +1,6 @@
 """Batches of training views, made in this process or by workers."""
 
+import functools
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -35,7 +36,7 @@ Stack = NDArray[np.uint8]  # (V, S, S, 3): views of one image
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """An image that could not be read, and why."""
+    """An image of which no view could be made, and why."""
 
     name: str
     reason: str
@@ -65,7 +66,7 @@ class Views(Dataset[Item]):
     views: int = 1  # of each image
 
     def __getitem__(self, sample: Sample) -> Item:
-        """Make the views of an image; an unreadable file does not end the job."""
+        """Make the views of an image; what fails one image does not end the job."""
         (made,) = self.__getitems__([sample])
         return made
 
@@ -78,7 +79,7 @@ class Views(Dataset[Item]):
         return [
             Failure(name=self.examples.names[draft.number], reason=str(example))
             if isinstance(example, DiloError)
-            else (np.stack(list(self._make(example, draft))), draft.number)
+            else self._stack(example, draft)
             for draft, example in zip(drafts, examples, strict=True)
         ]
 
@@ -95,6 +96,14 @@ class Views(Dataset[Item]):
             return True  # for the crops of all views
         return any(paste.wanted for paste in draft.pastes)
 
+    def _stack(self, example: Example, draft: _Draft) -> Item:
+        """Stack the views; what their backgrounds are made of can fail them."""
+        try:
+            return np.stack(list(self._make(example, draft))), draft.number
+        except DiloError as error:
+            name = self.examples.names[draft.number]
+            return Failure(name=name, reason=f"{name}: {error}")
+
     def _make(self, example: Example, draft: _Draft) -> Iterator[Image]:
         image, saliency = example.image, example.saliency
         shape = (image.shape[0], image.shape[1])
@@ -108,7 +117,7 @@ class Views(Dataset[Item]):
 
 
 class ViewLoader:
-    """The batches from a step to the end; remembers the files that failed."""
+    """The batches from a step to the end; remembers images and pictures that failed."""
 
     def __init__(
         self, views: Views, sampler: Callable[[int], BatchSampler], workers: int
@@ -130,7 +139,7 @@ class ViewLoader:
             batch_sampler=self.sampler(first_step),
             num_workers=self.workers,
             # In the worker: a tensor comes by shared memory, at a tenth of the work.
-            collate_fn=_collate,
+            collate_fn=functools.partial(_collate, self.views.sources),
             # Else copying a batch to a GPU waits until this has done the last one.
             pin_memory=torch.cuda.is_available(),
             worker_init_fn=start_worker,
@@ -146,7 +155,9 @@ class ViewLoader:
             yield Batch(views=views, index=index)
 
 
-def _collate(items: Sequence[Item]) -> tuple[Tensor, Tensor, dict[str, str]]:
+def _collate(
+    sources: Sources, items: Sequence[Item]
+) -> tuple[Tensor, Tensor, dict[str, str]]:
     """Stack views; the first readable one stands in for those that are not.
 
     So every process keeps the same number of images, as gathering needs it.
@@ -157,6 +168,7 @@ def _collate(items: Sequence[Item]) -> tuple[Tensor, Tensor, dict[str, str]]:
     readable = [item for item in items if not isinstance(item, Failure)]
     failed = [item for item in items if isinstance(item, Failure)]
     failures = {failure.name: failure.reason for failure in failed}
+    failures |= sources.take_failures()  # pictures, for which others were drawn
     if not readable:
         return torch.empty(0), torch.empty(0), failures
     readable += readable[:1] * len(failed)
