@@ -25,6 +25,11 @@ class InstDiscNCE(InstDisc):
     be the image's own row; but one draw serves all images of a step, so that
     similarities are one product of matrices.
 
+    It wants many steps an epoch. An untrained network embeds all images alike; where
+    the whole bank has followed it there before it has learned to spread them, Z is by
+    far too small, and the loss rises far above chance. On 512 scenes it does with the
+    published bank momentum 0.5; the softmax (`instdisc`) does not mind.
+
     Source: Wu et al., CVPR 2018, sec. 3.2, without the proximal term.
     """
 
