@@ -1,12 +1,13 @@
 """Pretraining from unlabelled images: the main job (paper, section 5)."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 import torch
 from lightning.fabric import Fabric
+from torch import nn
 
 from dilo.augment.copy_paste import open_sources
 from dilo.augment.sources import Sources
@@ -20,18 +21,18 @@ from dilo.models.inputs import with_input
 from dilo.models.weights import save_backbone
 from dilo.pretrain.config import FREE_FIELDS, PretrainConfig
 from dilo.pretrain.material import open_maps, read_examples
-from dilo.pretrain.monitor import Monitor, collapse_warning
 from dilo.pretrain.objectives import PretrainObjective, find_objective
 from dilo.pretrain.subject import find_subject
-from dilo.pretrain.survey import Surveyor
+from dilo.pretrain.survey import Surveyor, undisturbed
 from dilo.pretrain.views import ViewLoader, Views
-from dilo.pretrain.watch import Follow, Watch
 from dilo.progress import format_seconds
 from dilo.runs import Run
-from dilo.training.loop import Between, train
+from dilo.training.loop import AfterEpoch, Between, train
 from dilo.training.plan import Plan
 from dilo.training.processes import launch, union
-from dilo.training.waiting import loader_warning, waited
+
+# Called with the number of finished epochs, the backbone and the run.
+Follow = Callable[[int, nn.Module, Run], Mapping[str, float]]
 
 SHOWN = 5  # failures named in a summary; the report has them all
 
@@ -44,7 +45,6 @@ class PretrainReport:
     images: int
     mapped: int  # images that have a foreground to paste
     failures: Mapping[str, str]  # unusable images and pictures, and why
-    warnings: Sequence[str] = ()  # what may have spoiled or slowed the training
 
     def summary(self) -> str:
         """Say in a few lines what came out, and what was left out."""
@@ -59,7 +59,6 @@ class PretrainReport:
             f"loss {last['loss']:.3f} (chance {last['chance']:.3f}) after "
             f"{format_seconds(last['seconds'])}"
         )
-        lines += [f"WARNING: {warning}" for warning in self.warnings]
         if self.failures:
             lines.append(f"{len(self.failures)} files could not be used, such as")
             lines += [f"  {why}" for why in list(self.failures.values())[:SHOWN]]
@@ -110,9 +109,8 @@ def pretrain(
     views = _views(config, examples, sources, method.views)
     loader = _loader(config, views, fabric)
     survey = Surveyor(network, examples, config, fabric)
-    monitor = Monitor(network, views, fabric)
-    watch = Watch(run, config, monitor, after_epoch)
-    between = Between(survey=survey, after_epoch=watch)
+    follow = _follower(after_epoch, network, run)
+    between = Between(survey=survey, after_epoch=follow)
     train(fabric, objective, loader, plan, run, between)
     report = PretrainReport(
         run=run,
@@ -121,18 +119,21 @@ def pretrain(
         failures={**failures, **union(loader.failures)},
     )
     if fabric.is_global_zero:
-        report = replace(report, warnings=_warnings(run))
         _finish(report, method, config)
-        watch.curves.redraw(at_once=True)
     return report
 
 
-def _warnings(run: Run) -> tuple[str, ...]:
-    """Say what is wrong with a training, by its metrics."""
-    metrics = run.metrics
-    last = metrics[-1]
-    loader = loader_warning(waited(metrics), last["seconds"], last["step"])
-    return tuple(filter(None, (collapse_warning(metrics), loader)))
+def _follower(
+    after_epoch: Follow | None, network: nn.Module, run: Run
+) -> AfterEpoch | None:
+    if after_epoch is None:
+        return None
+
+    def follow(epoch: int) -> Mapping[str, float]:
+        with undisturbed(network):
+            return after_epoch(epoch, network, run)
+
+    return follow
 
 
 def _finish(
