@@ -8,6 +8,7 @@ from dilo.augment import view_chain
 from dilo.cli import dispatch, main
 from dilo.cli.training import pretrain
 from dilo.errors import InputError, StoppedError
+from dilo.models import BACKBONES
 from dilo.pretrain import OBJECTIVES, RECIPES, recipe
 
 # Names that are no field of the config, or mean something else there.
@@ -109,3 +110,8 @@ def test_a_missing_package_is_named_with_what_to_install(monkeypatch, capsys):
     assert main(["pretrain", "photos", "--out", "run"]) == 2
     assert "needs torch" in (said := capsys.readouterr().err)
     assert "pip install 'dilo[train]'" in said
+
+
+def test_the_help_names_every_backbone():
+    text = pretrain.__doc__ or ""
+    assert all(f" {name}" in text for name in BACKBONES)

@@ -97,7 +97,8 @@ def pretrain(
         labels: class folders or a CSV of file,label, for --objective supervised.
         objective: what is minimised: instdisc, instdisc_nce, moco_v1, moco_v2,
             rotation, colorization, deepcluster, local_aggregation, or supervised.
-        arch: backbone: resnet18, resnet50, conv6 or conv7 (small and fast).
+        arch: backbone: alexnet, vgg16, resnet18, resnet50, resnet50w2, conv6 or conv7
+            (small and fast), or a network of a library: timm/NAME, torchvision/NAME.
         small_stem: let the network start at full resolution, for crops below 64 px.
         epochs: passes over the images: published 200, rotation 50, supervised 90.
         batch_size: images of a step, of all processes and micro-batches together:
