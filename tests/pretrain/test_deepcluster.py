@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from overfit import overfit, scene_views
 
 from dilo.augment.normalise import normalise
 from dilo.models import backbone
@@ -100,16 +99,3 @@ def test_small_sets_have_fewer_clusters(count, clusters):
     assert method.chance == math.log(clusters)
     method.start_epoch(0, lambda: torch.randn(count, 128))
     assert (torch.bincount(method.labels) > 0).all()
-
-
-def test_clusters_of_scenes_can_be_learnt():
-    method = objective()
-    views = scene_views(16)
-
-    def survey() -> torch.Tensor:
-        return copy.deepcopy(method.backbone).eval()(normalise(views[0])).detach()
-
-    method.start_epoch(0, survey)
-    losses = overfit(method, views, steps=30, lr=0.05)
-    assert losses[0] == pytest.approx(method.chance, rel=0.05)
-    assert losses[-1] < 0.5 * method.chance

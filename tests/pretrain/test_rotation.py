@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from overfit import overfit, scene_views
 
 from dilo.augment.normalise import normalise
 from dilo.models import backbone
@@ -48,9 +47,3 @@ def test_a_head_that_tells_nothing_is_at_chance():
     torch.nn.init.zeros_(method.head.bias)
     views = torch.randint(0, 256, (1, 2, 16, 16, 3), dtype=torch.uint8)
     assert method(views, torch.arange(2))[0].item() == pytest.approx(method.chance)
-
-
-def test_scenes_tell_which_way_is_up():
-    method = objective()
-    losses = overfit(method, scene_views(16), steps=30, lr=0.05)
-    assert losses[-1] < 0.5 * method.chance
