@@ -11,6 +11,12 @@ from dilo.data.synthetic import SceneConfig, write_scenes
 from dilo.pretrain import PretrainConfig
 
 
+@pytest.fixture(autouse=True)
+def no_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the picture of the curves empty, which takes longer than the training."""
+    monkeypatch.setattr("dilo.training.curves.draw_curves", lambda metrics: b"")
+
+
 @pytest.fixture(scope="session")
 def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with images/ and masks/ of 22 scenes."""

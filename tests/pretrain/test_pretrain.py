@@ -35,6 +35,7 @@ def test_the_run_holds_everything(tiny, tmp_path):
         "backbone.safetensors",
         "checkpoint.pt",
         "config.json",
+        "curves.png",
         "environment.json",
         "metrics.jsonl",
         "report.json",

@@ -10,7 +10,13 @@ from dilo.training.optimizer import OptimizerConfig, Schedule, Solver
 from dilo.training.precision import Precision, check_precision
 
 # The result does not depend on these: they may change when a run is continued.
-FREE_FIELDS = ("workers", "checkpoint_epochs", "checkpoint_minutes", "log_every")
+FREE_FIELDS = (
+    "workers",
+    "checkpoint_epochs",
+    "checkpoint_minutes",
+    "log_every",
+    "monitor_epochs",
+)
 
 _POSITIVE = (
     "epochs",
@@ -81,6 +87,7 @@ class PretrainConfig:
     checkpoint_epochs: int = 1
     checkpoint_minutes: float = 10.0
     log_every: int = 50  # steps
+    monitor_epochs: int = 1  # between measures of the features' geometry; 0: none
 
     def __post_init__(self) -> None:
         """Check every field.
@@ -94,7 +101,7 @@ class PretrainConfig:
         for name in _MOMENTA:
             if not 0 <= getattr(self, name) < 1:
                 raise InputError(f"{name} must be in [0, 1), got {getattr(self, name)}")
-        for name in ("workers", "warmup_epochs"):
+        for name in ("workers", "warmup_epochs", "monitor_epochs"):
             if getattr(self, name) < 0:
                 raise InputError(
                     f"{name} must not be negative, got {getattr(self, name)}"

@@ -105,6 +105,7 @@ class Monitor:
     def __call__(self) -> dict[str, float]:
         """Measure; nothing, where fewer than two images of the sample can be read.
 
+        Nor where features are no numbers: the training is about to end for its loss.
         The network is used in the mode that it is in.
         """
         if self._views is None:
@@ -112,6 +113,8 @@ class Monitor:
         if self._views.shape[1] < 2:
             return {}
         features = [self._features(views) for views in self._views]
+        if not all(each.isfinite().all() for each in features):
+            return {}
         return vars(geometry(*features))
 
     def _features(self, views: Tensor) -> Tensor:

@@ -1,13 +1,12 @@
 """Pretraining from unlabelled images: the main job (paper, section 5)."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
 import torch
 from lightning.fabric import Fabric
-from torch import nn
 
 from dilo.augment.copy_paste import open_sources
 from dilo.augment.sources import Sources
@@ -21,18 +20,18 @@ from dilo.models.inputs import with_input
 from dilo.models.weights import save_backbone
 from dilo.pretrain.config import FREE_FIELDS, PretrainConfig
 from dilo.pretrain.material import open_maps, read_examples
+from dilo.pretrain.monitor import Monitor, collapse_warning
 from dilo.pretrain.objectives import PretrainObjective, find_objective
 from dilo.pretrain.subject import find_subject
-from dilo.pretrain.survey import Surveyor, undisturbed
+from dilo.pretrain.survey import Surveyor
 from dilo.pretrain.views import ViewLoader, Views
+from dilo.pretrain.watch import Follow, Watch
 from dilo.progress import format_seconds
 from dilo.runs import Run
-from dilo.training.loop import AfterEpoch, Between, train
+from dilo.training.loop import Between, train
 from dilo.training.plan import Plan
 from dilo.training.processes import launch, union
-
-# Called with the number of finished epochs, the backbone and the run.
-Follow = Callable[[int, nn.Module, Run], Mapping[str, float]]
+from dilo.training.waiting import loader_warning, waited
 
 SHOWN = 5  # failures named in a summary; the report has them all
 
@@ -45,6 +44,7 @@ class PretrainReport:
     images: int
     mapped: int  # images that have a foreground to paste
     failures: Mapping[str, str]  # unusable images and pictures, and why
+    warnings: Sequence[str] = ()  # what may have spoiled or slowed the training
 
     def summary(self) -> str:
         """Say in a few lines what came out, and what was left out."""
@@ -59,6 +59,7 @@ class PretrainReport:
             f"loss {last['loss']:.3f} (chance {last['chance']:.3f}) after "
             f"{format_seconds(last['seconds'])}"
         )
+        lines += [f"WARNING: {warning}" for warning in self.warnings]
         if self.failures:
             lines.append(f"{len(self.failures)} files could not be used, such as")
             lines += [f"  {why}" for why in list(self.failures.values())[:SHOWN]]
@@ -109,8 +110,9 @@ def pretrain(
     views = _views(config, examples, sources, method.views)
     loader = _loader(config, views, fabric)
     survey = Surveyor(network, examples, config, fabric)
-    follow = _follower(after_epoch, network, run)
-    between = Between(survey=survey, after_epoch=follow)
+    monitor = Monitor(network, views, fabric)
+    watch = Watch(run, config, monitor, after_epoch)
+    between = Between(survey=survey, after_epoch=watch)
     train(fabric, objective, loader, plan, run, between)
     report = PretrainReport(
         run=run,
@@ -119,21 +121,18 @@ def pretrain(
         failures={**failures, **union(loader.failures)},
     )
     if fabric.is_global_zero:
+        report = replace(report, warnings=_warnings(run))
         _finish(report, method, config)
+        watch.curves.redraw(at_once=True)
     return report
 
 
-def _follower(
-    after_epoch: Follow | None, network: nn.Module, run: Run
-) -> AfterEpoch | None:
-    if after_epoch is None:
-        return None
-
-    def follow(epoch: int) -> Mapping[str, float]:
-        with undisturbed(network):
-            return after_epoch(epoch, network, run)
-
-    return follow
+def _warnings(run: Run) -> tuple[str, ...]:
+    """Say what is wrong with a training, by its metrics."""
+    metrics = run.metrics
+    last = metrics[-1]
+    loader = loader_warning(waited(metrics), last["seconds"], last["step"])
+    return tuple(filter(None, (collapse_warning(metrics), loader)))
 
 
 def _finish(
@@ -148,8 +147,14 @@ def _finish(
         config.crop_size,
         method.input,
     )
-    kept = {"images": report.images, "mapped": report.mapped}
-    report.run.finish({**kept, "failures": dict(report.failures)})
+    report.run.finish(
+        {
+            "images": report.images,
+            "mapped": report.mapped,
+            "warnings": list(report.warnings),
+            "failures": dict(report.failures),
+        }
+    )
 
 
 def _views(

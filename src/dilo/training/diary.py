@@ -17,6 +17,9 @@ from dilo.runs import Run
 from dilo.training.plan import Plan
 from dilo.training.waiting import Waiting, loader_warning
 
+# Of the remarks, what the progress bar has room for; the curves show them all.
+NOTED = ("knn",)
+
 
 class Diary:
     """Gather the losses of some steps, then write one line about them.
@@ -144,7 +147,11 @@ class Diary:
             for name, value in metrics.items():
                 self._writer.add_scalar(name, value, self.step)
             self._warn(waited, elapsed)
-        said = [f"{name} {value:.3g}" for name, value in self._remarks.items()]
+        said = [
+            f"{name} {value:.3g}"
+            for name, value in self._remarks.items()
+            if name in NOTED
+        ]
         self._said = said or self._said
         about = [
             f"epoch {self.epoch:.1f}",
