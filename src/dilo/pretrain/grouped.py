@@ -20,7 +20,7 @@ from torch import Tensor
 
 from dilo.pretrain.drawn import to_device
 from dilo.pretrain.grouped_norm import GroupedBatchNorm
-from dilo.training.processes import gather
+from dilo.training.processes import gather, process_count
 
 
 def count_groups(groups: int, images: int) -> int:
@@ -30,7 +30,7 @@ def count_groups(groups: int, images: int) -> int:
         groups: of the whole batch, over all processes.
         images: of this process's share; each group has at least two of them.
     """
-    return max(1, min(groups // _place()[1], images // 2))
+    return max(1, min(groups // process_count(), images // 2))
 
 
 def encode_groups(
@@ -71,7 +71,8 @@ class Shuffle:
             step: the permutation is a function of the seed and this.
             device: where the views are.
         """
-        process, processes = _place()
+        processes = process_count()
+        process = dist.get_rank() if processes > 1 else 0
         # The trailing 3 keeps the shuffles apart from the other streams of the seed.
         rng = np.random.default_rng((seed, step, 0, 3))
         order = rng.permutation(images * processes)
@@ -96,12 +97,5 @@ class Shuffle:
 
 def batch_order(gathered: Tensor) -> Tensor:
     """Sort what `gather` gave, process after process, as one process would have it."""
-    processes = _place()[1]
+    processes = process_count()
     return gathered.unflatten(0, (processes, -1)).transpose(0, 1).flatten(0, 1)
-
-
-def _place() -> tuple[int, int]:
-    """Give the number of this process, and how many there are."""
-    if not dist.is_available() or not dist.is_initialized():
-        return 0, 1
-    return dist.get_rank(), dist.get_world_size()
