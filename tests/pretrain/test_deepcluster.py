@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from dilo.augment.normalise import normalise
 from dilo.models import backbone
 from dilo.models.inputs import sobel, with_input
-from dilo.pretrain import PretrainConfig
+from dilo.pretrain import PretrainConfig, pretrain
 from dilo.pretrain.deepcluster import DeepCluster, inverse_sizes
 from dilo.pretrain.subject import Subject
 
@@ -99,3 +99,16 @@ def test_small_sets_have_fewer_clusters(count, clusters):
     assert method.chance == math.log(clusters)
     method.start_epoch(0, lambda: torch.randn(count, 128))
     assert (torch.bincount(method.labels) > 0).all()
+
+
+def test_a_fresh_head_has_no_momentum_from_before(tiny, tmp_path, monkeypatch):
+    step, moving = torch.optim.SGD.step, []
+
+    def watch(self: torch.optim.SGD, *args: object) -> None:
+        weight = next(each for each in self.param_groups[0]["params"] if len(each) == 3)
+        moving.append("momentum_buffer" in self.state[weight])
+        step(self, *args)
+
+    monkeypatch.setattr(torch.optim.SGD, "step", watch)
+    pretrain(tiny(objective="deepcluster", clusters=3, epochs=2), tmp_path / "run")
+    assert moving == [False, True, True] * 2
