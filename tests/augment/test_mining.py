@@ -16,7 +16,7 @@ from dilo.augment.mining import (
 from dilo.cli import main
 from dilo.cli.mining import mine_backgrounds as command
 from dilo.errors import InputError, StoreError
-from dilo.image import encode_image, read_image
+from dilo.image import encode_image, encode_map, read_image
 from dilo.masks import MaskStore, write_maps
 
 SHAPE = (100, 150)
@@ -118,6 +118,28 @@ def test_mining_again_goes_on_and_another_rule_is_refused(images, tmp_path):
     assert (bank / "sub/b.png.jpg").exists()
     with pytest.raises(StoreError, match=r"another way \(threshold: 0.05 -> 0.2\)"):
         mine(images, bank, MiningConfig(threshold=0.2))
+
+
+def test_maps_of_another_origin_are_refused(images, tmp_path):
+    bank = tmp_path / "bank"
+    mine(images, bank)
+    told = json.loads((bank / "bank.json").read_text())
+    assert told["masks"]["method"] == "by hand"
+    other = MaskStore.create(tmp_path / "other", "by hand", {"sigma": 3})
+    saliency = np.zeros(SHAPE, np.float32)
+    saliency[30:70, 60:90] = 1
+    write_maps(other, {"a.png": saliency})
+    with pytest.raises(StoreError, match=r"another way \(masks.parameters.sigma: None"):
+        mine_backgrounds(images, MaskStore.open(tmp_path / "other"), bank, RULE)
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    (plain / "a.png").write_bytes(encode_map(saliency))
+    with pytest.raises(StoreError, match=r"masks.method: 'by hand' -> None"):
+        mine_backgrounds(images, MaskStore.open(plain), bank, RULE)
+    mine_backgrounds(images, MaskStore.open(plain), tmp_path / "new", RULE)
+    (bank / "bank.json").write_text('{"config": {}}')
+    with pytest.raises(StoreError, match=r"bank.json: damaged; delete the folder"):
+        mine(images, bank)
 
 
 def test_a_map_of_another_aspect_is_named(images, tmp_path):

@@ -1,7 +1,8 @@
-"""A bank: a folder of background crops, with the rule and the yield of its mining."""
+"""A bank: a folder of background crops, with the origin and the yield of its mining."""
 
 import itertools
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -79,18 +80,28 @@ class MiningReport:
         return "\n".join(lines)
 
 
-def check_bank(bank: Path, config: MiningConfig) -> None:
+@dataclass(frozen=True, kw_only=True)
+class BankOrigin:
+    """What all crops of a bank have in common, as it stands in `bank.json`."""
+
+    config: MiningConfig
+    masks: Mapping[str, Any]  # how the maps were made that say where background is
+
+
+def check_bank(bank: Path, origin: BankOrigin) -> None:
     """Refuse a folder that holds something else; claim a free one.
 
     Raises:
-        StoreError: it holds other files, or was mined by another rule.
+        StoreError: it holds other files, or was mined by another rule or other maps.
     """
     path = bank / MANIFEST
     if path.is_file():
-        differences = difference(_read_config(path), asdict(config))
+        former = _read_origin(path)
+        differences = difference(former["config"], asdict(origin.config))
+        differences += difference({"masks": former["masks"]}, {"masks": origin.masks})
         if not differences:
             return
-        # Where another rule has found nothing, there is nothing to be mixed up.
+        # Where another one has found nothing, there is nothing to be mixed up.
         if any(bank.rglob("*.jpg")):
             raise StoreError(
                 f"{bank}: was mined in another way ({'; '.join(differences)}); "
@@ -98,18 +109,18 @@ def check_bank(bank: Path, config: MiningConfig) -> None:
             )
     elif bank.exists() and (not bank.is_dir() or any(bank.iterdir())):
         raise StoreError(f"{bank}: holds other files; give a new folder")
-    write_json_atomic(path, {"config": asdict(config)})
+    write_json_atomic(path, asdict(origin))
 
 
-def _read_config(path: Path) -> dict[str, Any]:
+def write_report(origin: BankOrigin, report: MiningReport) -> None:
+    """Tell the origin and the yield in the bank's manifest."""
+    told = {key: value for key, value in asdict(report).items() if key != "bank"}
+    write_json_atomic(report.bank / MANIFEST, {**asdict(origin), **told})
+
+
+def _read_origin(path: Path) -> dict[str, dict[str, Any]]:
     try:
-        config: dict[str, Any] = json.loads(path.read_text())["config"]
+        content = json.loads(path.read_text())
+        return {"config": dict(content["config"]), "masks": dict(content["masks"])}
     except (ValueError, KeyError, TypeError) as error:
         raise StoreError(f"{path}: damaged; delete the folder") from error
-    return config
-
-
-def write_report(bank: Path, config: MiningConfig, report: MiningReport) -> None:
-    """Tell the rule and the yield in the bank's manifest."""
-    told = {key: value for key, value in asdict(report).items() if key != "bank"}
-    write_json_atomic(bank / MANIFEST, {"config": asdict(config), **told})

@@ -25,12 +25,14 @@ from numpy.typing import NDArray
 
 from dilo.augment.bank import (
     LEAST_SIDE,
+    BankOrigin,
     MiningConfig,
     MiningReport,
     check_bank,
     write_report,
 )
 from dilo.augment.box import Box
+from dilo.config import to_dict
 from dilo.data.image_set import check_aspect, reduce_short_side
 from dilo.errors import DiloError, InputError, StoreError
 from dilo.files import write_atomic
@@ -52,7 +54,8 @@ def mine_backgrounds(
     Args:
         images: folder of photographs, at any depth.
         masks: their maps.
-        bank: new folder, or the one of an interrupted call with the same config.
+        bank: new folder, or the one of an interrupted call with the same config, and
+            with maps that were made in the same way.
         config: which crops, and how they are kept.
 
     Raises:
@@ -66,7 +69,8 @@ def mine_backgrounds(
             f"{masks.folder}: holds no map of an image below {images} (such as "
             f"{names[0]}); make them with `dilo masks {images} {masks.folder}`"
         )
-    check_bank(bank, config)
+    origin = BankOrigin(config=config, masks=_origin_of(masks))
+    check_bank(bank, origin)
     mine = functools.partial(
         _mine_one, images=images, masks=masks, bank=bank, config=config
     )
@@ -93,7 +97,7 @@ def mine_backgrounds(
             f"than {config.threshold} or a smaller min_side than {config.min_side} "
             "finds more"
         )
-    write_report(bank, config, report)
+    write_report(origin, report)
     return report
 
 
@@ -128,6 +132,14 @@ def cut_background(image: Image, saliency: Map, config: MiningConfig) -> Image |
         return None
     cut = image[top : top + side, left : left + side]
     return reduce_short_side(cut, config.side)
+
+
+def _origin_of(masks: MaskStore) -> dict[str, Any]:
+    """Say how the maps of a store were made; of a plain folder it is not known."""
+    try:
+        return to_dict(masks.manifest.origin)
+    except StoreError:
+        return {"method": None}
 
 
 def _mine_one(
