@@ -20,11 +20,11 @@ LEAST_CROPS = 100  # below, the same backgrounds come back too often
 class MiningConfig:
     """What counts as a crop without saliency response, and how it is kept."""
 
-    # On RBD maps of DUTS: of 77 % of the images a crop; one in eight shows more than
-    # 1 % of true foreground. At 0.1 it is 83 % and one in six, at 0.02 69 % and one in
-    # ten.
+    # On RBD maps of DUTS-TR: of 77 % of the images a crop; one in seven shows more than
+    # 1 % of true foreground. At 0.1 it is 83 % and one in five, at 0.02 69 % and one in
+    # ten (benchmarks/mining.py).
     threshold: float = 0.05
-    # Of the image's short side. At 0.5 only 14 % of the images have a crop.
+    # Of the image's short side. At 0.5 only 12 % of the images have a crop.
     min_side: float = 0.3
     side: int = 256  # larger crops are reduced to this, in pixels
     quality: int = 92  # of the JPEG files

@@ -69,7 +69,8 @@ def mine_backgrounds(
             f"{masks.folder}: holds no map of an image below {images} (such as "
             f"{names[0]}); make them with `dilo masks {images} {masks.folder}`"
         )
-    origin = BankOrigin(config=config, masks=_origin_of(masks))
+    made = {"method": None} if masks.origin is None else to_dict(masks.origin)
+    origin = BankOrigin(config=config, masks=made)
     check_bank(bank, origin)
     mine = functools.partial(
         _mine_one, images=images, masks=masks, bank=bank, config=config
@@ -120,8 +121,19 @@ def cut_background(image: Image, saliency: Map, config: MiningConfig) -> Image |
         saliency: its map, of the same aspect at any size.
         config: which crops.
     """
+    box = find_background((image.shape[0], image.shape[1]), saliency, config)
+    if box is None:
+        return None
+    cut = image[box.top : box.top + box.height, box.left : box.left + box.width]
+    return reduce_short_side(cut, config.side)
+
+
+def find_background(
+    shape: tuple[int, int], saliency: Map, config: MiningConfig
+) -> Box | None:
+    """Find what `cut_background` cuts, in pixels of an image of height and width."""
     square = empty_square(saliency, config.threshold)
-    height, width = image.shape[:2]
+    height, width = shape
     rows, columns = height / saliency.shape[0], width / saliency.shape[1]
     top, left = int(np.ceil(square.top * rows)), int(np.ceil(square.left * columns))
     side = min(
@@ -130,16 +142,7 @@ def cut_background(image: Image, saliency: Map, config: MiningConfig) -> Image |
     )
     if side < max(LEAST_SIDE, config.min_side * min(height, width)):
         return None
-    cut = image[top : top + side, left : left + side]
-    return reduce_short_side(cut, config.side)
-
-
-def _origin_of(masks: MaskStore) -> dict[str, Any]:
-    """Say how the maps of a store were made; of a plain folder it is not known."""
-    try:
-        return to_dict(masks.manifest.origin)
-    except StoreError:
-        return {"method": None}
+    return Box(top=top, left=left, height=side, width=side)
 
 
 def _mine_one(
