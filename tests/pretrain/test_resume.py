@@ -23,7 +23,7 @@ from dilo.training.checkpoint import load_checkpoint, save_checkpoint
 pytestmark = pytest.mark.skipif(
     torch.cuda.is_available(), reason="equality to the bit is promised on CPU"
 )
-TIMINGS = ("seconds", "images_per_second")
+TIMINGS = ("seconds", "images_per_second", "waiting")
 
 # Pretrains the configs of a JSON text, each in a process that gets a signal in the
 # middle of a step; prints how they ended. They are forked, to import torch only once.
