@@ -12,7 +12,7 @@ from dilo.models import BACKBONES
 from dilo.pretrain import OBJECTIVES, RECIPES, recipe
 
 # Names that are no field of the config, or mean something else there.
-OWN = ("images", "out", "set", "chain")
+OWN = ("images", "out", "set", "chain", "knn", "knn_epochs")
 
 
 def published(objective: str) -> dict[str, object]:
@@ -46,7 +46,7 @@ def test_the_help_says_what_was_published():
 def test_flags_change_the_recipe(monkeypatch, tmp_path):
     configs = []
 
-    def catch(config, out):
+    def catch(config, out, after_epoch):
         configs.append(config)
         raise InputError("caught")
 
@@ -92,7 +92,7 @@ def test_a_wrong_field_is_named_with_the_choices(tmp_path, capsys):
 def test_a_stopped_training_says_one_line_and_has_the_status_of_the_signal(
     monkeypatch, capsys, tmp_path
 ):
-    def stop(config, out):
+    def stop(config, out, after_epoch):
         raise StoppedError("run: after step 3 of 9: stopped by SIGTERM", 143)
 
     monkeypatch.setattr(dilo.pretrain, "pretrain", stop)
@@ -100,6 +100,15 @@ def test_a_stopped_training_says_one_line_and_has_the_status_of_the_signal(
     said = capsys.readouterr()
     assert said.err == "dilo: run: after step 3 of 9: stopped by SIGTERM\n"
     assert said.out == ""
+
+
+def test_knn_is_checked_before_anything_is_written(capsys, tmp_path):
+    words = ["pretrain", str(tmp_path), "--out", str(tmp_path / "run")]
+    assert main([*words, "--knn", "nowhere", "nowhere"]) == 2
+    assert "nowhere: no such file or folder; give class" in capsys.readouterr().err
+    assert main([*words, "--knn", "a", "b", "--knn-epochs", "0"]) == 2
+    assert "knn_epochs must be at least 1, got 0" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_missing_package_is_named_with_what_to_install(monkeypatch, capsys):

@@ -30,7 +30,7 @@ def test_a_collapse_is_told_once_an_epoch_and_in_the_report(
     tiny, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.setattr("dilo.pretrain.monitor.COLLAPSED_RANK", 1e9)
-    report = pretrain(tiny(), tmp_path / "run")
+    report = pretrain(tiny(monitor_epochs=1), tmp_path / "run")
     message = "the features have collapsed: they hardly tell images apart after epoch"
     assert capsys.readouterr().err.count(f"run: {message}") == 3
     assert f"WARNING: {message} 3 (spread" in report.summary()
@@ -44,7 +44,7 @@ def test_a_slow_loader_is_told_once_and_in_the_report(
     monkeypatch.setattr("dilo.training.waiting.ENOUGH_SECONDS", 0.0)
     monkeypatch.setattr("dilo.training.waiting.ENOUGH_STEPS", 2)
     monkeypatch.setattr("dilo.training.waiting.LIMIT", 1e-9)
-    report = pretrain(tiny(), tmp_path / "run")
+    report = pretrain(tiny(monitor_epochs=1), tmp_path / "run")
     assert capsys.readouterr().err.count("run: the loader is the limit") == 1
     assert "WARNING: the loader is the limit" in report.summary()
 
@@ -57,7 +57,7 @@ def test_knn_stands_in_the_progress_line_the_rest_in_the_curves(
     def follow(epoch: int, network: nn.Module, run: Run) -> dict[str, float]:
         return {"knn": 0.25 * epoch}
 
-    run = pretrain(tiny(), tmp_path / "run", after_epoch=follow).run
+    run = pretrain(tiny(monitor_epochs=1), tmp_path / "run", after_epoch=follow).run
     told = capsys.readouterr().err
     assert "knn 0.25" in told
     assert "effective_rank" not in told
@@ -67,5 +67,7 @@ def test_knn_stands_in_the_progress_line_the_rest_in_the_curves(
 
 @pytest.mark.parametrize("objective", ["moco_v2", "rotation"])
 def test_every_objective_can_be_watched(tiny, tmp_path, objective):
-    last = pretrain(tiny(objective=objective), tmp_path / "run").run.metrics[-1]
+    last = pretrain(
+        tiny(objective=objective, monitor_epochs=1), tmp_path / "run"
+    ).run.metrics[-1]
     assert last["effective_rank"] > 1.5

@@ -40,6 +40,8 @@ def pretrain(
     out: Path,
     masks: Path | None = None,
     labels: Path | None = None,
+    knn: tuple[Path, Path] | None = None,
+    knn_epochs: int = 10,
     objective: str = "instdisc",
     arch: str = "resnet50",
     small_stem: bool = False,
@@ -85,6 +87,7 @@ def pretrain(
         dilo pretrain photos --out runs/baseline
         dilo masks photos masks
         dilo pretrain photos --masks masks --out runs/dilo
+        dilo pretrain "shards-{000..099}.tar" --out runs/shards --knn train val
         dilo pretrain photos --masks masks --out runs/small --arch resnet18 \
 --crop-size 112 --cache-size 144 --batch-size 128 --schedule cosine
 
@@ -95,6 +98,10 @@ def pretrain(
         masks: mask store that `dilo masks` made, or any folder of masks; or the same
             shards again, where masks lie in them as KEY.mask.png beside KEY.jpg.
         labels: class folders or a CSV of file,label, for --objective supervised.
+        knn: follow the kNN accuracy: labelled images that vote, and others that are
+            classified; each class folders or a CSV of file,label. Nothing is learned
+            from them.
+        knn_epochs: how often that is measured; it is at the end, too.
         objective: what is minimised: instdisc, instdisc_nce, moco_v1, moco_v2,
             rotation, colorization, deepcluster, local_aggregation, or supervised.
         arch: backbone: alexnet, vgg16, resnet18, resnet50, resnet50w2, conv6 or conv7
@@ -144,6 +151,7 @@ def pretrain(
         set: other fields of the config, as field=value, e.g. view.min_area=0.3.
     """
     from dilo.config import override
+    from dilo.experiments.monitoring import knn_every
     from dilo.pretrain import pretrain as run_pretraining
     from dilo.pretrain import recipe
     from dilo.training.processes import is_first
@@ -186,7 +194,8 @@ def pretrain(
     given |= {f"view.copy_paste.{name}": value for name, value in pasting.items()}
     told = {name: value for name, value in given.items() if value is not None}
     config = override(recipe(objective, chain=chain, **told), set)
-    report = run_pretraining(config, out)
+    follow = None if knn is None else knn_every(*knn, epochs=knn_epochs)
+    report = run_pretraining(config, out, after_epoch=follow)
     if is_first():  # of several processes
         say(report.summary())
 
