@@ -6,8 +6,9 @@ A whole step is objective, backward, optimizer and update, from uint8 views on. 
 passes take the same views, normalised beforehand: forward and backward of backbone and
 head, for MoCo also the forward of the slow copy without gradient, and the optimizer's
 step. Both take turns in one run, and the median of the ratios of all rounds is what an
-objective costs. "In groups" are bare passes whose batch norm sees the groups of MoCo's
-shuffled batch norm; without it they see the whole batch.
+objective costs; that of the least times is less disturbed by others. "In groups"
+are bare passes whose batch norm sees the groups of MoCo's shuffled batch norm; without
+it they see the whole batch.
 
 On a CPU: one thread, CPU time. With --device cuda also the share of the matrix peak is
 given, from operations counted in the bare passes, and a step that waits for the GPU is
@@ -144,11 +145,16 @@ class Case:
             for kind, run in kinds.items():
                 times[kind].append(self._time(run, steps) * 1000)
         milliseconds = {kind: statistics.median(times[kind]) for kind in kinds}
+        least = {kind: min(times[kind]) for kind in kinds}  # of the quietest turn
         whole = milliseconds[WHOLE]
         return {
             "milliseconds": milliseconds,
             "ratios": {
                 f"{of} / {by}": statistics.median(map(truediv, times[of], times[by]))
+                for of, by in combinations(kinds, 2)
+            },
+            "ratios of the least times": {
+                f"{of} / {by}": least[of] / least[by]
                 for of, by in combinations(kinds, 2)
             },
             "images per second": 1000 * self.config.batch_size / whole,
@@ -233,7 +239,8 @@ def show(title: str, figures: dict[str, Any]) -> None:
     for kind, value in figures["milliseconds"].items():
         print(f"  {kind:40}{value:10.1f} ms")
     for kind, value in figures["ratios"].items():
-        print(f"  {kind:40}{value:10.3f}")
+        least = figures["ratios of the least times"][kind]
+        print(f"  {kind:40}{value:10.3f}   least {least:.3f}")
     for name in ("images per second", "share of bf16 peak"):
         if name in figures:
             print(f"  {name:40}{figures[name]:10.3g}")
