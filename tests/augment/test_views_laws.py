@@ -4,17 +4,29 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dilo.augment import (
     BACKGROUNDS,
+    BLENDINGS,
     VIEW_CHAINS,
     CopyPasteConfig,
     apply_view,
+    composite,
     draw_view,
     train_view,
     view_rng,
 )
+from dilo.augment.box import Box
+from dilo.augment.crops import draw_crop
+from dilo.augment.layer import Layer, lay
+from dilo.augment.resample import crop_resize
 from dilo.data.synthetic import SceneConfig, make_scene
+from dilo.folder import list_images
+from dilo.image import Image, Map, read_image, read_mask
+
+MOCO = VIEW_CHAINS["moco_v2"]
 
 HARD = CopyPasteConfig(
     probability=1.0, ramp=0.0, blending="none", alpha_low=0.0, alpha_high=1.0
@@ -43,6 +55,89 @@ def test_the_map_of_a_view_is_the_view_of_the_map(chain, size, monkeypatch):
             overlaps.append((shown & pasted).sum() / (shown | pasted).sum())
     assert len(overlaps) > 8
     assert min(overlaps) >= 0.98
+
+
+def apart(image: Image, alpha: Map, box: Box, side: int) -> np.ndarray:
+    """Crop, then composite on grey, against compositing, then cropping: levels."""
+    pasted = composite(image, alpha, np.full_like(image, 128))
+    whole = crop_resize(pasted, box, side)
+    below = np.full((side, side, 3), 128, np.uint8)
+    layer = Layer(background=below, alpha=alpha, shape=image.shape[:2], box=box)
+    return np.abs(lay(crop_resize(image, box, side), layer).astype(int) - whole)
+
+
+def views_apart(
+    pairs: list[tuple[Image, Map]], side: int
+) -> tuple[float, float, float, int]:
+    """Mean, largest mean of a view, share above 2 levels, largest; of 3 views each."""
+    found = [
+        apart(image, alpha, draw_crop(view_rng(0, 0, k), *alpha.shape, MOCO), side)
+        for number, (image, alpha) in enumerate(pairs)
+        for k in range(3 * number, 3 * number + 3)
+    ]
+    means = [levels.mean() for levels in found]
+    above = float(np.mean([levels > 2 for levels in found]))
+    return float(np.mean(means)), max(means), above, max(map(np.max, found))
+
+
+def edges(pairs: list[tuple[Image, Map]], blending: str) -> list[tuple[Image, Map]]:
+    rng = np.random.default_rng(0)
+    return [(image, BLENDINGS[blending](rng, alpha)) for image, alpha in pairs]
+
+
+def gentle(shape: tuple[int, ...]) -> Map:
+    """An alpha that is flat within any pixel of a view."""
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
+    return (0.5 + 0.5 * np.sin(rows / 60) * np.cos(columns / 50)).astype(np.float32)
+
+
+@given(top=st.integers(0, 40), left=st.integers(0, 30), side=st.integers(1, 56))
+@settings(max_examples=25, deadline=None)
+def test_without_scaling_crop_and_composite_commute_exactly(top, left, side):
+    made = make_scene(SceneConfig(size=96), 1)
+    box = Box(top=top, left=left, height=side, width=side)
+    for alpha in (made.mask.astype(np.float32), gentle(made.mask.shape)):
+        assert apart(made.image, alpha, box, side).max() == 0
+
+
+# Scaling averages the pixels below one of the view: the mean of alpha times image is
+# the product of their means only where one of the two is flat. So they differ on the
+# object's edge alone, by more the sharper it is; elsewhere by both orders' rounding.
+@pytest.mark.parametrize("side", [64, 112, 224])
+def test_with_scaling_crop_and_composite_commute_but_for_the_edge(side):
+    scenes = [make_scene(SceneConfig(size=256), index) for index in range(6)]
+    pairs = [(scene.image, scene.mask.astype(np.float32)) for scene in scenes]
+    wide = 224 / side  # a smaller view has so many times as much edge
+    mean, worst, above, _ = views_apart(edges(pairs, "none"), side)
+    assert mean < 0.13 * wide
+    assert worst < 0.35 * wide
+    assert above < 0.015 * wide
+    mean, worst, above, largest = views_apart(edges(pairs, "gaussian"), side)
+    assert mean < 0.07 * wide
+    assert worst < 0.14 * wide
+    assert above < 0.006 * wide
+    assert largest <= 7 * wide
+    pairs = [(image, gentle(alpha.shape)) for image, alpha in pairs]
+    mean, *_, largest = views_apart(pairs, side)
+    assert mean < 0.2
+    assert largest <= 2  # two roundings
+
+
+@pytest.mark.realdata
+def test_on_photographs_crop_and_composite_commute_but_for_the_edge(data_folder):
+    folder = data_folder / "ecssd200"
+    pairs = [
+        (
+            read_image(folder / "images" / name),
+            read_mask(folder / "masks" / name.replace(".jpg", ".png")).astype("f4"),
+        )
+        for name in list_images(folder / "images")[:8]
+    ]
+    mean, worst, above, _ = views_apart(edges(pairs, "none"), 224)
+    assert (mean < 0.25, worst < 0.5, above < 0.03) == (True, True, True)
+    mean, worst, above, largest = views_apart(edges(pairs, "gaussian"), 224)
+    assert (mean < 0.15, worst < 0.2, above < 0.005) == (True, True, True)
+    assert largest <= 8
 
 
 @pytest.mark.parametrize("chain", VIEW_CHAINS)
