@@ -69,6 +69,10 @@ def test_it_is_redrawn_now_and_then_and_at_the_end(run, monkeypatch):
     keeper.redraw()
     keeper.redraw(at_once=True)
     assert len(drawn) == 2
+    monkeypatch.setattr(curves, "SECONDS_BETWEEN", 0.0)
+    keeper._seconds = 10.0  # too slow to be done again already
+    keeper.redraw()
+    assert len(drawn) == 2
     assert (run.folder / "curves.png").read_bytes() == b"png"
 
 

@@ -22,9 +22,9 @@ from dilo.pretrain.views import Failure, Views
 
 # 1,024 views through the forward pass alone: of ImageNet's epoch a 3,000th.
 SAMPLE = 512
-# On small sets less, so that the passes stay about a hundredth of an epoch; but with
-# few images the rank could not rise.
-SHARE, SMALLEST = 50, 64
+# On small sets less, so that the passes stay about a hundredth of an epoch's; but with
+# few images the rank could not rise. With 2,400 images they are two hundredths.
+SHARE, SMALLEST = 64, 64
 BATCH_SIZE = 128
 
 # Random networks, which nobody calls collapsed, spread by 0.026 to 0.6, at ranks from

@@ -13,7 +13,8 @@ from dilo.files import write_atomic
 from dilo.runs import Run
 
 FILE_NAME = "curves.png"
-SECONDS_BETWEEN = 20.0  # drawing takes half a second
+SECONDS_BETWEEN = 20.0
+COST = 0.01  # of the time at most: drawing takes half a second
 MAX_POINTS = 2000  # of a curve; the picture is 1,200 pixels wide
 
 # Okabe and Ito's: told apart by readers who do not see all colours.
@@ -49,6 +50,7 @@ class Curves:
         """Draw the curves of `run`."""
         self.run = run
         self._drawn = time.monotonic()  # a short training is drawn at its end alone
+        self._seconds = 0.0  # that the last picture took
 
     def redraw(self, *, at_once: bool = False) -> None:
         """Draw what has been logged, unless that was done a moment ago.
@@ -56,14 +58,17 @@ class Curves:
         Without matplotlib, of the extra `train`, there is no picture; where it cannot
         be written, the last one stays. Neither is worth ending a training for.
         """
-        recent = time.monotonic() - self._drawn < SECONDS_BETWEEN
+        start = time.monotonic()
+        pause = max(SECONDS_BETWEEN, self._seconds / COST)
+        recent = start - self._drawn < pause
         if (recent and not at_once) or importlib.util.find_spec("matplotlib") is None:
             return
         try:
             write_atomic(self.run.folder / FILE_NAME, draw_curves(self.run.metrics))
-        except OSError:  # such as a full disk
+        except (OSError, ImportError):  # a full disk, a broken library
             return
         self._drawn = time.monotonic()
+        self._seconds = self._drawn - start
 
 
 def draw_curves(metrics: Metrics) -> bytes:
