@@ -51,7 +51,9 @@ def test_a_demo_of_another_size_does_not_go_into_the_same_folder(finished):
 def test_a_training_that_fails_shows_the_end_of_its_log(finished, tmp_path):
     out, _ = finished
     broken = replace(demo_configs(out, TINY)["baseline"], images=str(tmp_path / "none"))
-    with pytest.raises(RunError, match=r"(?s)broken\.log.*none: no such file or folder"):
+    with pytest.raises(
+        RunError, match=r"(?s)broken\.log.*none: no such file or folder"
+    ):
         train_all({"broken": broken}, tmp_path / "runs")
 
 
