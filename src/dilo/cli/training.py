@@ -78,7 +78,8 @@ def pretrain(
     With --masks the foreground is pasted on other backgrounds (copy-paste); without it
     this is the baseline. Can be stopped at any time: the same command goes on from the
     last checkpoint. Started by torchrun or SLURM, all their processes train together.
-    Asked to end by SIGTERM or SIGUSR1, it saves a checkpoint first.
+    Asked to end by SIGTERM or SIGUSR1, it saves a checkpoint first, and the status is
+    143 or 138: 0 would tell a scheduler that the training is finished.
 
     What is not given is as it was published for the objective on ImageNet, but for how
     maps are pasted: there, --ramp 0 --alpha-low 0 --alpha-high 1 is the paper.
