@@ -136,7 +136,7 @@ def test_damaged_files_are_named_and_the_others_shown(images, masks, rows):
 
 def test_the_sheet_depends_on_the_seed_alone(images, masks):
     first, again, other = (
-        contact_sheet(images, masks, PreviewConfig(count=2, seed=seed))
+        contact_sheet(images, masks, PreviewConfig(count=2, seed=seed))[0]
         for seed in (0, 0, 1)
     )
     np.testing.assert_array_equal(first, again)
@@ -173,6 +173,19 @@ def test_the_command_writes_the_sheet_and_prints_its_path(
     assert capsys.readouterr().out == f"{out}\n"
     assert read_image(out).shape[1] > 8 * CELL
     assert [path.name for path in out.parent.iterdir()] == ["sheet.png"]
+
+
+def test_pictures_that_cannot_be_read_are_named(images, masks, tmp_path, capsys):
+    textures = tmp_path / "textures"
+    textures.mkdir()
+    (textures / "whole.png").write_bytes(encode_image(np.zeros((9, 9, 3), np.uint8)))
+    (textures / "broken.jpg").write_bytes(b"no picture")
+    arguments = ["preview", images, masks.folder, "--out", tmp_path / "sheet.png"]
+    arguments += ["--textures", textures, "--background", "texture"]
+    assert main([str(argument) for argument in arguments]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2
+    assert lines[1].startswith(f"passed over: {textures / 'broken.jpg'}: not an image")
 
 
 def test_a_preview_needs_neither_torch_nor_jinja():

@@ -81,5 +81,7 @@ def preview(
     )
     view = view_chain(chain, copy_paste)
     config = PreviewConfig(count=count, seed=seed, view=view)
-    write_preview(images, MaskStore.open(masks), out, config)
+    failures = write_preview(images, MaskStore.open(masks), out, config)
     say(str(out))
+    for reason in failures.values():
+        say(f"passed over: {reason}")

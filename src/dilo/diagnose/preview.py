@@ -1,6 +1,6 @@
 """A contact sheet: maps, composites and views, to look at before a long training."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -65,7 +65,9 @@ class _Place:
         return Setting(index=self.index, sources=self.sources)
 
 
-def preview(images: Path, masks: MaskStore, out: Path, config: PreviewConfig) -> None:
+def preview(
+    images: Path, masks: MaskStore, out: Path, config: PreviewConfig
+) -> Mapping[str, str]:
     """Write a contact sheet of some images as PNG, atomically.
 
     Args:
@@ -73,6 +75,9 @@ def preview(images: Path, masks: MaskStore, out: Path, config: PreviewConfig) ->
         masks: their maps.
         out: the file to write, *.png.
         config: which images, and how they are shown.
+
+    Returns:
+        Path -> reason of pictures for backgrounds that could not be read.
 
     Raises:
         InputError: `out` is no .png file, a setting is unusable, or there are no
@@ -83,11 +88,15 @@ def preview(images: Path, masks: MaskStore, out: Path, config: PreviewConfig) ->
     out = Path(out)
     if out.suffix.lower() != ".png" or out.is_dir():
         raise InputError(f"--out must be a .png file, got {out}")
-    write_atomic(out, encode_image(contact_sheet(images, masks, config)))
+    sheet, failures = contact_sheet(images, masks, config)
+    write_atomic(out, encode_image(sheet))
+    return failures
 
 
-def contact_sheet(images: Path, masks: MaskStore, config: PreviewConfig) -> Image:
-    """Draw the contact sheet that `preview` writes: uint8 (H, W, 3).
+def contact_sheet(
+    images: Path, masks: MaskStore, config: PreviewConfig
+) -> tuple[Image, Mapping[str, str]]:
+    """Draw the sheet that `preview` writes, uint8 (H, W, 3); give what it returns too.
 
     An image that cannot be read, has no map or no foreground is shown as such.
 
@@ -110,7 +119,7 @@ def contact_sheet(images: Path, masks: MaskStore, config: PreviewConfig) -> Imag
         rows += _rows(images / names[index], place, masks, config)
     heads = ["image, map,", "views"] + [""] * (_left_columns() - 2)
     heads += [f"on {name}" for name in BACKGROUNDS]
-    return draw_sheet(heads, rows)
+    return draw_sheet(heads, rows), sources.take_failures()
 
 
 def _left_columns() -> int:
