@@ -59,7 +59,7 @@ def configs(
 ) -> dict[str, PretrainConfig]:
     """Give the config of each row: that of the table on a CPU, but larger."""
     cores = os.cpu_count() or 1
-    table = variants(data, data / ESTIMATED)
+    table = variants(data, data / ESTIMATED, "instdisc")
     made = {}
     for row in rows:
         if row not in table:

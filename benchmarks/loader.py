@@ -30,6 +30,7 @@ from dilo.folder import Names, list_images
 from dilo.image import read_image
 from dilo.masks import Layout, MaskStore, compute_masks, convert_store
 from dilo.pretrain.material import Maps
+from dilo.pretrain.recipes import recipe
 from dilo.pretrain.views import Views
 from dilo.saliency import METHODS
 from loader_memory import loader
@@ -43,11 +44,13 @@ ROUNDS = 20  # of each batch; the least time counts
 DECODE = "decoding alone"
 OURS, PASTED = "dilo", "dilo, copy-paste"
 BLURRED = "dilo, copy-paste, every map blurred"
+RECIPE = "dilo, copy-paste of 0.3 of the views"  # of MoCo's recipe
 NAIVE = "torchvision on PIL, naive copy-paste"
 RATIOS = {  # name -> (of, by): what is divided by what
     "item with copy-paste / decoding alone": (PASTED, DECODE),
     "item without copy-paste / decoding alone": (OURS, DECODE),
     "item with copy-paste / item without": (PASTED, OURS),
+    "item by MoCo's recipe / item without": (RECIPE, OURS),
     "naive / item with copy-paste, both blurred": (NAIVE, BLURRED),
     "naive / item with copy-paste": (NAIVE, PASTED),
     "naive, no blur / item with copy-paste": (f"{NAIVE}, no blur", PASTED),
@@ -77,8 +80,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         files = prepare(Path(folder), photographs(arguments.images, arguments.count))
         steps = our_loaders(files) | {
-            name: each_item(partial(views, files))
-            for name, views in RIVALS.items()
+            name: each_item(partial(views, files)) for name, views in RIVALS.items()
         }
         if arguments.kornia:
             views = kornia_loader()
@@ -126,6 +128,8 @@ def our_loaders(files: Files) -> dict[str, Step]:
     mapped = SourceSet(source=ImageFiles(root, files.names), find_map=maps)
     chain = view_chain("moco_v2", CopyPasteConfig(ramp=0.0))
     blurred = replace(chain, **{"copy_paste.blending": "gaussian"})
+    published = recipe("moco_v2", images="").view.copy_paste.probability
+    rarer = replace(chain, **{"copy_paste.probability": published})
 
     def make(examples: SourceSet, config: ViewConfig) -> Step:
         views = Views(
@@ -143,6 +147,7 @@ def our_loaders(files: Files) -> dict[str, Step]:
         OURS: make(plain, chain),
         PASTED: make(mapped, chain),
         BLURRED: make(mapped, blurred),
+        RECIPE: make(mapped, rarer),
     }
 
 

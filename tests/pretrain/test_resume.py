@@ -258,7 +258,7 @@ def test_a_hostile_checkpoint_is_refused_without_running_it(
 
     run = unfinished(tiny, tmp_path / "run", monkeypatch)
     torch.save({"objective": Hostile()}, run.checkpoint)
-    with pytest.raises(RunError, match=r"checkpoint\.pt: not a checkpoint of ours"):
+    with pytest.raises(RunError, match=r"checkpoint\.pt: not loaded"):
         pretrain(tiny(), run.folder)
     assert not (tmp_path / "ran").exists()
 

@@ -5,6 +5,7 @@ its own random stream, so that what an image becomes depends on (seed, epoch, in
 alone.
 """
 
+import threading
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -26,6 +27,9 @@ from dilo.augment.placement import cover, draw_covering
 from dilo.augment.resample import crop_resize
 from dilo.augment.sources import NOTHING, Setting
 from dilo.image import Image, Map
+
+_thread = threading.local()
+_SPREAD = 0xDA942042E4DD58B5DA942042E4DD58B5  # odd, with bits everywhere
 
 
 class Paste(NamedTuple):
@@ -171,7 +175,7 @@ def view_layer(
     """Draw what is pasted below a view; None keeps it. Arguments as `apply_view`."""
     if saliency is None or parameters.paste_seed is None:
         return None
-    rng = np.random.default_rng(parameters.paste_seed)
+    rng = _paste_rng(parameters.paste_seed)
     whole = Setting(
         image=image,
         alpha=map_to_alpha(saliency, copy_paste),
@@ -180,6 +184,25 @@ def view_layer(
     )
     size = (crop_size, crop_size)
     return draw_layer(size, parameters.box, whole, copy_paste, rng)
+
+
+def _paste_rng(seed: int) -> np.random.Generator:
+    """Give the stream of a seed of 63 random bits, until the next one is asked for.
+
+    Making a generator takes longer than all that a paste draws from it; so each thread
+    has one, which is put at the place that the seed says.
+    """
+    rng: np.random.Generator | None = getattr(_thread, "rng", None)
+    if rng is None:
+        rng = _thread.rng = np.random.Generator(np.random.PCG64(0))
+    place = {"state": seed * _SPREAD % 2**128, "inc": 1}
+    rng.bit_generator.state = {
+        "bit_generator": "PCG64",
+        "state": place,
+        "has_uint32": 0,
+        "uinteger": 0,
+    }
+    return rng
 
 
 def centre_view(image: Image, crop_size: int) -> Image:

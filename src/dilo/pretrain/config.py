@@ -115,7 +115,7 @@ class PretrainConfig:
         if self.cache_size is not None and self.cache_size < 1:
             raise InputError(f"cache_size must be positive, got {self.cache_size}")
         self._check_batch()
-        check_arch(self.arch)
+        check_arch(self.arch, self.small_stem, self.crop_size)
         check_precision(self.precision)
         self.optimizer()
 

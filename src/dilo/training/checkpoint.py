@@ -1,6 +1,5 @@
 """Everything that a training needs to go on exactly where it stopped."""
 
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -8,19 +7,7 @@ import torch
 
 from dilo.errors import RunError
 from dilo.files import partial_path
-
-# torch.load fails in many ways on damaged files; these are all that fuzzing it gave.
-_DAMAGE = (
-    OSError,
-    RuntimeError,
-    ValueError,
-    EOFError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    AssertionError,
-    pickle.PickleError,
-)
+from dilo.torch_files import read_torch_file
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
@@ -56,7 +43,5 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     Raises:
         RunError: the file is damaged or holds more than arrays and plain values.
     """
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except _DAMAGE as error:
-        raise RunError(f"{path}: not a checkpoint of ours ({error})") from error
+    state: dict[str, Any] = read_torch_file(path)
+    return state
