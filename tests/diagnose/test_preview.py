@@ -179,13 +179,13 @@ def test_pictures_that_cannot_be_read_are_named(images, masks, tmp_path, capsys)
     textures = tmp_path / "textures"
     textures.mkdir()
     (textures / "whole.png").write_bytes(encode_image(np.zeros((9, 9, 3), np.uint8)))
-    (textures / "broken.jpg").write_bytes(b"no picture")
+    (textures / "wrong.jpg").write_bytes(b"no picture")
     arguments = ["preview", images, masks.folder, "--out", tmp_path / "sheet.png"]
     arguments += ["--textures", textures, "--background", "texture"]
     assert main([str(argument) for argument in arguments]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2
-    assert lines[1].startswith(f"passed over: {textures / 'broken.jpg'}: not an image")
+    assert lines[1].startswith(f"passed over: {textures / 'wrong.jpg'}: not an image")
 
 
 def test_a_preview_needs_neither_torch_nor_jinja():
