@@ -1,11 +1,28 @@
-"""Gaussian blur of a view (MoCo v2, SimCLR)."""
+"""Gaussian blur of a view (MoCo v2, SimCLR), and of a map."""
+
+import functools
+import math
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from dilo.errors import InputError
-from dilo.image import Image
+from dilo.image import Image, Map
+
+
+class Reach(NamedTuple):
+    """Which pixels a blur of lines mixes, for lines of one shape."""
+
+    rows: NDArray[np.uint64]  # from those before the first to those behind the last
+    columns: NDArray[np.uint64]  # likewise
+    channels: np.uint64
+    weights: NDArray[np.float32]  # of the pixel itself, and at each distance
+    sides: NDArray[np.uint64]  # where the neighbours at each distance begin, (2, R + 1)
+
+
+_ROUND, _KEEP = np.float32(0.5), np.float32(0)
 
 
 def gaussian_blur(image: Image, sigma: float) -> Image:
@@ -19,18 +36,41 @@ def gaussian_blur(image: Image, sigma: float) -> Image:
     """
     if not sigma > 0:
         raise InputError(f"the sigma of a blur must be positive, got {sigma}")
-    weights = gaussian_weights(sigma)
-    reach = len(weights) - 1
-    rows = mirror(len(image), reach).astype(np.uint64)
-    columns = mirror(image.shape[1], reach).astype(np.uint64)
     blurred = np.empty(image.shape, np.uint8)
     flat = np.ascontiguousarray(image).reshape(-1)
+    _blur(flat, _reach(image.shape, sigma), _ROUND, blurred.reshape(-1))
+    return blurred
+
+
+def blur_map(saliency: Map, sigma: float) -> Map:
+    """Blur a map by a Gaussian of `sigma` pixels, mirrored at the rim: float32 (H, W).
+
+    Raises:
+        InputError: `sigma` is not positive.
+    """
+    if not sigma > 0:
+        raise InputError(f"the sigma of a blur must be positive, got {sigma}")
+    blurred = np.empty(saliency.shape, np.float32)
+    flat = np.ascontiguousarray(saliency).reshape(-1)
+    # Maps of a store have few shapes, and all one blur.
+    _blur(flat, _kept_reach(saliency.shape, sigma), _KEEP, blurred.reshape(-1))
+    return blurred
+
+
+def _reach(shape: tuple[int, ...], sigma: float) -> Reach:
+    weights = gaussian_weights(sigma)
+    reach = len(weights) - 1
+    rows = mirror(shape[0], reach).astype(np.uint64)
+    columns = mirror(shape[1], reach).astype(np.uint64)
     # Where the neighbours at each distance begin in a line; an array, for what is
     # computed in the kernel the compiler does not trust enough to use vectors.
-    distance = 3 * np.arange(reach + 1)
-    sides = np.array([3 * reach - distance, 3 * reach + distance]).astype(np.uint64)
-    _blur(flat, rows, columns, weights, sides, blurred.reshape(-1))
-    return blurred
+    channels = math.prod(shape[2:])
+    distance = channels * np.arange(reach + 1)
+    sides = np.array([channels * reach - distance, channels * reach + distance])
+    return Reach(rows, columns, np.uint64(channels), weights, sides.astype(np.uint64))
+
+
+_kept_reach = functools.lru_cache(maxsize=64)(_reach)
 
 
 def gaussian_weights(sigma: float) -> NDArray[np.float32]:
@@ -51,18 +91,15 @@ def mirror(length: int, reach: int) -> NDArray[np.int64]:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _blur(
-    pixels: NDArray[np.uint8],
-    rows: NDArray[np.uint64],
-    columns: NDArray[np.uint64],
-    weights: NDArray[np.float32],
-    sides: NDArray[np.uint64],
-    blurred: NDArray[np.uint8],
+    pixels: NDArray[Any], around: Reach, rounding: np.float32, blurred: NDArray[Any]
 ) -> None:
     """Blur downwards into a line, then along the line, one row at a time."""
-    one, three = np.uint64(1), np.uint64(3)
+    rows, columns, channels = around.rows, around.columns, around.channels
+    weights, sides = around.weights, around.sides
+    one = np.uint64(1)
     reach = np.uint64(len(weights) - 1)
-    margin = reach * three
-    length = np.uint64(len(columns)) * three - margin - margin
+    margin = reach * channels
+    length = np.uint64(len(columns)) * channels - margin - margin
     line = np.empty(length + margin + margin, np.float32)
     total = np.empty(length, np.float32)
     for y in range(np.uint64(len(rows)) - reach - reach):
@@ -75,26 +112,29 @@ def _blur(
             for i in range(length):
                 both = np.float32(pixels[above + i]) + np.float32(pixels[below + i])
                 line[margin + i] += weight * both
-        _mirror_ends(line, columns, reach)
+        _mirror_ends(line, columns, channels, reach)
         for i in range(length):
-            total[i] = np.float32(0.5) + weights[0] * line[margin + i]  # rounds
+            total[i] = rounding + weights[0] * line[margin + i]
         for t in range(one, reach + one):
             weight = weights[t]
             left, right = sides[0, t], sides[1, t]
             for i in range(length):
                 total[i] += weight * (line[left + i] + line[right + i])
         for i in range(length):
-            blurred[y * length + i] = np.uint8(np.int32(total[i]))
+            blurred[y * length + i] = total[i]
 
 
 @njit(cache=True, nogil=True)
 def _mirror_ends(
-    line: NDArray[np.float32], columns: NDArray[np.uint64], reach: np.uint64
+    line: NDArray[np.float32],
+    columns: NDArray[np.uint64],
+    channels: np.uint64,
+    reach: np.uint64,
 ) -> None:
     """Fill the pixels before the first and behind the last."""
-    three = np.uint64(3)
     inner = np.uint64(len(columns)) - reach
     for x in range(reach):
         for end in (x, inner + x):
-            for c in range(three):
-                line[end * three + c] = line[(reach + columns[end]) * three + c]
+            for c in range(channels):
+                source = (reach + columns[end]) * channels + c
+                line[end * channels + c] = line[source]
