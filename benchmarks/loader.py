@@ -39,8 +39,8 @@ from record import RESULTS, record
 from saliency import SIZES, on_one_thread, shipped, spread
 from saliency import folder as read_folder
 
-ITEMS = 512  # of a batch, each an image with draws of its own
-ROUNDS = 4  # of each batch; the least time counts
+ITEMS = 256  # of a batch, each an image with draws of its own
+ROUNDS = 5  # of each batch; the least time counts
 DECODE = "decoding alone"
 OURS, PASTED = "dilo", "dilo, copy-paste"
 BLURRED = "dilo, copy-paste, every map blurred"
