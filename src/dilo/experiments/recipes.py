@@ -9,8 +9,8 @@ from dilo.pretrain.recipes import recipe
 ALL_OTHERS = 1_000_000  # negatives, of smaller sets
 
 
-# A plain convolutional network at 56 px, because a ResNet at 224 px would take days on a
-# CPU: some 10,000 photographs in ten minutes to half an hour of one core.
+# A plain convolutional network at 56 px, because a ResNet at 224 px would take days on
+# a CPU: some 10,000 photographs in ten minutes to half an hour of one core.
 _PHOTOGRAPHS: Mapping[str, Any] = {
     "arch": "conv7",
     "epochs": 50,
