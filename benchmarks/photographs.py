@@ -6,7 +6,7 @@
 DATA is a folder with images/, masks/ (exact) and labels.csv; MASKS is a mask store that
 `dilo masks DATA/images MASKS` made. `train` can be stopped and called again: finished
 runs are skipped, an interrupted one goes on. `table` reads out every finished run and
-writes benchmarks/results/photographs.json.
+writes benchmarks/results/NAME.json.
 """
 
 import argparse
@@ -92,7 +92,7 @@ def table(words: argparse.Namespace) -> None:
     )
     for row, cells in summary.items():
         print(markdown_row(row, cells))
-    print(record("photographs", {"summary": summary, "runs": runs}))
+    print(record(words.name, {"summary": summary, "runs": runs}))
 
 
 def main() -> None:
@@ -115,6 +115,7 @@ def main() -> None:
     reading.set_defaults(run=table)
     reading.add_argument("data", type=Path)
     reading.add_argument("runs", type=Path)
+    reading.add_argument("--name", default="photographs", help="of the JSON")
     words = parser.parse_args()
     words.run(words)
 
