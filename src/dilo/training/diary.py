@@ -43,6 +43,7 @@ class Diary:
         self._pending: list[Tensor] = []  # of those of them that were not yet read
         self._images = 0
         self._seconds = 0.0  # of finished lines
+        self._spent = 0.0  # on the present line by earlier sittings
         self._since = time.monotonic()
         self._done = 0
         self._note = ""
@@ -53,7 +54,7 @@ class Diary:
         self._warned = False
 
     def __enter__(self) -> Self:
-        self._since = time.monotonic()
+        self._since = time.monotonic() - self._spent
         if self.writes:
             # What was logged after the checkpoint is computed, and logged, again.
             self.run.rewind(self.step)
@@ -205,10 +206,11 @@ class Diary:
             "losses": self._read(),
             "images": self._images,
             "seconds": self._seconds,
+            "spent": time.monotonic() - self._since,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a saved state."""
         self.step, self._done = state["step"], state["done"]
         self._losses, self._images = state["losses"], state["images"]
-        self._seconds = state["seconds"]
+        self._seconds, self._spent = state["seconds"], state["spent"]
