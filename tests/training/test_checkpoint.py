@@ -93,5 +93,5 @@ def damaged() -> list[bytes]:
 def test_a_damaged_checkpoint_is_refused(tmp_path, content):
     path = tmp_path / "checkpoint.pt"
     path.write_bytes(content)
-    with pytest.raises(RunError, match="not loaded|not a file that torch.save wrote"):
+    with pytest.raises(RunError, match=r"not loaded|not a file that torch.save wrote"):
         load_checkpoint(path)
