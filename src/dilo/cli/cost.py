@@ -75,7 +75,7 @@ def augment_cost(
         if taken  # a chain may leave one out
     ]
     title = f"{report.images} images, {report.mapped} with a foreground to paste"
-    show_columns(title, ["ms of one core", "views a second"], rows, digits=2)
+    show_columns(title, ["ms of one core", "views a second"], rows, digits=(2, 0))
     for reason in report.failures.values():
         say(f"left out: {reason}")
     say(report.verdict())
