@@ -14,7 +14,7 @@ from dilo.data.synthetic import SceneConfig, write_scenes
 from dilo.image import read_image
 from dilo.masks import MaskStore, compute_masks
 
-KILLS = 6
+KILLS = 4
 
 
 def content(folder):
