@@ -35,3 +35,12 @@ def test_weights_sum_to_one():
 def test_a_sigma_that_is_not_positive_is_refused(sigma):
     with pytest.raises(InputError, match="sigma of a blur must be positive, got"):
         gaussian_blur(np.zeros((4, 4, 3), np.uint8), sigma)
+
+
+@pytest.mark.parametrize("sigma", [0.4, 1.3, 3.0])
+def test_maps_are_blurred_as_torchvision_does(sigma):
+    saliency = np.random.default_rng(0).random((40, 56), np.float32)
+    theirs = functional.gaussian_blur(
+        torch.from_numpy(saliency)[None], [31, 31], [sigma, sigma]
+    )
+    np.testing.assert_allclose(gaussian_blur(saliency, sigma), theirs[0], atol=0.003)

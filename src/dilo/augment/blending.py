@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from dilo.augment.blur import blur_map
+from dilo.augment.blur import gaussian_blur
 from dilo.image import Map, resize
 
 # The released loader blurs by 5 px whatever the image's size; ImageNet's photographs
@@ -36,7 +36,7 @@ def gaussian(rng: np.random.Generator, alpha: Map, blur: float = BLUR_SIGMA) -> 
     # Averaging areas and going back by lines between them are blurs too, of variance
     # (factor^2 - 1) / 12 and twice that.
     rest = math.sqrt(sigma**2 - (factor**2 - 1) / 4) / factor
-    soft = blur_map(small, rest)
+    soft = gaussian_blur(small, rest)
     # The filter's weights add up to 1 by a hair more or less.
     return np.minimum(resize(soft, height, width), np.float32(1))
 

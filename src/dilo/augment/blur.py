@@ -2,14 +2,14 @@
 
 import functools
 import math
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from dilo.errors import InputError
-from dilo.image import Image, Map
+from dilo.image import Pixels
 
 
 class Reach(NamedTuple):
@@ -25,8 +25,12 @@ class Reach(NamedTuple):
 _ROUND, _KEEP = np.float32(0.5), np.float32(0)
 
 
-def gaussian_blur(image: Image, sigma: float) -> Image:
-    """Blur by a Gaussian of `sigma` pixels, mirrored at the rim: uint8 (H, W, 3).
+def gaussian_blur(pixels: Pixels, sigma: float) -> Pixels:
+    """Blur by a Gaussian of `sigma` pixels, mirrored at the rim.
+
+    Args:
+        pixels: uint8 (H, W, 3) or float32 (H, W).
+        sigma: of the Gaussian, in pixels.
 
     Raises:
         InputError: `sigma` is not positive.
@@ -36,25 +40,14 @@ def gaussian_blur(image: Image, sigma: float) -> Image:
     """
     if not sigma > 0:
         raise InputError(f"the sigma of a blur must be positive, got {sigma}")
-    blurred = np.empty(image.shape, np.uint8)
-    flat = np.ascontiguousarray(image).reshape(-1)
-    _blur(flat, _reach(image.shape, sigma), _ROUND, blurred.reshape(-1))
-    return blurred
-
-
-def blur_map(saliency: Map, sigma: float) -> Map:
-    """Blur a map by a Gaussian of `sigma` pixels, mirrored at the rim: float32 (H, W).
-
-    Raises:
-        InputError: `sigma` is not positive.
-    """
-    if not sigma > 0:
-        raise InputError(f"the sigma of a blur must be positive, got {sigma}")
-    blurred = np.empty(saliency.shape, np.float32)
-    flat = np.ascontiguousarray(saliency).reshape(-1)
-    # Maps of a store have few shapes, and all one blur.
-    _blur(flat, _kept_reach(saliency.shape, sigma), _KEEP, blurred.reshape(-1))
-    return blurred
+    blurred = np.empty(pixels.shape, pixels.dtype)
+    flat = np.ascontiguousarray(pixels).reshape(-1)
+    if pixels.dtype == np.uint8:
+        reach, rounding = _reach(pixels.shape, sigma), _ROUND
+    else:  # maps of a store have few shapes, and all one blur
+        reach, rounding = _kept_reach(pixels.shape, sigma), _KEEP
+    _blur(flat, reach, rounding, blurred.reshape(-1))
+    return cast(Pixels, blurred)
 
 
 def _reach(shape: tuple[int, ...], sigma: float) -> Reach:
