@@ -4,7 +4,8 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dilo.pretrain.grouped import Shuffle, batch_order, count_groups, encode_groups
+from dilo.pretrain.grouped import Shuffle, count_groups, encode_groups
+from dilo.training.processes import batch_order
 
 CPU = torch.device("cpu")
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from dilo.augment.normalise import normalise
 from dilo.models.heads import feature_dim
 from dilo.pretrain.config import PretrainConfig
-from dilo.pretrain.kmeans import kmeans
+from dilo.pretrain.kmeans import cluster_count, kmeans
 from dilo.pretrain.subject import Subject
 from dilo.pretrain.whitening import whiten
 from dilo.training.loop import Survey
@@ -56,7 +56,7 @@ class DeepCluster(nn.Module):
         super().__init__()
         self.input = "sobel" if config.sobel else "rgb"
         self.backbone = backbone
-        self.clusters = max(1, min(config.clusters, subject.count // 2))
+        self.clusters = cluster_count(config.clusters, subject.count)
         self.head = nn.Linear(feature_dim(backbone), self.clusters)
         self.seed = config.seed
         self.chance = math.log(self.clusters)

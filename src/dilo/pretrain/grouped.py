@@ -93,9 +93,3 @@ class Shuffle:
         encoded = encode_groups(encoder, everyone.index_select(0, self.deal), groups)
         (results,) = gather(encoded)
         return results.index_select(0, self.recall)
-
-
-def batch_order(gathered: Tensor) -> Tensor:
-    """Sort what `gather` gave, process after process, as one process would have it."""
-    processes = process_count()
-    return gathered.unflatten(0, (processes, -1)).transpose(0, 1).flatten(0, 1)

@@ -11,7 +11,7 @@ from dilo.errors import InputError
 from dilo.training.processes import gather
 
 ITERATIONS = 20  # as in DeepCluster; with many clusters few rows move after that
-CELLS = 2**25  # distances that are in memory at a time, 128 MiB
+CELLS = 2**25  # distances or similarities in memory at a time, 128 MiB
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +28,11 @@ class Clusters:
     def inertia(self, rows: Tensor) -> float:
         """Sum the squared distances of the rows to the centroids of their clusters."""
         return float((rows - self.centroids[self.labels]).square().sum())
+
+
+def cluster_count(asked: int, images: int) -> int:
+    """Lower a number of clusters for a small set: two images in each, or more."""
+    return max(1, min(asked, images // 2))
 
 
 @torch.no_grad()

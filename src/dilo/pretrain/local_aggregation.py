@@ -7,11 +7,10 @@ from torch import Tensor, nn
 
 from dilo.pretrain.config import PretrainConfig
 from dilo.pretrain.instdisc import InstDisc
-from dilo.pretrain.kmeans import kmeans
+from dilo.pretrain.kmeans import CELLS, cluster_count, kmeans
 from dilo.pretrain.subject import Subject
 from dilo.training.loop import Survey
 
-CELLS = 2**25  # similarities that are in memory at a time, 128 MiB
 PROBED = 256  # images whose close neighbours are counted, for the chance level
 STREAM = 5  # keeps these draws apart from those of the same seed elsewhere
 
@@ -45,7 +44,7 @@ class LocalAggregation(InstDisc):
         # Saved, for a training may stop in the middle of an epoch: (runs, N).
         alone = torch.arange(count, dtype=torch.int32)
         self.register_buffer("clusters", alone.repeat(config.cluster_runs, 1))
-        self.cluster_count = max(1, min(config.clusters, count // 2))
+        self.cluster_count = cluster_count(config.clusters, count)
         self.neighbours = min(config.close_neighbours, count)
         self.warmup_epochs = config.warmup_epochs
         self.seed = config.seed

@@ -12,12 +12,12 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from dilo.augment.normalise import normalise
 from dilo.models.heads import feature_dim, linear_head, mlp_head
 from dilo.pretrain.config import PretrainConfig
-from dilo.pretrain.grouped import Shuffle, batch_order, count_groups, encode_groups
+from dilo.pretrain.grouped import Shuffle, count_groups, encode_groups
 from dilo.pretrain.losses import softmax_nce
 from dilo.pretrain.queue import KeyQueue
 from dilo.pretrain.stepped import Stepped
 from dilo.pretrain.subject import Subject
-from dilo.training.processes import gather
+from dilo.training.processes import batch_order, gather
 
 
 class MoCo(Stepped):

@@ -18,7 +18,7 @@ from dilo.image import Image
 from dilo.pretrain.config import PretrainConfig
 from dilo.pretrain.views import START_METHOD, start_worker
 from dilo.progress import Progress
-from dilo.training.processes import gather, share_buffers
+from dilo.training.processes import batch_order, gather, share_buffers
 
 BATCH_SIZE = 256  # of a process; nothing is kept for gradients
 
@@ -62,9 +62,7 @@ class Surveyor:
             for views, readable in self._batches(indices):
                 features = self._features(views, readable)
                 (joined,) = gather(features)
-                # Back into the order of the images, from process after process.
-                rows = joined.unflatten(0, (processes, -1)).transpose(0, 1)
-                chunks.append(rows.flatten(0, 1).cpu())
+                chunks.append(batch_order(joined).cpu())
                 if progress is not None:
                     done = min(len(joined), count - progress.done)
                     progress.advance(done)

@@ -61,6 +61,12 @@ def gather(*tensors: Tensor) -> tuple[Tensor, ...]:
     return tuple(_gather(tensor) for tensor in tensors)
 
 
+def batch_order(gathered: Tensor) -> Tensor:
+    """Sort what `gather` gave, process after process, as one process would have it."""
+    processes = process_count()
+    return gathered.unflatten(0, (processes, -1)).transpose(0, 1).flatten(0, 1)
+
+
 def mean(value: Tensor) -> Tensor:
     """Average a scalar over all processes; on one it comes back as it is."""
     if process_count() == 1:
