@@ -103,3 +103,8 @@ def test_the_command_prints_a_row_for_every_stage_and_a_verdict(scenes, capsys):
     assert stages >= {*STAGES, "whole"} - {"blur"}
     assert "blur" not in stages  # instdisc has none
     assert "bottleneck" in said.splitlines()[-1]
+
+
+def test_a_network_that_cannot_take_the_views_is_refused():
+    with pytest.raises(InputError, match="vgg16 cannot take images of 16 px"):
+        CostConfig(arch="vgg16", crop_size=16)

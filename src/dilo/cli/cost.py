@@ -25,7 +25,7 @@ def augment_cost(
     Every stage of a view is timed on one core with images from the whole folder, as
     `dilo pretrain` makes them, and a training step of the network on the device at
     hand. The last line says what will be the bottleneck, and how many workers to give.
-    The step is InstDisc's; a view of MoCo costs the network a third less.
+    The step is InstDisc's; a view of MoCo costs the network a fifth to a third less.
 
     Examples:
         dilo augment-cost photos masks
@@ -36,7 +36,7 @@ def augment_cost(
     Args:
         images: folder of photographs, at any depth.
         masks: mask store, or any folder of masks.
-        arch: backbone: resnet18, resnet50, conv6 or conv7.
+        arch: backbone, as for `dilo pretrain`.
         crop_size: side of the views, in pixels.
         chain: of augmentations: instdisc, moco_v1, moco_v2, or a step of the paper's
             table 1, such as table1_flip.

@@ -37,7 +37,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class ImageFiles:
-    """ImageFiles below a folder."""
+    """Image files below a folder."""
 
     root: Path
     names: Sequence[str]

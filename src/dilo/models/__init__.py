@@ -110,7 +110,8 @@ _LIBRARIES = {"timm": check_timm, "torchvision": check_torchvision}
 def _check_own(name: str) -> None:
     if name in BACKBONES:
         return
-    choices = f"there are: {', '.join(BACKBONES)}, and timm/NAME"
+    names = ", ".join(BACKBONES)
+    choices = f"there are: {names}, timm/NAME and torchvision/NAME"
     close = difflib.get_close_matches(name, BACKBONES, n=1)
     hint = f" (did you mean {close[0]}?)" if close else ""
     raise InputError(f"no backbone {name!r}; {choices}{hint}")

@@ -59,7 +59,7 @@ class CostConfig:
         if self.batch_size is not None and self.batch_size < 2:
             raise InputError(f"batch_size must be at least 2, got {self.batch_size}")
         view_chain(self.chain)
-        check_arch(self.arch)
+        check_arch(self.arch, crop_size=self.crop_size)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,12 +159,16 @@ def measure_cost(images: Path, masks: Path, config: CostConfig) -> CostReport:
 def network_rate(config: CostConfig, device: torch.device) -> float:
     """Time training steps of InstDisc; give the views a second that they take in."""
     batch = config.batch_size or (GPU_BATCH if device.type == "cuda" else CPU_BATCH)
-    recipe = PretrainConfig(images="", arch=config.arch, batch_size=batch)
-    objective = InstDisc(backbone(config.arch), Subject(count=BANK), recipe)
+    side = config.crop_size
+    recipe = PretrainConfig(
+        images="", arch=config.arch, batch_size=batch, crop_size=side
+    )
+    network = backbone(config.arch, crop_size=side)
+    objective = InstDisc(network, Subject(count=BANK), recipe)
     objective.to(device)
     objective.to(memory_format=torch.channels_last)
     optimizer = make_optimizer(objective.parameters(), recipe.optimizer())
-    shape = (batch, config.crop_size, config.crop_size, 3)
+    shape = (batch, side, side, 3)
     views = torch.randint(256, shape, dtype=torch.uint8, device=device)
     index = torch.arange(batch, device=device)
     half = resolve_precision("auto", device) == "bf16-mixed"
