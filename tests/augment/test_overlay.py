@@ -4,8 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dilo.augment.box import Box
-from dilo.augment.overlay import composite, composite_view, sample_places
+from dilo.augment.overlay import composite, composite_view
 from dilo.augment.resample import crop_resize
+from dilo.augment.shown import sample_places
 
 
 def noise(seed, *shape):

@@ -28,8 +28,8 @@ def grey(
     rng: np.random.Generator, height: int, width: int, setting: Setting = NOTHING
 ) -> Image:
     """Paint one grey of random level, the paper's final choice: uint8 (H, W, 3)."""
-    row = np.full((1, width, 3), int(rng.random() * 256), np.uint8)
-    return np.ndarray((height, width, 3), np.uint8, row, strides=(0, 3, 1))
+    level = np.full(1, int(rng.random() * 256), np.uint8)
+    return np.ndarray((height, width, 3), np.uint8, level, strides=(0, 0, 0))
 
 
 def texture(

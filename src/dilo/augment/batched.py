@@ -17,7 +17,7 @@ from torch import Tensor
 from dilo.augment.batched_jitter import recolour, round_levels
 from dilo.augment.blur import gaussian_weights, mirror
 from dilo.augment.layer import Layer
-from dilo.augment.overlay import view_alpha
+from dilo.augment.shown import view_alpha
 from dilo.augment.views import ViewParameters
 from dilo.errors import InputError
 

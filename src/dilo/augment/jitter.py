@@ -31,11 +31,14 @@ class Jitter:
 
 def draw_jitter(rng: np.random.Generator, strength: tuple[float, ...]) -> Jitter:
     """Draw factors in 1 +- strength (hue in +- strength) and their order."""
-    centre = np.array([1.0, 1.0, 1.0, 0.0])
-    reach = np.asarray(strength)
-    factors = centre + rng.uniform(-1.0, 1.0, size=4) * reach
-    order = tuple(int(step) for step in rng.permutation(4))
-    return Jitter(order=order, factors=tuple(factors.tolist()))
+    drawn = rng.random(4).tolist()
+    brightness, contrast, saturation, hue = (
+        (2 * share - 1) * reach for share, reach in zip(drawn, strength, strict=True)
+    )
+    return Jitter(
+        order=tuple(rng.permutation(4).tolist()),
+        factors=(1 + brightness, 1 + contrast, 1 + saturation, hue),
+    )
 
 
 def apply_jitter(image: Image, jitter: Jitter) -> Image:

@@ -11,6 +11,7 @@ import numpy as np
 from dilo.augment.box import Box
 from dilo.augment.copy_paste import BACKGROUNDS, BLENDINGS, CopyPasteConfig
 from dilo.augment.overlay import composite_view
+from dilo.augment.paste import paste_view
 from dilo.augment.placement import centre_of, move_box, show_box
 from dilo.augment.sources import Setting
 from dilo.errors import InputError
@@ -68,3 +69,11 @@ def lay(view: Image, layer: Layer) -> Image:
     """Composite what `layer.box` shows, scaled, with its layer: uint8 (S, T, 3)."""
     shown = view if layer.view is None else layer.view
     return composite_view(shown, layer.alpha, layer.shape, layer.box, layer.background)
+
+
+def show(image: Image, layer: Layer) -> Image:
+    """Make the view of a layer from the whole image: uint8 (S, S, 3)."""
+    if layer.view is not None:
+        return lay(layer.view, layer)
+    side = len(layer.background)
+    return paste_view(image, layer.alpha, layer.box, side, layer.background)

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from dilo.augment.box import Box
-from dilo.augment.resample import mix, taps
+from dilo.augment.resample import scale_box
 from dilo.image import Image, Map
 
 CROP_TRIES = 20  # boxes drawn for one that shows enough of the object
@@ -55,7 +55,8 @@ def show_box(image: Image, box: Box, height: int, width: int) -> Image:
         shown = cast(
             Image, cv2.copyMakeBorder(shown, *above, *left, cv2.BORDER_REPLICATE)
         )
-    return mix(shown, taps(box.height, height), taps(box.width, width))
+    whole = Box(top=0, left=0, height=box.height, width=box.width)
+    return scale_box(shown, whole, height, width)
 
 
 def centre_of(alpha: Map, shape: tuple[int, int]) -> tuple[float, float]:

@@ -7,7 +7,7 @@ it too, never by nearest. Only the box is read.
 """
 
 import math
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import cv2
 import numpy as np
@@ -17,10 +17,14 @@ from numpy.typing import NDArray
 from dilo.augment.box import Box
 from dilo.image import Pixels
 
-Taps = tuple[NDArray[np.int64], NDArray[np.float32]]
 
-_ROUND = np.float32(0.5)
-_KEEP = np.float32(0)
+class Side(NamedTuple):
+    """A side of a box and of its view, whose rows lie somewhere in a line of levels."""
+
+    start: int  # of the first old row
+    stride: int  # levels from one old row to the next
+    old: int  # rows of the box
+    new: int  # rows of the view
 
 
 def crop_resize(pixels: Pixels, box: Box, side: int) -> Pixels:
@@ -33,27 +37,35 @@ def crop_resize(pixels: Pixels, box: Box, side: int) -> Pixels:
 
     Source: as `torchvision.transforms.v2.functional.resized_crop` with antialiasing.
     """
-    cut = pixels[box.top : box.top + box.height, box.left : box.left + box.width]
-    if (box.height, box.width) == (side, side):
-        return cut.copy()
-    return mix(cut, taps(box.height, side), taps(box.width, side))
+    return scale_box(pixels, box, side, side)
 
 
-def mix(pixels: Pixels, rows: Taps, columns: Taps) -> Pixels:
-    """Weigh old pixels into new ones, along the rows and along the columns.
-
-    Args:
-        pixels: uint8 (H, W, 3) or float32 (H, W).
-        rows: of which old rows each new one is made, as `taps` gives them.
-        columns: the same for the columns.
-    """
+def scale_box(pixels: Pixels, box: Box, height: int, width: int) -> Pixels:
+    """Cut a box and scale it to a height and a width: as `crop_resize`."""
+    if (box.height, box.width) == (height, width):
+        return pixels[box.top : box.top + height, box.left : box.left + width].copy()
+    rows, start = box_rows(pixels, box, height), 0
+    scaled = np.empty((height, box.width, *pixels.shape[2:]), pixels.dtype)
+    levels = np.ascontiguousarray(pixels).reshape(-1)
+    scale_rows(levels, rows, start, scaled.reshape(height, -1))
     # The columns of new rows are the rows of their transpose: mixing whole rows is
     # vector work, and pays for transposing twice by far.
-    turned = cast(Pixels, cv2.transpose(_mix_along(pixels, *rows)))
-    return cast(Pixels, cv2.transpose(_mix_along(turned, *columns)))
+    turned = cv2.transpose(scaled)
+    columns = Side(0, turned[0].size, box.width, width)
+    scaled = np.empty((width, height, *pixels.shape[2:]), pixels.dtype)
+    scale_rows(turned.reshape(-1), columns, start, scaled.reshape(width, -1))
+    return cast(Pixels, cv2.transpose(scaled))
 
 
-def taps(length: int, count: int) -> Taps:
+def box_rows(pixels: Pixels, box: Box, height: int) -> Side:
+    """Say where the rows of a box lie, which are scaled to a height."""
+    stride = pixels[0].size
+    start = box.top * stride + box.left * (stride // pixels.shape[1])
+    return Side(start, stride, box.height, height)
+
+
+@njit(cache=True, nogil=True)
+def taps(length: int, count: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Say which old pixels make each new one, along one side of a box.
 
     Args:
@@ -64,68 +76,11 @@ def taps(length: int, count: int) -> Taps:
         First old pixel of each new one, (count,), and the weights of the pixels from
         there on, (count, T), which sum to 1.
     """
-    size = min(math.ceil(2 * max(length / count, 1.0)), length)
-    first = np.empty(count, np.int64)
-    weights = np.empty((count, size), np.float32)
-    _weigh(length, first, weights)
-    return first, weights
-
-
-def _mix_along(
-    cut: Pixels, first: NDArray[np.int64], weights: NDArray[np.float32]
-) -> Pixels:
-    """Make new rows from the old ones that begin at `first`."""
-    scaled = np.empty((len(first), *cut.shape[1:]), cut.dtype)
-    stride = cut.strides[0] // cut.itemsize
-    # From the cut's first pixel on, as if the rows were not part of longer ones.
-    size = stride * (len(cut) - 1) + scaled[0].size
-    flat = np.lib.stride_tricks.as_strided(cut, (size,), (cut.itemsize,))
-    _mix_rows(
-        flat,
-        (first * stride).astype(np.uint64),
-        np.uint64(stride),
-        weights,
-        _ROUND if cut.dtype == np.uint8 else _KEEP,
-        scaled.reshape(-1),
-    )
-    return scaled
-
-
-# All indices are unsigned: signed ones, which might count from the end, keep the
-# compiler from using vector instructions and take four times as long.
-@njit(cache=True, nogil=True, error_model="numpy")
-def _mix_rows(
-    pixels: NDArray[Any],
-    starts: NDArray[np.uint64],
-    stride: np.uint64,
-    weights: NDArray[np.float32],
-    rounding: np.float32,
-    scaled: NDArray[Any],
-) -> None:
-    """Write to each new row the weighted sum of the old rows from its start on."""
-    count = np.uint64(len(starts))
-    length = np.uint64(len(scaled)) // count
-    line = np.empty(length, np.float32)
-    for y in range(count):
-        start = starts[y]
-        weight = weights[y, 0]
-        for i in range(length):
-            line[i] = rounding + weight * np.float32(pixels[start + i])
-        for t in range(1, weights.shape[1]):
-            start += stride
-            weight = weights[y, t]
-            for i in range(length):
-                line[i] += weight * np.float32(pixels[start + i])
-        for i in range(length):
-            scaled[y * length + i] = line[i]
-
-
-@njit(cache=True, nogil=True)
-def _weigh(length: int, first: NDArray[np.int64], weights: NDArray[np.float32]) -> None:
-    """Fill in what `taps` returns."""
-    count, size = weights.shape
     scale = length / count
     reach = max(scale, 1.0)
+    size = min(math.ceil(2 * reach), length)
+    first = np.empty(count, np.int64)
+    weights = np.empty((count, size), np.float32)
     for new in range(count):
         centre = (new + 0.5) * scale
         begin = min(max(int(np.floor(centre - reach + 0.5)), 0), length - size)
@@ -137,3 +92,60 @@ def _weigh(length: int, first: NDArray[np.int64], weights: NDArray[np.float32]) 
             total += max(0.0, 1.0 - distance)
         for t in range(size):
             weights[new, t] /= total
+    return first, weights
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def scale_rows(
+    levels: NDArray[Any], side: Side, begin: int, scaled: NDArray[Any]
+) -> None:
+    """Write new rows from number `begin` on, each from the old rows around it."""
+    first, weights = taps(side.old, side.new)
+    length = np.uint64(scaled.shape[1])
+    line = np.empty(length, np.float32)
+    rounding = np.float32(0.5 if scaled.itemsize == 1 else 0)
+    for y in range(len(scaled)):
+        start = np.uint64(side.start + first[begin + y] * side.stride)
+        mix_line(levels, start, np.uint64(side.stride), weights[begin + y], line)
+        for i in range(length):
+            scaled[y, i] = line[i] + rounding
+
+
+# All indices are unsigned: signed ones, which might count from the end, keep the
+# compiler from using vector instructions and take four times as long.
+@njit(cache=True, nogil=True, error_model="numpy")
+def mix_line(
+    levels: NDArray[Any],
+    start: np.uint64,
+    stride: np.uint64,
+    weights: NDArray[np.float32],
+    line: NDArray[np.float32],
+) -> None:
+    """Weigh old rows, the first of which begins at `start`, into a line."""
+    length, count = np.uint64(len(line)), np.uint64(len(weights))
+    done = np.uint64(1)
+    if count >= np.uint64(3):  # at once what most views need: lines stay in registers
+        done = np.uint64(3)
+        second, third = start + stride, start + stride + stride
+        one, two, three = weights[0], weights[1], weights[2]
+        for i in range(length):
+            line[i] = (
+                one * np.float32(levels[start + i])
+                + two * np.float32(levels[second + i])
+                + three * np.float32(levels[third + i])
+            )
+    elif count == np.uint64(2):
+        done = np.uint64(2)
+        second = start + stride
+        one, two = weights[0], weights[1]
+        for i in range(length):
+            line[i] = one * np.float32(levels[start + i]) + two * np.float32(
+                levels[second + i]
+            )
+    else:
+        for i in range(length):
+            line[i] = weights[0] * np.float32(levels[start + i])
+    for t in range(done, count):
+        place, weight = start + t * stride, weights[t]
+        for i in range(length):
+            line[i] += weight * np.float32(levels[place + i])

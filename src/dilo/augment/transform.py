@@ -24,7 +24,7 @@ from dilo.augment.copy_paste import (
     paste_probability,
 )
 from dilo.augment.layer import Layer, draw_layer, lay
-from dilo.augment.overlay import view_alpha
+from dilo.augment.shown import view_alpha
 from dilo.augment.soft_map import SoftMap
 from dilo.augment.sources import Setting
 from dilo.data.image_set import Examples

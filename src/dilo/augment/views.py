@@ -20,9 +20,9 @@ from dilo.augment.copy_paste import (
     map_to_alpha,
     paste_probability,
 )
-from dilo.augment.crops import centre_crop, draw_crop
+from dilo.augment.crops import between, centre_crop, draw_crop
 from dilo.augment.jitter import GREY, apply_colour, draw_jitter
-from dilo.augment.layer import Layer, draw_layer, lay
+from dilo.augment.layer import Layer, draw_layer, show
 from dilo.augment.placement import cover, draw_covering
 from dilo.augment.resample import crop_resize
 from dilo.augment.sources import NOTHING, Setting
@@ -95,7 +95,7 @@ def draw_view(
     flip = rng.random() < config.flip_probability
     blur = 0.0
     if config.blur_probability and rng.random() < config.blur_probability:
-        blur = float(rng.uniform(config.blur_sigma[0], config.blur_sigma[1]))
+        blur = between(rng, *config.blur_sigma)
     if saliency is not None and config.copy_paste.min_cover > 0:
         box = _show_object(box, shape, config, saliency, paste.seed)
     return ViewParameters(
@@ -152,10 +152,11 @@ def apply_view(
         copy_paste: onto what, how softly and where the foreground is pasted.
         setting: what some backgrounds are made of besides the image.
     """
-    view = crop_resize(image, parameters.box, crop_size)
     layer = view_layer(image, saliency, crop_size, parameters, copy_paste, setting)
-    if layer is not None:
-        view = lay(view, layer)
+    if layer is None:
+        view = crop_resize(image, parameters.box, crop_size)
+    else:
+        view = show(image, layer)
     view = apply_colour(view, parameters.colour)
     if parameters.blur:
         view = gaussian_blur(view, parameters.blur)
