@@ -10,7 +10,8 @@ from dilo.data.image_set import (
     SourceSet,
     check_aspect,
     load_into_memory,
-    read_several,
+    read_example,
+    read_maps,
     reduce_short_side,
     resize_map,
 )
@@ -143,7 +144,10 @@ def test_several_examples_are_those_that_come_one_by_one(tmp_path):
 
     examples = SourceSet(source=ImageFiles(tmp_path, names), find_map=find_map)
     mapped = [True, True, True, True, False]
-    first, bad, damaged, bare, unasked = read_several(examples, range(5), mapped)
+    maps = read_maps(examples, range(5), mapped)
+    first, bad, damaged, bare, unasked = (
+        read_example(examples, index, saliency) for index, saliency in enumerate(maps)
+    )
     np.testing.assert_array_equal(first.image, examples[0].image)
     np.testing.assert_array_equal(first.saliency, examples[0].saliency)
     assert isinstance(bad, ImageError)

@@ -7,15 +7,21 @@ import pytest
 from dilo.augment import (
     CopyPasteConfig,
     ViewConfig,
+    apply_view,
     centre_view,
+    draw_view,
     train_view,
     view_chain,
     view_rng,
 )
-from dilo.augment.sources import Sources
-from dilo.data.image_set import Example
+from dilo.augment.sources import Setting, Sources
+from dilo.augment.views import draw_paste
+from dilo.data.image_set import Example, SourceSet
 from dilo.data.sampler import BatchSampler
+from dilo.data.sources import ImageFiles
+from dilo.data.synthetic import SceneConfig, make_scene
 from dilo.errors import ImageError, RunError
+from dilo.image import encode_image
 from dilo.pretrain.views import ViewLoader, Views
 
 RISING = ViewConfig(copy_paste=CopyPasteConfig(probability=1.0, ramp=0.8))
@@ -88,6 +94,53 @@ def test_a_batch_holds_the_views_of_its_images_one_behind_the_other():
     assert batch.views.shape == (2, 4, 8, 8, 3)
     for place, index in enumerate(batch.index.tolist()):
         np.testing.assert_array_equal(batch.views[:, place], views[0, index][0])
+
+
+@pytest.mark.parametrize(
+    "pasting",
+    [
+        *({"background": name} for name in ("grey", "procedural", "other", "border")),
+        {"blending": "gaussian"},
+        {"shift": 0.3, "max_scale": 2.0},
+        {"min_cover": 0.5},
+    ],
+    ids=str,
+)
+def test_what_is_drawn_before_an_image_is_read_is_what_its_view_draws(
+    tmp_path, pasting
+):
+    scenes = [make_scene(SceneConfig(size=48), index) for index in range(3)]
+    for index, scene in enumerate(scenes):
+        (tmp_path / f"{index}.png").write_bytes(encode_image(scene.image))
+    examples = SourceSet(
+        source=ImageFiles(tmp_path, [f"{index}.png" for index in range(3)]),
+        find_map=lambda name: scenes[int(name[0])].mask[::2, ::2].astype(np.float32),
+    )
+    config = ViewConfig(copy_paste=CopyPasteConfig(ramp=0.0, **pasting))
+    sources = Sources(others=examples)
+    views = Views(
+        examples=examples, crop_size=24, config=config, seed=4, epochs=1, views=2
+    )
+    views = dataclasses.replace(views, sources=sources)
+    pasted = 0
+    samples = [(epoch, index) for epoch in range(4) for index in range(3)]
+    for (epoch, index), (stack, _) in zip(
+        samples, views.__getitems__(samples), strict=True
+    ):
+        rng, example = view_rng(4, epoch, index), examples[index]
+        pastes = [draw_paste(rng, config.copy_paste) for _ in stack]
+        for paste, view in zip(pastes, stack, strict=True):
+            drawn = draw_view(
+                (48, 48), config, rng, saliency=example.saliency, paste=paste
+            )
+            assert drawn.sheet is None
+            setting = Setting(index=index, sources=sources)
+            expected = apply_view(
+                example.image, example.saliency, 24, drawn, config.copy_paste, setting
+            )
+            np.testing.assert_array_equal(view, expected)
+            pasted += paste.wanted
+    assert 4 < pasted < 20
 
 
 @pytest.mark.slow

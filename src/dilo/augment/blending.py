@@ -38,7 +38,8 @@ def gaussian(rng: np.random.Generator, alpha: Map, blur: float = BLUR_SIGMA) -> 
     rest = math.sqrt(sigma**2 - (factor**2 - 1) / 4) / factor
     soft = gaussian_blur(small, rest)
     # The filter's weights add up to 1 by a hair more or less.
-    return np.minimum(resize(soft, height, width), np.float32(1))
+    grown = resize(soft, height, width)
+    return np.minimum(grown, np.float32(1), out=grown)
 
 
 def mix(rng: np.random.Generator, alpha: Map, blur: float = BLUR_SIGMA) -> Map:

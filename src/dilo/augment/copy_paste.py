@@ -82,6 +82,9 @@ FOLDERS = {"texture": "textures", "mined": "bank"}
 # Those that are made of other images of the data set.
 OTHERS = ("painted_out", "other")
 
+# Those that are made of the image itself.
+OF_ITSELF = ("border",)
+
 _REMEDIES = {
     "textures": "background procedural needs no textures",
     "bank": "fill it with `dilo mine-backgrounds IMAGES MASKS --out BANK`",
@@ -114,6 +117,11 @@ class CopyPasteConfig:
     max_scale: float = 1.0  # the object grows by 1 / max_scale to max_scale
     min_cover: float = 0.0  # of the object, that every crop shows where it can
     missing: Literal["keep", "refuse"] = "keep"  # what becomes of images without a map
+
+    @property
+    def moves(self) -> bool:
+        """Whether objects are pasted elsewhere or at another size."""
+        return self.shift > 0 or self.max_scale > 1
 
     def __post_init__(self) -> None:
         """Check every field.

@@ -5,17 +5,25 @@ fraction of the cost; the blur is relative to the image and comes before the cro
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from dilo.augment.box import Box
-from dilo.augment.copy_paste import BACKGROUNDS, BLENDINGS, CopyPasteConfig
+from dilo.augment.copy_paste import BACKGROUNDS, BLENDINGS, OF_ITSELF, CopyPasteConfig
 from dilo.augment.overlay import composite_view
 from dilo.augment.paste import paste_view
 from dilo.augment.placement import centre_of, move_box, show_box
 from dilo.augment.sources import Setting
 from dilo.errors import InputError
 from dilo.image import Image, Map
+
+
+class Sheet(NamedTuple):
+    """What is drawn for one paste whatever its view shows of the image."""
+
+    background: Image  # uint8 (S, T, 3)
+    alpha: Map  # of the whole image, at any size
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -27,6 +35,26 @@ class Layer:
     shape: tuple[int, int]  # height and width of the image
     box: Box  # what the view shows of the image; where it was moved, it may leave it
     view: Image | None = None  # uint8 (S, T, 3), where the object was moved
+
+
+def needs_image(config: CopyPasteConfig) -> bool:
+    """Tell whether nothing can be drawn for a paste before the image is read."""
+    return config.background in OF_ITSELF or config.moves
+
+
+def draw_sheet(
+    size: tuple[int, ...],
+    setting: Setting,
+    config: CopyPasteConfig,
+    rng: np.random.Generator,
+) -> Sheet:
+    """Draw the background and the blending of a paste; arguments as `draw_layer`."""
+    if setting.alpha is None:
+        raise InputError("pasting needs the alpha of the image")
+    background = BACKGROUNDS[config.background](rng, size[0], size[1], setting)
+    return Sheet(
+        background, BLENDINGS[config.blending](rng, setting.alpha, config.blur)
+    )
 
 
 def draw_layer(
@@ -50,19 +78,24 @@ def draw_layer(
         InputError: the setting lacks the alpha, or what the background is made of.
         ImageError: pictures that the background is made of cannot be read.
     """
-    alpha, image = setting.alpha, setting.image
-    if alpha is None or image is None:
-        raise InputError("pasting needs the whole image and its alpha")
-    height, width = size
+    if setting.image is None:
+        raise InputError("pasting needs the whole image")
+    sheet = draw_sheet(size, setting, config, rng)
+    if not config.moves:
+        return place(sheet, setting.image, box)
+    shape = (setting.image.shape[0], setting.image.shape[1])
+    anchor = centre_of(sheet.alpha, shape)
+    box = move_box(rng, box, anchor, config.shift, config.max_scale)
+    view = show_box(setting.image, box, size[0], size[1])
+    return Layer(
+        background=sheet.background, alpha=sheet.alpha, shape=shape, box=box, view=view
+    )
+
+
+def place(sheet: Sheet, image: Image, box: Box) -> Layer:
+    """Lay a sheet below what a box shows of an image."""
     shape = (image.shape[0], image.shape[1])
-    moved = None
-    background = BACKGROUNDS[config.background](rng, height, width, setting)
-    alpha = BLENDINGS[config.blending](rng, alpha, config.blur)
-    if config.shift > 0 or config.max_scale > 1:
-        anchor = centre_of(alpha, shape)
-        box = move_box(rng, box, anchor, config.shift, config.max_scale)
-        moved = show_box(image, box, height, width)
-    return Layer(background=background, alpha=alpha, shape=shape, box=box, view=moved)
+    return Layer(background=sheet.background, alpha=sheet.alpha, shape=shape, box=box)
 
 
 def lay(view: Image, layer: Layer) -> Image:

@@ -1,5 +1,7 @@
 """Lay an image over a background through an alpha."""
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -62,10 +64,24 @@ def _lay(
         spread_weights(alpha[y], weights)
         start = y * np.uint64(len(weights))
         below = start % np.uint64(len(background))
-        for i in range(np.uint64(len(weights))):
-            under = np.float32(background[below + i])
-            level = under + weights[i] * (np.float32(image[start + i]) - under)
-            result[start + i] = np.uint8(np.int32(np.rint(level)))
+        end = start + np.uint64(len(weights))
+        blend(image[start:end], weights, background[below:], result[start:])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def blend(
+    over: NDArray[Any],
+    alpha: NDArray[np.float32],
+    background: NDArray[np.uint8],
+    result: NDArray[np.uint8],
+) -> None:
+    """Write a line of levels above those of a background, which may be longer."""
+    for i in range(np.uint64(len(over))):
+        under, level = np.float32(background[i]), np.float32(over[i])
+        # To whole levels, as those of an image are.
+        level = np.floor(level + np.float32(0.5))
+        level = under + alpha[i] * (level - under)
+        result[i] = np.uint8(np.int32(np.rint(level)))
 
 
 @njit(cache=True, nogil=True, inline="always")

@@ -1,13 +1,12 @@
 """What a view shows of an alpha of the whole image, which may have another size.
 
-The alpha is sampled bilinearly, along one axis after the other; both times whole lines
-are mixed, which is vector work.
+The alpha is sampled bilinearly, along one axis after the other, so that most of it is
+mixing two lines, which is vector work.
 """
 
 import math
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -25,16 +24,6 @@ class Places(NamedTuple):
     number: int
 
 
-class Rows(NamedTuple):
-    """The rows of an alpha that a view shows: places among lines as wide as the view.
-
-    The two lines around each place are still to be mixed.
-    """
-
-    lines: NDArray[np.float32]  # (L, T)
-    places: Places
-
-
 class Taps(NamedTuple):
     """The two lines around each place, and their weights: (S,) each."""
 
@@ -42,6 +31,14 @@ class Taps(NamedTuple):
     behind: NDArray[np.uint64]
     near: NDArray[np.float32]  # of the line before
     far: NDArray[np.float32]  # of the line behind
+
+
+class Sampling(NamedTuple):
+    """A map, and where the rows and the columns of a view lie in it."""
+
+    alpha: Map
+    rows: Places
+    columns: Places
 
 
 def view_alpha(
@@ -55,26 +52,20 @@ def view_alpha(
         box: what the view shows, in pixels of the image.
         view_shape: S and T, of the view.
     """
-    return sample(*view_rows(alpha, shape, box, view_shape))
+    alpha, rows, columns = locate(alpha, shape, box, view_shape)
+    return _sample(np.ascontiguousarray(alpha.T), rows, columns)
 
 
-def view_rows(
+def locate(
     alpha: Map, shape: tuple[int, ...], box: Box, view_shape: tuple[int, ...]
-) -> Rows:
-    """Prepare the rows of `view_alpha`, of which two lines each are to be mixed."""
+) -> Sampling:
+    """Say what `view_alpha` samples, and where: the alpha itself if it is coarse."""
     if _scales_alike(alpha, shape, box, view_shape):
         # As the view itself was scaled, so that both have the same edges.
-        lines = crop_resize(alpha, box, view_shape[0])
-        return Rows(lines, Places(0.0, 1.0, view_shape[0]))
+        each = Places(0.0, 1.0, view_shape[0])
+        return Sampling(crop_resize(alpha, box, view_shape[0]), each, each)
     alpha = _coarsen(alpha, shape, box, view_shape)
-    rows, columns = sample_places(alpha.shape, shape, box, view_shape)
-    # Of lines that no place lies at, those beside the first and the last remain.
-    last = rows.first + (rows.number - 1) * rows.step
-    top = min(max(int(rows.first), 0), len(alpha) - 1)
-    bottom = min(max(int(last) + 2, top + 1), len(alpha))
-    across = sample(np.ascontiguousarray(alpha[top:bottom].T), columns)
-    lines = cast(Map, cv2.transpose(across))
-    return Rows(lines, Places(rows.first - top, rows.step, rows.number))
+    return Sampling(alpha, *sample_places(alpha.shape, shape, box, view_shape))
 
 
 def sample_places(
@@ -126,17 +117,72 @@ def _coarsen(
 
 
 @njit(cache=True, nogil=True)
-def sample(lines: NDArray[np.float32], places: Places) -> NDArray[np.float32]:
-    """Mix the two lines around each place: (L, T) gives (S, T)."""
-    taps = tap(places, len(lines))
-    mixed = np.empty((places.number, lines.shape[1]), np.float32)
-    for y in range(places.number):
-        mix_two(lines, taps, y, mixed[y])
-    return mixed
+def _sample(turned: Map, rows: Places, columns: Places) -> NDArray[np.float32]:
+    """Write what `view_alpha` returns, from the transposed map."""
+    lines, around = sample_lines(turned, rows, columns)
+    shown = np.empty((rows.number, columns.number), np.float32)
+    for y in range(rows.number):
+        mix_two(lines, around, y, np.uint64(0), shown[y])
+    return shown
 
 
 @njit(cache=True, nogil=True)
-def tap(places: Places, length: int) -> Taps:
+def sample_lines(
+    turned: Map, rows: Places, columns: Places
+) -> tuple[NDArray[np.float32], Taps]:
+    """Sample the rows of a map at the places of the columns.
+
+    Args:
+        turned: the map, transposed, C-contiguous.
+        rows: of the view.
+        columns: of the view, T of them.
+
+    Returns:
+        Those rows that the view lies among, float32 (L, T), and which two of them are
+        around each row of the view.
+    """
+    around, top = tap_window(rows, turned.shape[1])
+    beside = _tap(columns, len(turned))
+    lines = np.empty((around.behind[-1] + np.uint64(1), columns.number), np.float32)
+    for x in range(np.uint64(columns.number)):
+        before, behind = beside.before[x], beside.behind[x]
+        near, far = beside.near[x], beside.far[x]
+        for y in range(np.uint64(len(lines))):
+            lines[y, x] = near * turned[before, top + y] + far * turned[behind, top + y]
+    return lines, around
+
+
+@njit(cache=True, nogil=True)
+def tap_window(places: Places, length: int) -> tuple[Taps, np.uint64]:
+    """Name the two lines around each place, counted from the first of all, and that."""
+    around = _tap(places, length)
+    top = around.before[0]
+    for i in range(places.number):
+        around.before[i] -= top
+        around.behind[i] -= top
+    return around, top
+
+
+@njit(cache=True, nogil=True)
+def mix_two(
+    lines: NDArray[np.float32],
+    taps: Taps,
+    place: int,
+    begin: np.uint64,
+    mixed: NDArray[np.float32],
+) -> None:
+    """Mix the two lines around a place, from pixel `begin` on: as long as `mixed`.
+
+    A slice of the lines would not do: they must lie side by side to make vectors.
+    """
+    before, behind = taps.before[place], taps.behind[place]
+    near, far = taps.near[place], taps.far[place]
+    for x in range(np.uint64(len(mixed))):
+        mixed[x] = near * lines[before, begin + x] + far * lines[behind, begin + x]
+
+
+@njit(cache=True, nogil=True)
+def _tap(places: Places, length: int) -> Taps:
     """Name the two lines around each place, and weigh them; 0 beyond the map."""
     before = np.empty(places.number, np.uint64)
     behind = np.empty(places.number, np.uint64)
@@ -151,14 +197,3 @@ def tap(places: Places, length: int) -> Taps:
         far[i] = inside * np.float32(within - first)
         near[i] = inside - far[i]
     return Taps(before, behind, near, far)
-
-
-@njit(cache=True, nogil=True)
-def mix_two(
-    lines: NDArray[np.float32], taps: Taps, y: int, mixed: NDArray[np.float32]
-) -> None:
-    """Write the mix of the two lines around place `y`."""
-    before, behind = taps.before[y], taps.behind[y]
-    near, far = taps.near[y], taps.far[y]
-    for x in range(np.uint64(len(mixed))):
-        mixed[x] = near * lines[before, x] + far * lines[behind, x]

@@ -22,7 +22,15 @@ from dilo.augment.copy_paste import (
 )
 from dilo.augment.crops import between, centre_crop, draw_crop
 from dilo.augment.jitter import GREY, apply_colour, draw_jitter
-from dilo.augment.layer import Layer, draw_layer, show
+from dilo.augment.layer import (
+    Layer,
+    Sheet,
+    draw_layer,
+    draw_sheet,
+    needs_image,
+    place,
+    show,
+)
 from dilo.augment.placement import cover, draw_covering
 from dilo.augment.resample import crop_resize
 from dilo.augment.sources import NOTHING, Setting
@@ -37,6 +45,7 @@ class Paste(NamedTuple):
 
     wanted: bool
     seed: int  # of the background, the blending, and crops that must show the object
+    sheet: Sheet | None = None  # of the seed, if it has been drawn already
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +57,7 @@ class ViewParameters:
     colour: tuple[tuple[int, float], ...]  # steps of `jitter` with their factors
     blur: float  # sigma in pixels; 0 does not blur
     flip: bool
+    sheet: Sheet | None = None  # of the paste seed, if it has been drawn already
 
 
 def view_rng(seed: int, epoch: int, index: int) -> np.random.Generator:
@@ -104,6 +114,7 @@ def draw_view(
         colour=tuple(colour + grey if config.grey_last else grey + colour),
         blur=blur,
         flip=flip,
+        sheet=paste.sheet,
     )
 
 
@@ -176,15 +187,41 @@ def view_layer(
     """Draw what is pasted below a view; None keeps it. Arguments as `apply_view`."""
     if saliency is None or parameters.paste_seed is None:
         return None
+    if parameters.sheet is not None:
+        return place(parameters.sheet, image, parameters.box)
     rng = _paste_rng(parameters.paste_seed)
-    whole = Setting(
+    whole = _whole(image, saliency, copy_paste, setting)
+    size = (crop_size, crop_size)
+    return draw_layer(size, parameters.box, whole, copy_paste, rng)
+
+
+def paste_sheet(
+    saliency: Map,
+    crop_size: int,
+    seed: int,
+    copy_paste: CopyPasteConfig,
+    setting: Setting = NOTHING,
+) -> Sheet | None:
+    """Draw of a paste what can be drawn before the image is read; None if it cannot.
+
+    Arguments as `apply_view`, and the seed of `draw_paste`.
+    """
+    if needs_image(copy_paste):
+        return None
+    whole = _whole(None, saliency, copy_paste, setting)
+    return draw_sheet((crop_size, crop_size), whole, copy_paste, _paste_rng(seed))
+
+
+def _whole(
+    image: Image | None, saliency: Map, copy_paste: CopyPasteConfig, setting: Setting
+) -> Setting:
+    """Add what is known of the image itself."""
+    return Setting(
         image=image,
         alpha=map_to_alpha(saliency, copy_paste),
         index=setting.index,
         sources=setting.sources,
     )
-    size = (crop_size, crop_size)
-    return draw_layer(size, parameters.box, whole, copy_paste, rng)
 
 
 def _paste_rng(seed: int) -> np.random.Generator:

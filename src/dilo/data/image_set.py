@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,29 +61,15 @@ class SourceSet:
         Raises:
             ImageError: the image cannot be read, or its map has another shape.
         """
-        return self._read(index, self._map(index))
+        return self.read(index, self.read_map(index))
 
-    def several(
-        self, indices: Sequence[int], mapped: Sequence[bool]
-    ) -> Iterator[Example | DiloError]:
-        """Read images and their maps one after the other, or say why one cannot be.
-
-        All maps come first: decoding an image sweeps the caches of the processor, so
-        that a map read between two images takes three times as long.
-        """
-        maps = [
-            self._map(index) if wanted else None
-            for index, wanted in zip(indices, mapped, strict=True)
-        ]
-        for index, saliency in zip(indices, maps, strict=True):
-            yield _outcome(self._read, index, saliency)
-
-    def _map(self, index: int) -> Map | DiloError | None:
+    def read_map(self, index: int) -> Map | DiloError | None:
         """Read a map; what is wrong with it is told after what is with the image."""
         find_map = self.find_map
-        return _outcome(find_map, self.names[index]) if find_map else None
+        return outcome(find_map, self.names[index]) if find_map else None
 
-    def _read(self, index: int, saliency: Map | DiloError | None) -> Example:
+    def read(self, index: int, saliency: Map | DiloError | None) -> Example:
+        """Read one image, with the map that `read_map` gave; errors as of `self[]`."""
         name = self.names[index]
         content = self.source.read(index)
         try:
@@ -118,19 +104,31 @@ class MemorySet:
         return Example(image=self._images[index], saliency=saliency)
 
 
-def read_several(
+def read_maps(
     examples: Examples, indices: Sequence[int], mapped: Sequence[bool]
-) -> Iterator[Example | DiloError]:
-    """Read examples one after the other, or say why one cannot be read.
+) -> list[Map | DiloError | None]:
+    """Read the maps of some examples before their images, if maps are read at all.
 
     Args:
         examples: the set.
         indices: which to read.
-        mapped: of which the map is needed; others may come without.
+        mapped: of which the map is needed; the others' are None.
     """
+    if not isinstance(examples, SourceSet):
+        return [None] * len(indices)
+    return [
+        examples.read_map(index) if wanted else None
+        for index, wanted in zip(indices, mapped, strict=True)
+    ]
+
+
+def read_example(
+    examples: Examples, index: int, saliency: Map | DiloError | None
+) -> Example | DiloError:
+    """Read an example whose map `read_maps` gave, or say why it cannot be read."""
     if isinstance(examples, SourceSet):
-        return examples.several(indices, mapped)
-    return (_outcome(examples.__getitem__, index) for index in indices)
+        return outcome(examples.read, index, saliency)
+    return outcome(examples.__getitem__, index)
 
 
 def load_into_memory(source: Examples) -> tuple[MemorySet, dict[str, str]]:
@@ -144,7 +142,7 @@ def load_into_memory(source: Examples) -> tuple[MemorySet, dict[str, str]]:
     """
 
     def read(index: int) -> Example | DiloError:
-        return _outcome(source.__getitem__, index)
+        return outcome(source.__getitem__, index)
 
     names: list[str] = []
     examples: list[Example] = []
@@ -201,7 +199,7 @@ def check_aspect(name: str, image: Image, saliency: Map) -> None:
         )
 
 
-def _outcome(read: Callable[..., Found], *arguments: Any) -> Found | DiloError:
+def outcome(read: Callable[..., Found], *arguments: Any) -> Found | DiloError:
     """Give what is read, or why it cannot be."""
     try:
         return read(*arguments)

@@ -11,17 +11,20 @@ import numpy as np
 from dilo.augment import ViewConfig, draw_view, view_rng
 from dilo.augment.blur import gaussian_blur
 from dilo.augment.jitter import apply_colour
-from dilo.augment.layer import lay
+from dilo.augment.layer import show
 from dilo.augment.resample import crop_resize
 from dilo.augment.sources import Setting, Sources
-from dilo.augment.views import view_layer
+from dilo.augment.views import ViewParameters, view_layer
 from dilo.data.image_set import check_aspect
 from dilo.errors import DiloError
 from dilo.image import Image, Map, read_image
 
-# In the order of the work; the views of an image share the first three. What the
-# background is made of is read while it is pasted.
-STAGES = ("read", "decode", "map", "crop", "paste", "jitter", "blur", "flip")
+# In the order of the work; the views of an image share the first three. A view is
+# cropped, or cropped and pasted in one pass, in which its background is read too.
+STAGES = (
+    *("read", "decode", "map", "draw", "crop", "crop and paste"),
+    *("jitter", "blur", "flip"),
+)
 
 
 class ViewTimer:
@@ -75,19 +78,15 @@ class ViewTimer:
         index: int | None = None,
     ) -> Image:
         """Time one view; arguments and view are those of `augment.train_view`."""
-        pasting = self.config.copy_paste
-        with self._stage("crop"):
-            shape = (image.shape[0], image.shape[1])
+        shape = (image.shape[0], image.shape[1])
+        with self._stage("draw"):
             drawn = draw_view(shape, self.config, rng, saliency=saliency)
-            view = crop_resize(image, drawn.box, self.crop_size)
-        if saliency is not None and drawn.paste_seed is not None:
-            with self._stage("paste"):
-                setting = Setting(index=index, sources=self.sources)
-                layer = view_layer(
-                    image, saliency, self.crop_size, drawn, pasting, setting
-                )
-                assert layer is not None
-                view = lay(view, layer)
+        if saliency is None or drawn.paste_seed is None:
+            with self._stage("crop"):
+                view = crop_resize(image, drawn.box, self.crop_size)
+        else:
+            with self._stage("crop and paste"):
+                view = self._paste(image, saliency, drawn, index)
         if drawn.colour:
             with self._stage("jitter"):
                 view = apply_colour(view, drawn.colour)
@@ -98,6 +97,15 @@ class ViewTimer:
             with self._stage("flip"):
                 view = np.asarray(cv2.flip(view, 1), np.uint8)
         return view
+
+    def _paste(
+        self, image: Image, saliency: Map, drawn: ViewParameters, index: int | None
+    ) -> Image:
+        setting = Setting(index=index, sources=self.sources)
+        pasting = self.config.copy_paste
+        layer = view_layer(image, saliency, self.crop_size, drawn, pasting, setting)
+        assert layer is not None
+        return show(image, layer)
 
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:

@@ -17,11 +17,11 @@ from torch.utils.data import DataLoader, Dataset
 from dilo.allocator import keep_memory
 from dilo.augment import ViewConfig, view_rng
 from dilo.augment.sources import NOTHING, Setting, Sources
-from dilo.augment.views import Paste, apply_view, draw_paste, draw_view
-from dilo.data.image_set import Example, Examples, read_several
+from dilo.augment.views import Paste, apply_view, draw_paste, draw_view, paste_sheet
+from dilo.data.image_set import Example, Examples, outcome, read_example, read_maps
 from dilo.data.sampler import BatchSampler, Sample
 from dilo.errors import DiloError, RunError
-from dilo.image import Image
+from dilo.image import Image, Map
 from dilo.training.loop import Batch
 from dilo.training.preemption import SIGNALS
 
@@ -30,6 +30,9 @@ from dilo.training.preemption import SIGNALS
 # safely.
 START_METHOD = "fork" if sys.platform == "linux" else None
 
+
+# Images whose maps are read at once: of more, they fall out of the caches themselves.
+TOGETHER = 16
 
 Stack = NDArray[np.uint8]  # (V, S, S, 3): views of one image
 
@@ -73,15 +76,29 @@ class Views(Dataset[Item]):
     def __getitems__(self, samples: Sequence[Sample]) -> list[Item]:
         """Make a batch, as loaders ask for it where they can."""
         drafts = [self._draft(*sample) for sample in samples]
-        indices = [draft.number for draft in drafts]
-        mapped = [self._needs_map(draft) for draft in drafts]
-        examples = read_several(self.examples, indices, mapped)
         return [
-            Failure(name=self.examples.names[draft.number], reason=str(example))
-            if isinstance(example, DiloError)
-            else self._stack(example, draft)
-            for draft, example in zip(drafts, examples, strict=True)
+            item
+            for start in range(0, len(drafts), TOGETHER)
+            for item in self._several(drafts[start : start + TOGETHER])
         ]
+
+    def _several(self, drafts: Sequence[_Draft]) -> list[Item]:
+        """Make items whose maps are read and whose pastes are drawn before all else.
+
+        Decoding an image sweeps the caches of the processor, so that what is done
+        between two images takes two to three times as long.
+        """
+        numbers = [draft.number for draft in drafts]
+        wanted = [self._needs_map(draft) for draft in drafts]
+        maps = read_maps(self.examples, numbers, wanted)
+        prepared = list(map(self._prepare, drafts, maps))
+        return list(map(self._item, prepared, maps))
+
+    def _item(self, draft: _Draft, saliency: Map | DiloError | None) -> Item:
+        example = read_example(self.examples, draft.number, saliency)
+        if isinstance(example, DiloError):
+            return Failure(name=self.examples.names[draft.number], reason=str(example))
+        return self._stack(example, draft)
 
     def _draft(self, epoch: int, index: int) -> _Draft:
         rng = view_rng(self.seed, epoch, index)
@@ -90,6 +107,27 @@ class Views(Dataset[Item]):
         pasting = self.config.copy_paste
         pastes = [draw_paste(rng, pasting, progress) for _ in range(self.views)]
         return _Draft(index, rng, pastes)
+
+    def _prepare(self, draft: _Draft, saliency: Map | DiloError | None) -> _Draft:
+        """Draw of the pastes what needs no image.
+
+        What fails here fails again when the view is made, and is told then.
+        """
+        if saliency is None or isinstance(saliency, DiloError):
+            return draft
+        pasting, setting = self.config.copy_paste, self._setting(draft)
+        pastes = []
+        for paste in draft.pastes:
+            if paste.wanted:
+                arguments = saliency, self.crop_size, paste.seed, pasting, setting
+                sheet = outcome(paste_sheet, *arguments)
+                if not isinstance(sheet, DiloError):
+                    paste = paste._replace(sheet=sheet)
+            pastes.append(paste)
+        return draft._replace(pastes=pastes)
+
+    def _setting(self, draft: _Draft) -> Setting:
+        return Setting(index=draft.number, sources=self.sources)
 
     def _needs_map(self, draft: _Draft) -> bool:
         if self.config.copy_paste.min_cover > 0:
@@ -107,7 +145,7 @@ class Views(Dataset[Item]):
     def _make(self, example: Example, draft: _Draft) -> Iterator[Image]:
         image, saliency = example.image, example.saliency
         shape = (image.shape[0], image.shape[1])
-        setting = Setting(index=draft.number, sources=self.sources)
+        setting = self._setting(draft)
         for paste in draft.pastes:
             drawn = draw_view(
                 shape, self.config, draft.rng, saliency=saliency, paste=paste
