@@ -81,21 +81,14 @@ def draw_layer(
     if setting.image is None:
         raise InputError("pasting needs the whole image")
     sheet = draw_sheet(size, setting, config, rng)
-    if not config.moves:
-        return place(sheet, setting.image, box)
-    shape = (setting.image.shape[0], setting.image.shape[1])
-    anchor = centre_of(sheet.alpha, shape)
-    box = move_box(rng, box, anchor, config.shift, config.max_scale)
-    view = show_box(setting.image, box, size[0], size[1])
+    shape, view = (setting.image.shape[0], setting.image.shape[1]), None
+    if config.moves:
+        anchor = centre_of(sheet.alpha, shape)
+        box = move_box(rng, box, anchor, config.shift, config.max_scale)
+        view = show_box(setting.image, box, size[0], size[1])
     return Layer(
         background=sheet.background, alpha=sheet.alpha, shape=shape, box=box, view=view
     )
-
-
-def place(sheet: Sheet, image: Image, box: Box) -> Layer:
-    """Lay a sheet below what a box shows of an image."""
-    shape = (image.shape[0], image.shape[1])
-    return Layer(background=sheet.background, alpha=sheet.alpha, shape=shape, box=box)
 
 
 def lay(view: Image, layer: Layer) -> Image:

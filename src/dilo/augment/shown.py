@@ -64,7 +64,13 @@ def locate(
         # As the view itself was scaled, so that both have the same edges.
         each = Places(0.0, 1.0, view_shape[0])
         return Sampling(crop_resize(alpha, box, view_shape[0]), each, each)
-    alpha = _coarsen(alpha, shape, box, view_shape)
+    sampling = Sampling(alpha, *sample_places(alpha.shape, shape, box, view_shape))
+    steps = sampling.rows.step, sampling.columns.step
+    if max(steps) <= 1:
+        return sampling
+    # Sampling would pass over pixels of a map that is finer than its view.
+    sizes = zip(alpha.shape, steps, strict=True)
+    alpha = resize(alpha, *(math.ceil(size / max(1, step)) for size, step in sizes))
     return Sampling(alpha, *sample_places(alpha.shape, shape, box, view_shape))
 
 
@@ -94,26 +100,13 @@ def _scales_alike(
     alpha: Map, shape: tuple[int, ...], box: Box, view_shape: tuple[int, ...]
 ) -> bool:
     """Tell whether a view's alpha can be made just as the view itself was."""
-    inside = (
-        min(box.top, box.left) >= 0
+    return (
+        alpha.shape == shape[:2]
+        and view_shape[0] == view_shape[1]
+        and min(box.top, box.left) >= 0
         and box.top + box.height <= shape[0]
         and box.left + box.width <= shape[1]
     )
-    return inside and alpha.shape == shape[:2] and view_shape[0] == view_shape[1]
-
-
-def _coarsen(
-    alpha: Map, shape: tuple[int, ...], box: Box, view_shape: tuple[int, ...]
-) -> Map:
-    """Reduce a map finer than its view, of which sampling would pass over pixels."""
-    steps = (
-        box.height / view_shape[0] * (alpha.shape[0] / shape[0]),
-        box.width / view_shape[1] * (alpha.shape[1] / shape[1]),
-    )
-    if max(steps) <= 1:
-        return alpha
-    sizes = zip(alpha.shape, steps, strict=True)
-    return resize(alpha, *(math.ceil(size / max(1, step)) for size, step in sizes))
 
 
 @njit(cache=True, nogil=True)

@@ -28,9 +28,9 @@ from dilo.augment.layer import (
     draw_layer,
     draw_sheet,
     needs_image,
-    place,
     show,
 )
+from dilo.augment.paste import paste_view
 from dilo.augment.placement import cover, draw_covering
 from dilo.augment.resample import crop_resize
 from dilo.augment.sources import NOTHING, Setting
@@ -163,10 +163,14 @@ def apply_view(
         copy_paste: onto what, how softly and where the foreground is pasted.
         setting: what some backgrounds are made of besides the image.
     """
-    layer = view_layer(image, saliency, crop_size, parameters, copy_paste, setting)
-    if layer is None:
-        view = crop_resize(image, parameters.box, crop_size)
+    sheet, box = parameters.sheet, parameters.box
+    if saliency is None or parameters.paste_seed is None:
+        view = crop_resize(image, box, crop_size)
+    elif sheet is not None:
+        view = paste_view(image, sheet.alpha, box, crop_size, sheet.background)
     else:
+        layer = view_layer(image, saliency, crop_size, parameters, copy_paste, setting)
+        assert layer is not None
         view = show(image, layer)
     view = apply_colour(view, parameters.colour)
     if parameters.blur:
@@ -187,8 +191,6 @@ def view_layer(
     """Draw what is pasted below a view; None keeps it. Arguments as `apply_view`."""
     if saliency is None or parameters.paste_seed is None:
         return None
-    if parameters.sheet is not None:
-        return place(parameters.sheet, image, parameters.box)
     rng = _paste_rng(parameters.paste_seed)
     whole = _whole(image, saliency, copy_paste, setting)
     size = (crop_size, crop_size)
