@@ -18,8 +18,8 @@ help:  ## list the targets
 demo: $(TRAIN)  ## the whole method on synthetic scenes, with a report (five minutes)
 	$(BIN)/dilo demo
 
-test: $(TEST)  ## run the tests
-	$(BIN)/python -m pytest
+test: $(TEST)  ## run the tests, on up to four cores
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 check: $(DEV)  ## formatting, lint and types
 	$(BIN)/ruff format --check

@@ -3,10 +3,12 @@
 import json
 import math
 import pickle
+import tracemalloc
 
 import numpy as np
 import pyarrow as pa
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -52,6 +54,21 @@ def test_levels_themselves_are_kept():
     levels = (np.arange(16, dtype=np.float32) / np.float32(15)).reshape(2, 8)
     layout = Layout(format="arrow")
     np.testing.assert_array_equal(unpack(pack(levels, layout), (2, 8), 4), levels)
+
+
+@pytest.mark.parametrize("says_its_size", [True, False])
+@pytest.mark.parametrize("size", [0, 7, 9, 10_000_000])
+def test_bytes_that_expand_to_another_size_are_refused_before_they_do(
+    size, says_its_size
+):
+    compressor = zstandard.ZstdCompressor(write_content_size=says_its_size)
+    blob = compressor.compress(bytes(size))
+    tracemalloc.start()
+    with pytest.raises(StoreError, match="cannot be decompressed"):
+        unpack(blob, (2, 8), 4)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1_000_000
 
 
 @given(st.integers(1, 3000), st.integers(1, 3000))

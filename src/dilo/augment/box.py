@@ -11,8 +11,3 @@ class Box:
     left: int
     height: int
     width: int
-
-    @property
-    def turned(self) -> "Box":
-        """The same part of the transposed image."""
-        return Box(top=self.left, left=self.top, height=self.width, width=self.height)
