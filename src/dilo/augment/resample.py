@@ -44,16 +44,16 @@ def scale_box(pixels: Pixels, box: Box, height: int, width: int) -> Pixels:
     """Cut a box and scale it to a height and a width: as `crop_resize`."""
     if (box.height, box.width) == (height, width):
         return pixels[box.top : box.top + height, box.left : box.left + width].copy()
-    rows, start = box_rows(pixels, box, height), 0
+    rows = box_rows(pixels, box, height)
     scaled = np.empty((height, box.width, *pixels.shape[2:]), pixels.dtype)
     levels = np.ascontiguousarray(pixels).reshape(-1)
-    scale_rows(levels, rows, start, scaled.reshape(height, -1))
+    scale_rows(levels, rows, 0, scaled.reshape(height, -1))
     # The columns of new rows are the rows of their transpose: mixing whole rows is
     # vector work, and pays for transposing twice by far.
     turned = cv2.transpose(scaled)
     columns = Side(0, turned[0].size, box.width, width)
     scaled = np.empty((width, height, *pixels.shape[2:]), pixels.dtype)
-    scale_rows(turned.reshape(-1), columns, start, scaled.reshape(width, -1))
+    scale_rows(turned.reshape(-1), columns, 0, scaled.reshape(width, -1))
     return cast(Pixels, cv2.transpose(scaled))
 
 
