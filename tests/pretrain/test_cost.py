@@ -74,6 +74,14 @@ def test_what_is_pasted_on_is_timed_too(scenes, background):
     assert report.stages["crop and paste"] > 0
 
 
+def test_a_damaged_file_is_named_and_left_out(scenes):
+    damaged = sorted((scenes / "images").iterdir())[0]
+    damaged.write_bytes(damaged.read_bytes()[:60])
+    report = measure_cost(scenes / "images", scenes / "masks", QUICK)
+    assert list(report.failures) == [damaged.name]
+    assert str(damaged) in report.failures[damaged.name]
+
+
 def test_images_without_any_map_are_refused(scenes):
     for path in (scenes / "masks").iterdir():
         path.rename(path.with_name(f"other-{path.name}"))

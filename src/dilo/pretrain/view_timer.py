@@ -16,7 +16,7 @@ from dilo.augment.resample import crop_resize
 from dilo.augment.sources import Setting, Sources
 from dilo.augment.views import ViewParameters, view_layer
 from dilo.data.image_set import check_aspect
-from dilo.errors import DiloError
+from dilo.errors import DiloError, ImageError
 from dilo.image import Image, Map, read_image
 
 # In the order of the work; the views of an image share the first three. A view is
@@ -57,7 +57,7 @@ class ViewTimer:
             with self._stage("read"):
                 content = path.read_bytes()
             with self._stage("decode"):
-                image = read_image(content)
+                image = _decode(path, content)
             with self._stage("map"):
                 saliency = find_map(name)
                 if saliency is not None:
@@ -118,3 +118,11 @@ class ViewTimer:
         for index in range(20):  # some are pasted, some blurred
             self.time_view(image, saliency, view_rng(self.seed, 1, index))
         self._seconds = dict.fromkeys(STAGES, 0.0)
+
+
+def _decode(path: Path, content: bytes) -> Image:
+    """Decode what was read before, which does not know its file."""
+    try:
+        return read_image(content)
+    except ImageError as error:
+        raise ImageError(f"{path}: {error}") from error
