@@ -20,7 +20,7 @@ from dilo.files import write_atomic
 
 PACKAGE = Path(__file__).parent
 VARIABLE = "NUMBA_CACHE_DIR"
-KERNEL_FOLDERS = ("saliency", "augment")
+KERNEL_FOLDERS = ("saliency", "augment", "masks")
 
 
 def settle_cache(package: Path = PACKAGE) -> None:

@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from dilo.augment.backgrounds import grey
 from dilo.augment.box import Box
+from dilo.augment.jitter import CONTRAST, SATURATION, apply_colour
 from dilo.augment.overlay import composite_view
 from dilo.augment.paste import paste_view
 from dilo.augment.resample import crop_resize
@@ -12,6 +13,10 @@ from dilo.image import Image, Map
 
 def noise(seed: int, height: int, width: int) -> Image:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+
+
+def paste(image: Image, alpha: Map, box: Box, background: Image) -> Image:
+    return paste_view(image, alpha, box, background).whole()
 
 
 def patch(rng: np.random.Generator, height: int, width: int) -> Map:
@@ -48,7 +53,12 @@ def test_it_is_the_crop_composited(shape, alpha_shape, side, plain, seed):
     background = grey(rng, side, side) if plain else noise(seed + 1, side, side)
     view = crop_resize(image, box, side)
     expected = composite_view(view, alpha, shape, box, background)
-    made = paste_view(image, alpha, box, side, background)
+    made = paste(image, alpha, box, background)
+    steps = [(CONTRAST, 0.5), (SATURATION, 1.5)]
+    np.testing.assert_array_equal(
+        paste_view(image, alpha, box, background).recoloured(steps).whole(),
+        apply_colour(made, steps),
+    )
     # Both take the sums of the same products, in another order.
     differences = np.abs(made.astype(int) - expected)
     assert differences.max() <= 1
@@ -60,12 +70,12 @@ def test_where_nothing_is_shown_the_background_is_untouched():
     alpha = np.zeros((24, 32), np.float32)
     alpha[10:14, 10:20] = 1
     beside = Box(top=60, left=0, height=30, width=30)
-    made = paste_view(image, alpha, beside, 64, background)
+    made = paste(image, alpha, beside, background)
     np.testing.assert_array_equal(made, background)
     made[:] = 0
     assert background.any()  # the view is no view of it
     around = Box(top=0, left=0, height=90, width=120)
-    made = paste_view(image, alpha, around, 64, background)
+    made = paste(image, alpha, around, background)
     np.testing.assert_array_equal(made[:22], background[:22])
     assert (made != background).any(axis=2)[28:36, 24:36].mean() > 0.9
 
@@ -73,7 +83,7 @@ def test_where_nothing_is_shown_the_background_is_untouched():
 def test_a_whole_object_hides_the_background():
     image, background = noise(0, 30, 40), noise(1, 8, 8)
     box = Box(top=3, left=5, height=20, width=30)
-    made = paste_view(image, np.ones((3, 4), np.float32), box, 8, background)
+    made = paste(image, np.ones((3, 4), np.float32), box, background)
     np.testing.assert_array_equal(made, crop_resize(image, box, 8))
 
 
@@ -82,6 +92,6 @@ def test_an_image_that_is_a_part_of_another_is_pasted_alike():
     part = whole[10:70, 20:110]
     alpha = patch(np.random.default_rng(3), 12, 18)
     box = Box(top=4, left=5, height=50, width=70)
-    expected = paste_view(np.ascontiguousarray(part), alpha, box, 32, background)
-    made = paste_view(part, alpha, box, 32, background)
+    expected = paste(np.ascontiguousarray(part), alpha, box, background)
+    made = paste(part, alpha, box, background)
     np.testing.assert_array_equal(made, expected)

@@ -11,12 +11,13 @@ from dilo.data.image_set import (
     check_aspect,
     load_into_memory,
     read_example,
-    read_maps,
+    read_map,
     reduce_short_side,
     resize_map,
 )
 from dilo.data.sources import ImageFiles
 from dilo.errors import ImageError, InputError, StoreError
+from dilo.foreground import Foreground
 from dilo.image import check_map
 
 
@@ -38,7 +39,7 @@ def test_memory_gives_what_the_folder_gives(tmp_path):
     names = write_images(tmp_path, 3)
     folder = SourceSet(
         source=ImageFiles(tmp_path, names),
-        find_map=lambda name: None if name == "1.png" else ramp(20, 30),
+        find_map=lambda name: None if name == "1.png" else Foreground(ramp(20, 30)),
         short_side=10,
     )
     memory, failures = load_into_memory(folder)
@@ -84,7 +85,8 @@ def test_not_one_readable_image_is_an_error(tmp_path):
 def test_a_map_of_another_shape_is_refused_by_name(tmp_path):
     write_images(tmp_path, 1)
     folder = SourceSet(
-        source=ImageFiles(tmp_path, ["0.png"]), find_map=lambda name: ramp(30, 20)
+        source=ImageFiles(tmp_path, ["0.png"]),
+        find_map=lambda name: Foreground(ramp(30, 20)),
     )
     with pytest.raises(ImageError, match=r"0\.png: its map is 20 x 30.*30 x 20"):
         folder[0]
@@ -101,12 +103,12 @@ def test_a_map_stays_at_its_stored_size_but_no_larger_than_the_image(tmp_path):
         saliency = ramp(*stored)
         folder = SourceSet(
             source=ImageFiles(tmp_path, ["0.png"]),
-            find_map=lambda name, map_=saliency: map_,
+            find_map=lambda name, map_=saliency: Foreground(map_),
         )
         assert folder[0].saliency.shape == found
     folder = SourceSet(
         source=ImageFiles(tmp_path, ["0.png"]),
-        find_map=lambda name: ramp(20, 30),
+        find_map=lambda name: Foreground(ramp(20, 30)),
         short_side=10,
     )
     assert folder[0].saliency.shape == (10, 15)
@@ -140,13 +142,12 @@ def test_several_examples_are_those_that_come_one_by_one(tmp_path):
     def find_map(name):
         if name == "2.png":
             raise StoreError("2.png: damaged")
-        return None if name == "3.png" else ramp(20, 30)
+        return None if name == "3.png" else Foreground(ramp(20, 30))
 
     examples = SourceSet(source=ImageFiles(tmp_path, names), find_map=find_map)
-    mapped = [True, True, True, True, False]
-    maps = read_maps(examples, range(5), mapped)
+    maps = [read_map(examples, index) for index in range(4)] + [None]
     first, bad, damaged, bare, unasked = (
-        read_example(examples, index, saliency) for index, saliency in enumerate(maps)
+        read_example(examples, index, found) for index, found in enumerate(maps)
     )
     np.testing.assert_array_equal(first.image, examples[0].image)
     np.testing.assert_array_equal(first.saliency, examples[0].saliency)

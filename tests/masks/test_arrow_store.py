@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import zstandard
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dilo.errors import InputError, StoreError
@@ -42,6 +42,7 @@ def store(tmp_path):
 
 @pytest.mark.parametrize("bits", [4, 8])
 @given(st.integers(1, 40), st.integers(1, 40))
+@settings(deadline=None)
 def test_small_maps_lose_only_levels(bits, height, width):
     saliency = RNG.random((height, width), np.float32)
     layout = Layout(format="arrow", bits=bits)

@@ -21,6 +21,7 @@ from dilo.data.sampler import BatchSampler
 from dilo.data.sources import ImageFiles
 from dilo.data.synthetic import SceneConfig, make_scene
 from dilo.errors import ImageError, RunError
+from dilo.foreground import Foreground
 from dilo.image import encode_image
 from dilo.pretrain.views import ViewLoader, Views
 
@@ -106,15 +107,19 @@ def test_a_batch_holds_the_views_of_its_images_one_behind_the_other():
     ],
     ids=str,
 )
+@pytest.mark.parametrize("known", [None, (48, 48), (60, 60)], ids=str)
 def test_what_is_drawn_before_an_image_is_read_is_what_its_view_draws(
-    tmp_path, pasting
+    tmp_path, pasting, known
 ):
+    """Whether or not the mask store knows the image's size, or another one."""
     scenes = [make_scene(SceneConfig(size=48), index) for index in range(3)]
     for index, scene in enumerate(scenes):
         (tmp_path / f"{index}.png").write_bytes(encode_image(scene.image))
     examples = SourceSet(
         source=ImageFiles(tmp_path, [f"{index}.png" for index in range(3)]),
-        find_map=lambda name: scenes[int(name[0])].mask[::2, ::2].astype(np.float32),
+        find_map=lambda name: Foreground(
+            scenes[int(name[0])].mask[::2, ::2].astype(np.float32), known
+        ),
     )
     config = ViewConfig(copy_paste=CopyPasteConfig(ramp=0.0, **pasting))
     sources = Sources(others=examples)

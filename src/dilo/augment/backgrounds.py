@@ -23,13 +23,15 @@ from dilo.image import Image, resize
 # Saliency up to this is background: the value from which maps are pasted by default.
 FAINT = 0.1
 
+_LEVELS = bytes(range(256))
+
 
 def grey(
     rng: np.random.Generator, height: int, width: int, setting: Setting = NOTHING
 ) -> Image:
     """Paint one grey of random level, the paper's final choice: uint8 (H, W, 3)."""
-    level = np.full(1, int(rng.random() * 256), np.uint8)
-    return np.ndarray((height, width, 3), np.uint8, level, strides=(0, 0, 0))
+    level = int(rng.random() * 256)
+    return np.ndarray((height, width, 3), np.uint8, _LEVELS, level, (0, 0, 0))
 
 
 def texture(

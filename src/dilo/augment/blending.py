@@ -32,14 +32,14 @@ def gaussian(rng: np.random.Generator, alpha: Map, blur: float = BLUR_SIGMA) -> 
     if sigma == 0:
         return alpha
     factor = max(1, int(sigma / ENOUGH_SIGMA))
+    if factor == 1:
+        return gaussian_blur(alpha, sigma)
     small = resize(alpha, -(-height // factor), -(-width // factor))
     # Averaging areas and going back by lines between them are blurs too, of variance
     # (factor^2 - 1) / 12 and twice that.
     rest = math.sqrt(sigma**2 - (factor**2 - 1) / 4) / factor
-    soft = gaussian_blur(small, rest)
-    # The filter's weights add up to 1 by a hair more or less.
-    grown = resize(soft, height, width)
-    return np.minimum(grown, np.float32(1), out=grown)
+    grown = resize(gaussian_blur(small, rest), height, width)
+    return np.minimum(grown, np.float32(1), out=grown)  # rounding
 
 
 def mix(rng: np.random.Generator, alpha: Map, blur: float = BLUR_SIGMA) -> Map:

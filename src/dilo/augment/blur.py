@@ -1,28 +1,15 @@
 """Gaussian blur of a view (MoCo v2, SimCLR), and of a map."""
 
-import functools
-import math
-from typing import Any, NamedTuple, cast
+from functools import lru_cache
+from typing import Any, cast
 
+import cv2
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from dilo.errors import InputError
-from dilo.image import Pixels
-
-
-class Reach(NamedTuple):
-    """Which pixels a blur of lines mixes, for lines of one shape."""
-
-    rows: NDArray[np.uint64]  # from those before the first to those behind the last
-    columns: NDArray[np.uint64]  # likewise
-    channels: np.uint64
-    weights: NDArray[np.float32]  # of the pixel itself, and at each distance
-    sides: NDArray[np.uint64]  # where the neighbours at each distance begin, (2, R + 1)
-
-
-_ROUND, _KEEP = np.float32(0.5), np.float32(0)
+from dilo.image import Map, Pixels
 
 
 def gaussian_blur(pixels: Pixels, sigma: float) -> Pixels:
@@ -40,35 +27,105 @@ def gaussian_blur(pixels: Pixels, sigma: float) -> Pixels:
     """
     if not sigma > 0:
         raise InputError(f"the sigma of a blur must be positive, got {sigma}")
-    blurred = np.empty(pixels.shape, pixels.dtype)
-    flat = np.ascontiguousarray(pixels).reshape(-1)
-    if pixels.dtype == np.uint8:
-        reach, rounding = _reach(pixels.shape, sigma), _ROUND
-    else:  # maps of a store have few shapes, and all one blur
-        reach, rounding = _kept_reach(pixels.shape, sigma), _KEEP
-    _blur(flat, reach, rounding, blurred.reshape(-1))
-    return cast(Pixels, blurred)
+    if pixels.ndim == 2:
+        return cast(Pixels, _blur_map(pixels, sigma))
+    half = gaussian_weights(sigma)
+    weights = np.concatenate([half[:0:-1], half])
+    # OpenCV's own Gaussian blurs bytes with weights of 8 bits, which levels show.
+    return cast(Pixels, cv2.sepFilter2D(pixels, -1, weights, weights))
 
 
-def _reach(shape: tuple[int, ...], sigma: float) -> Reach:
-    weights = gaussian_weights(sigma)
+def _blur_map(alpha: Any, sigma: float) -> Any:
+    """Blur a map: for small ones OpenCV takes longer to begin than to blur."""
+    weights = _map_weights(sigma)
     reach = len(weights) - 1
-    rows = mirror(shape[0], reach).astype(np.uint64)
-    columns = mirror(shape[1], reach).astype(np.uint64)
-    # Where the neighbours at each distance begin in a line; an array, for what is
-    # computed in the kernel the compiler does not trust enough to use vectors.
-    channels = math.prod(shape[2:])
-    distance = channels * np.arange(reach + 1)
-    sides = np.array([channels * reach - distance, channels * reach + distance])
-    return Reach(rows, columns, np.uint64(channels), weights, sides.astype(np.uint64))
+    margins = reach, reach, reach, reach
+    wide = cv2.copyMakeBorder(alpha, *margins, cv2.BORDER_REFLECT_101)
+    blurred = np.empty(alpha.shape, np.float32)
+    _blur_lines(np.asarray(wide, np.float32).reshape(-1), weights, blurred)
+    return blurred
 
 
-_kept_reach = functools.lru_cache(maxsize=64)(_reach)
+@lru_cache(maxsize=64)  # maps of a store have few sizes, and all one blur
+def _map_weights(sigma: float) -> NDArray[np.float32]:
+    """Give the weights with zeros behind, for whole fours of them."""
+    weights = gaussian_weights(sigma)
+    return np.pad(weights, (0, -(len(weights) - 1) % 4 if len(weights) > 1 else 4))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _blur_lines(
+    wide: NDArray[np.float32], weights: NDArray[np.float32], blurred: Map
+) -> None:
+    """Blur downwards, then along the rows, all of them at once: long vectors."""
+    height, width = np.uint64(blurred.shape[0]), np.uint64(blurred.shape[1])
+    reach = np.uint64(len(weights) - 1)
+    stride = width + reach + reach
+    rows = np.empty(height * stride, np.float32)
+    _mix_beside(wide, stride, weights, rows)
+    # Between two rows, what is mixed of the end of one and the start of the next is
+    # nothing, and not looked at.
+    levels = np.empty(height * stride - reach - reach, np.float32)
+    _mix_beside(rows, np.uint64(1), weights, levels)
+    for y in range(height):
+        for x in range(width):
+            # The weights add up to 1 by a hair more or less.
+            blurred[y, x] = min(levels[y * stride + x], np.float32(1))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _mix_beside(
+    levels: NDArray[np.float32],
+    stride: np.uint64,
+    weights: NDArray[np.float32],
+    mixed: NDArray[np.float32],
+) -> None:
+    """Weigh the levels on both sides of each, `stride` apart."""
+    start = np.uint64(len(weights) - 1) * stride
+    _mix_four(levels, start, stride, np.uint64(1), weights, mixed)
+    four = weights.copy()
+    four[0] = 0
+    more = np.empty(len(mixed) if len(weights) > 5 else 0, np.float32)
+    for distance in range(5, len(weights), 4):
+        four[1:5] = weights[distance : distance + 4]
+        _mix_four(levels, start, stride, np.uint64(distance), four, more)
+        for i in range(np.uint64(len(mixed))):
+            mixed[i] += more[i]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _mix_four(
+    levels: NDArray[np.float32],
+    start: np.uint64,
+    stride: np.uint64,
+    distance: np.uint64,
+    weights: NDArray[np.float32],
+    mixed: NDArray[np.float32],
+) -> None:
+    """Weigh each level and those at four distances: adding to `mixed` is no vectors."""
+    w0, w1, w2, w3, w4 = weights[0], weights[1], weights[2], weights[3], weights[4]
+    left1, right1 = start - distance * stride, start + distance * stride
+    left2, right2 = left1 - stride, right1 + stride
+    left3, right3 = left2 - stride, right2 + stride
+    left4, right4 = left3 - stride, right3 + stride
+    for i in range(np.uint64(len(mixed))):
+        mixed[i] = (
+            w0 * levels[start + i]
+            + w1 * (levels[left1 + i] + levels[right1 + i])
+            + w2 * (levels[left2 + i] + levels[right2 + i])
+            + w3 * (levels[left3 + i] + levels[right3 + i])
+            + w4 * (levels[left4 + i] + levels[right4 + i])
+        )
+
+
+def blur_reach(sigma: float) -> int:
+    """Say over how many pixels each way a blur mixes."""
+    return round(3 * sigma)
 
 
 def gaussian_weights(sigma: float) -> NDArray[np.float32]:
     """Give the weights of the pixel itself and of those beside it: float32 (R + 1,)."""
-    distance = np.arange(round(3 * sigma) + 1)
+    distance = np.arange(blur_reach(sigma) + 1)
     weights = np.exp(-0.5 * (distance / sigma) ** 2)
     return (weights / (2 * weights.sum() - weights[0])).astype(np.float32)
 
@@ -80,54 +137,3 @@ def mirror(length: int, reach: int) -> NDArray[np.int64]:
     period = 2 * (length - 1)
     places = np.arange(-reach, length + reach) % period
     return np.minimum(places, period - places)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _blur(
-    pixels: NDArray[Any], around: Reach, rounding: np.float32, blurred: NDArray[Any]
-) -> None:
-    """Blur downwards into a line, then along the line, one row at a time."""
-    rows, columns, channels = around.rows, around.columns, around.channels
-    weights, sides = around.weights, around.sides
-    one = np.uint64(1)
-    reach = np.uint64(len(weights) - 1)
-    margin = reach * channels
-    length = np.uint64(len(columns)) * channels - margin - margin
-    line = np.empty(length + margin + margin, np.float32)
-    total = np.empty(length, np.float32)
-    for y in range(np.uint64(len(rows)) - reach - reach):
-        start = rows[y + reach] * length
-        for i in range(length):
-            line[margin + i] = weights[0] * np.float32(pixels[start + i])
-        for t in range(one, reach + one):
-            above, below = rows[y + reach - t] * length, rows[y + reach + t] * length
-            weight = weights[t]
-            for i in range(length):
-                both = np.float32(pixels[above + i]) + np.float32(pixels[below + i])
-                line[margin + i] += weight * both
-        _mirror_ends(line, columns, channels, reach)
-        for i in range(length):
-            total[i] = rounding + weights[0] * line[margin + i]
-        for t in range(one, reach + one):
-            weight = weights[t]
-            left, right = sides[0, t], sides[1, t]
-            for i in range(length):
-                total[i] += weight * (line[left + i] + line[right + i])
-        for i in range(length):
-            blurred[y * length + i] = total[i]
-
-
-@njit(cache=True, nogil=True)
-def _mirror_ends(
-    line: NDArray[np.float32],
-    columns: NDArray[np.uint64],
-    channels: np.uint64,
-    reach: np.uint64,
-) -> None:
-    """Fill the pixels before the first and behind the last."""
-    inner = np.uint64(len(columns)) - reach
-    for x in range(reach):
-        for end in (x, inner + x):
-            for c in range(channels):
-                source = (reach + columns[end]) * channels + c
-                line[end * channels + c] = line[source]

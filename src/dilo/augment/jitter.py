@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from dilo.image import Image
 
-Plane = NDArray[np.float32]  # (H * W,), whole levels
+Plane = NDArray[np.float32]  # (H * W + 1,), whole levels; the last is of all others
+Steps = Sequence[tuple[int, float]]  # kinds, as below, with their factors
 
 BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)
 GREY = 4  # a fifth step of the same kernel
@@ -52,7 +53,7 @@ def to_grey(image: Image) -> Image:
     return apply_colour(image, [(GREY, 0.0)])
 
 
-def apply_colour(image: Image, steps: Sequence[tuple[int, float]]) -> Image:
+def apply_colour(image: Image, steps: Steps) -> Image:
     """Apply steps and their factors one after the other: uint8 (H, W, 3).
 
     Args:
@@ -60,15 +61,32 @@ def apply_colour(image: Image, steps: Sequence[tuple[int, float]]) -> Image:
         steps: BRIGHTNESS, CONTRAST, SATURATION, HUE or GREY (whose factor is not
             looked at), each with its factor.
     """
+    return recolour(image, steps, np.zeros(3, np.uint8), 0)[0]
+
+
+def recolour(
+    image: Image, steps: Steps, colour: Image, beside: int
+) -> tuple[Image, Image]:
+    """Apply steps to an image that is a part of a larger one, otherwise of one colour.
+
+    Args:
+        image: uint8 (H, W, 3).
+        steps: as for `apply_colour`.
+        colour: of the pixels beside the image, uint8 (3,).
+        beside: how many there are; the mean grey of the contrast counts them.
+
+    Returns:
+        The image and the colour, as they are then.
+    """
     steps = [step for step in steps if not _is_neutral(*step)]
     if not steps:
-        return image
+        return image, colour
     kinds = np.array([kind for kind, _ in steps])
     factors = np.array([factor for _, factor in steps], np.float32)
-    coloured = np.empty(image.shape, np.uint8)
+    coloured = np.empty(image.size + 3, np.uint8)
     flat = np.ascontiguousarray(image).reshape(-1)
-    _recolour(flat, kinds, factors, coloured.reshape(-1))
-    return coloured
+    _recolour(flat, colour, beside, kinds, factors, coloured)
+    return coloured[:-3].reshape(image.shape), coloured[-3:]
 
 
 def _is_neutral(kind: int, factor: float) -> bool:
@@ -78,22 +96,25 @@ def _is_neutral(kind: int, factor: float) -> bool:
 @njit(cache=True, nogil=True)
 def _recolour(
     pixels: NDArray[np.uint8],
+    colour: NDArray[np.uint8],
+    beside: int,
     kinds: NDArray[np.int64],
     factors: NDArray[np.float32],
     coloured: NDArray[np.uint8],
 ) -> None:
     """Work on planes of whole levels, as float32: one vector lane a pixel."""
-    count = len(pixels) // 3
+    count = len(pixels) // 3 + 1
     red = np.empty(count, np.float32)
     green = np.empty(count, np.float32)
     blue = np.empty(count, np.float32)
     _split(pixels, red, green, blue)
+    red[-1], green[-1], blue[-1] = colour[0], colour[1], colour[2]
     for i in range(len(kinds)):
         kind, factor = kinds[i], factors[i]
         if kind == 0:
             _add(red, green, blue, factor, np.float32(0))
         elif kind == 1:
-            base = _mean_grey(red, green, blue) * (np.float32(1) - factor)
+            base = _mean_grey(red, green, blue, beside) * (np.float32(1) - factor)
             _add(red, green, blue, factor, base)
         elif kind == 2:
             _blend_with_grey(red, green, blue, factor)
@@ -106,7 +127,7 @@ def _recolour(
 
 @njit(cache=True, nogil=True)
 def _split(pixels: NDArray[np.uint8], red: Plane, green: Plane, blue: Plane) -> None:
-    for i in range(np.uint64(len(red))):
+    for i in range(np.uint64(len(pixels) // 3)):
         at = i * np.uint64(3)
         red[i] = pixels[at]
         green[i] = pixels[at + np.uint64(1)]
@@ -149,17 +170,20 @@ def _add(
 
 
 @njit(cache=True, nogil=True, fastmath={"nnan", "nsz", "reassoc"})
-def _mean_grey(red: Plane, green: Plane, blue: Plane) -> np.float32:
-    """Mean of whole levels: float32 sums of a thousand of them are exact."""
-    count = np.uint64(len(red))
-    total = np.float64(0)
+def _mean_grey(red: Plane, green: Plane, blue: Plane, beside: int) -> np.float32:
+    """Mean of whole levels: float32 sums of a thousand of them are exact.
+
+    The last pixel stands for `beside` of them.
+    """
+    total = np.float64(beside) * _grey(red[-1], green[-1], blue[-1])
+    count = np.uint64(len(red) - 1)
     block = np.uint64(1024)
     for start in range(np.uint64(0), count, block):
         part = np.float32(0)
         for i in range(start, min(start + block, count)):
             part += _grey(red[i], green[i], blue[i])
         total += part
-    return np.float32(np.floor(total / count + 0.5))
+    return np.float32(np.floor(total / (count + np.uint64(beside)) + 0.5))
 
 
 @njit(cache=True, nogil=True, fastmath={"nnan", "nsz"})

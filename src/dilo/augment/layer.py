@@ -13,6 +13,7 @@ from dilo.augment.box import Box
 from dilo.augment.copy_paste import BACKGROUNDS, BLENDINGS, OF_ITSELF, CopyPasteConfig
 from dilo.augment.overlay import composite_view
 from dilo.augment.paste import paste_view
+from dilo.augment.patch import Patch
 from dilo.augment.placement import centre_of, move_box, show_box
 from dilo.augment.sources import Setting
 from dilo.errors import InputError
@@ -97,9 +98,8 @@ def lay(view: Image, layer: Layer) -> Image:
     return composite_view(shown, layer.alpha, layer.shape, layer.box, layer.background)
 
 
-def show(image: Image, layer: Layer) -> Image:
-    """Make the view of a layer from the whole image: uint8 (S, S, 3)."""
+def show(image: Image, layer: Layer) -> Patch:
+    """Make the view of a layer from the whole image."""
     if layer.view is not None:
-        return lay(layer.view, layer)
-    side = len(layer.background)
-    return paste_view(image, layer.alpha, layer.box, side, layer.background)
+        return Patch.of(lay(layer.view, layer))
+    return paste_view(image, layer.alpha, layer.box, layer.background)

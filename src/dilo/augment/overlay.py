@@ -43,10 +43,15 @@ def composite_view(
     return composite(view, view_alpha(alpha, shape, box, view.shape), background)
 
 
+def is_plain(background: Image) -> bool:
+    """Tell whether a background is one pixel, repeated: as greys have it."""
+    return background.strides[:2] == (0, 0)
+
+
 def flat_background(background: Image) -> NDArray[np.uint8]:
-    """Give the levels of a background in a line; of one row if all are that one."""
-    if background.strides[0] == 0:
-        background = background[:1]  # as greys have it
+    """Give the levels of a background in a line; of one row if it is plain."""
+    if is_plain(background):
+        background = background[:1]
     return np.ascontiguousarray(background).reshape(-1)
 
 

@@ -112,7 +112,7 @@ def _scales_alike(
 @njit(cache=True, nogil=True)
 def _sample(turned: Map, rows: Places, columns: Places) -> NDArray[np.float32]:
     """Write what `view_alpha` returns, from the transposed map."""
-    lines, around = sample_lines(turned, rows, columns)
+    lines, around = _sample_lines(turned, rows, columns)
     shown = np.empty((rows.number, columns.number), np.float32)
     for y in range(rows.number):
         mix_two(lines, around, y, np.uint64(0), shown[y])
@@ -120,7 +120,7 @@ def _sample(turned: Map, rows: Places, columns: Places) -> NDArray[np.float32]:
 
 
 @njit(cache=True, nogil=True)
-def sample_lines(
+def _sample_lines(
     turned: Map, rows: Places, columns: Places
 ) -> tuple[NDArray[np.float32], Taps]:
     """Sample the rows of a map at the places of the columns.
@@ -134,8 +134,12 @@ def sample_lines(
         Those rows that the view lies among, float32 (L, T), and which two of them are
         around each row of the view.
     """
-    around, top = tap_window(rows, turned.shape[1])
-    beside = _tap(columns, len(turned))
+    around = tap(rows, turned.shape[1])
+    top = around.before[0]
+    for i in range(rows.number):
+        around.before[i] -= top
+        around.behind[i] -= top
+    beside = tap(columns, len(turned))
     lines = np.empty((around.behind[-1] + np.uint64(1), columns.number), np.float32)
     for x in range(np.uint64(columns.number)):
         before, behind = beside.before[x], beside.behind[x]
@@ -143,17 +147,6 @@ def sample_lines(
         for y in range(np.uint64(len(lines))):
             lines[y, x] = near * turned[before, top + y] + far * turned[behind, top + y]
     return lines, around
-
-
-@njit(cache=True, nogil=True)
-def tap_window(places: Places, length: int) -> tuple[Taps, np.uint64]:
-    """Name the two lines around each place, counted from the first of all, and that."""
-    around = _tap(places, length)
-    top = around.before[0]
-    for i in range(places.number):
-        around.before[i] -= top
-        around.behind[i] -= top
-    return around, top
 
 
 @njit(cache=True, nogil=True)
@@ -175,7 +168,7 @@ def mix_two(
 
 
 @njit(cache=True, nogil=True)
-def _tap(places: Places, length: int) -> Taps:
+def tap(places: Places, length: int) -> Taps:
     """Name the two lines around each place, and weigh them; 0 beyond the map."""
     before = np.empty(places.number, np.uint64)
     behind = np.empty(places.number, np.uint64)

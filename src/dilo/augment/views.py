@@ -9,10 +9,8 @@ import threading
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
-from dilo.augment.blur import gaussian_blur
 from dilo.augment.box import Box
 from dilo.augment.chain import ViewConfig
 from dilo.augment.copy_paste import (
@@ -21,7 +19,7 @@ from dilo.augment.copy_paste import (
     paste_probability,
 )
 from dilo.augment.crops import between, centre_crop, draw_crop
-from dilo.augment.jitter import GREY, apply_colour, draw_jitter
+from dilo.augment.jitter import GREY, draw_jitter
 from dilo.augment.layer import (
     Layer,
     Sheet,
@@ -31,6 +29,7 @@ from dilo.augment.layer import (
     show,
 )
 from dilo.augment.paste import paste_view
+from dilo.augment.patch import Patch
 from dilo.augment.placement import cover, draw_covering
 from dilo.augment.resample import crop_resize
 from dilo.augment.sources import NOTHING, Setting
@@ -165,19 +164,19 @@ def apply_view(
     """
     sheet, box = parameters.sheet, parameters.box
     if saliency is None or parameters.paste_seed is None:
-        view = crop_resize(image, box, crop_size)
+        view = Patch.of(crop_resize(image, box, crop_size))
     elif sheet is not None:
-        view = paste_view(image, sheet.alpha, box, crop_size, sheet.background)
+        view = paste_view(image, sheet.alpha, box, sheet.background)
     else:
         layer = view_layer(image, saliency, crop_size, parameters, copy_paste, setting)
         assert layer is not None
         view = show(image, layer)
-    view = apply_colour(view, parameters.colour)
+    view = view.recoloured(parameters.colour)
     if parameters.blur:
-        view = gaussian_blur(view, parameters.blur)
+        view = view.blurred(parameters.blur)
     if parameters.flip:
-        view = np.asarray(cv2.flip(view, 1), np.uint8)
-    return view
+        view = view.flipped()
+    return view.whole()
 
 
 def view_layer(

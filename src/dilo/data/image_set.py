@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from dilo.data.sources import Source
 from dilo.errors import DiloError, ImageError, InputError
+from dilo.foreground import Foreground
 from dilo.image import Image, Map, Pixels, grey_levels, read_image, resize
 from dilo.progress import Progress
 
-FindMap = Callable[[str], Map | None]
+FindMap = Callable[[str], Foreground | None]
 Found = TypeVar("Found")
 
 
@@ -63,12 +64,12 @@ class SourceSet:
         """
         return self.read(index, self.read_map(index))
 
-    def read_map(self, index: int) -> Map | DiloError | None:
+    def read_map(self, index: int) -> Foreground | DiloError | None:
         """Read a map; what is wrong with it is told after what is with the image."""
         find_map = self.find_map
         return outcome(find_map, self.names[index]) if find_map else None
 
-    def read(self, index: int, saliency: Map | DiloError | None) -> Example:
+    def read(self, index: int, found: Foreground | DiloError | None) -> Example:
         """Read one image, with the map that `read_map` gave; errors as of `self[]`."""
         name = self.names[index]
         content = self.source.read(index)
@@ -78,8 +79,9 @@ class SourceSet:
             if isinstance(content, Path):
                 raise
             raise ImageError(f"{name}: {error}") from error
-        if isinstance(saliency, DiloError):
-            raise saliency
+        if isinstance(found, DiloError):
+            raise found
+        saliency = found.saliency if found else None
         if saliency is not None:
             check_aspect(name, image, saliency)
         image = reduce_short_side(image, self.short_side)
@@ -104,31 +106,29 @@ class MemorySet:
         return Example(image=self._images[index], saliency=saliency)
 
 
-def read_maps(
-    examples: Examples, indices: Sequence[int], mapped: Sequence[bool]
-) -> list[Map | DiloError | None]:
-    """Read the maps of some examples before their images, if maps are read at all.
-
-    Args:
-        examples: the set.
-        indices: which to read.
-        mapped: of which the map is needed; the others' are None.
-    """
-    if not isinstance(examples, SourceSet):
-        return [None] * len(indices)
-    return [
-        examples.read_map(index) if wanted else None
-        for index, wanted in zip(indices, mapped, strict=True)
-    ]
+def read_map(examples: Examples, index: int) -> Foreground | DiloError | None:
+    """Read the map of an example before its image, if maps are read by themselves."""
+    return examples.read_map(index) if isinstance(examples, SourceSet) else None
 
 
 def read_example(
-    examples: Examples, index: int, saliency: Map | DiloError | None
+    examples: Examples, index: int, found: Foreground | DiloError | None
 ) -> Example | DiloError:
-    """Read an example whose map `read_maps` gave, or say why it cannot be read."""
+    """Read an example whose map `read_map` gave, or say why it cannot be read."""
     if isinstance(examples, SourceSet):
-        return outcome(examples.read, index, saliency)
+        return outcome(examples.read, index, found)
     return outcome(examples.__getitem__, index)
+
+
+def expected_shape(examples: Examples, found: Foreground) -> tuple[int, int] | None:
+    """Say which shape an example will have, unless its file has changed since.
+
+    None where nobody knows, or where its map will not stay as it is.
+    """
+    if not isinstance(examples, SourceSet) or found.shape is None:
+        return None
+    shape = reduced_shape(*found.shape, examples.short_side)
+    return None if found.saliency.shape[0] > shape[0] else shape
 
 
 def load_into_memory(source: Examples) -> tuple[MemorySet, dict[str, str]]:
@@ -169,10 +169,15 @@ def load_into_memory(source: Examples) -> tuple[MemorySet, dict[str, str]]:
 def reduce_short_side(pixels: Pixels, short_side: int | None) -> Pixels:
     """Reduce to a short side, keeping the aspect; never enlarge."""
     height, width = pixels.shape[:2]
+    return resize(pixels, *reduced_shape(height, width, short_side))
+
+
+def reduced_shape(height: int, width: int, short_side: int | None) -> tuple[int, int]:
+    """Give the height and width to which `reduce_short_side` reduces."""
     if short_side is None or min(height, width) <= short_side:
-        return pixels
+        return height, width
     scale = short_side / min(height, width)
-    return resize(pixels, max(1, round(height * scale)), max(1, round(width * scale)))
+    return max(1, round(height * scale)), max(1, round(width * scale))
 
 
 def resize_map(saliency: Map, height: int, width: int) -> Map:

@@ -17,8 +17,8 @@ import numpy as np
 from dilo.data.tar_index import MASK_KIND, read_contents
 from dilo.errors import ImageError, InputError, StoreError
 from dilo.folder import Names
-from dilo.foreground import has_foreground
-from dilo.image import Map, read_map
+from dilo.foreground import Foreground, has_foreground
+from dilo.image import read_map
 from dilo.progress import announced
 
 SUFFIX = ".tar"
@@ -111,7 +111,7 @@ class ShardMasks:
         index = self._find(name)
         return index is not None and self.shards.has_mask(index)
 
-    def foreground(self, name: str) -> Map | None:
+    def foreground(self, name: str) -> Foreground | None:
         """Read the map of an image, or None where there is nothing to paste.
 
         Raises:
@@ -125,7 +125,7 @@ class ShardMasks:
             raise StoreError(f"{self.path(name)}: {error}") from error
         if saliency is None or not has_foreground(saliency):
             return None
-        return saliency
+        return Foreground(saliency)
 
     def is_empty(self, name: str) -> bool:
         """Tell whether there is nothing to paste.

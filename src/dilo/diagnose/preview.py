@@ -130,12 +130,7 @@ def _left_columns() -> int:
 def _open_sources(
     images: Path, names: Sequence[str], masks: MaskStore, config: PreviewConfig
 ) -> Sources:
-    def find_map(name: str) -> Map | None:
-        if name not in masks or masks.is_empty(name):
-            return None
-        return masks.stored(name)
-
-    others = SourceSet(source=ImageFiles(images, names), find_map=find_map)
+    others = SourceSet(source=ImageFiles(images, names), find_map=masks.foreground)
     return open_sources(config.view.copy_paste, others)
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from dilo.errors import ImageError, InputError, StoreError
 from dilo.folder import list_images
-from dilo.foreground import has_foreground
+from dilo.foreground import Foreground, has_foreground
 from dilo.image import Map, read_map, read_mask, resize
 from dilo.masks.catalog import Catalog, Entry, Listed, Recorded
 from dilo.masks.codec import stored_shape, unpack
@@ -192,7 +192,7 @@ class MaskStore:
         """
         return self._read(self._find(name))
 
-    def foreground(self, name: str) -> Map | None:
+    def foreground(self, name: str) -> Foreground | None:
         """Read what a loader pastes: the stored map, or None where there is nothing.
 
         Raises:
@@ -207,7 +207,7 @@ class MaskStore:
         saliency = self._read(entry)
         # A plain folder of masks tells emptiness only by reading; and what is left of
         # a foreground at the stored size may be too little.
-        return saliency if has_foreground(saliency) else None
+        return Foreground(saliency, entry.shape) if has_foreground(saliency) else None
 
     def mask(self, name: str) -> NDArray[np.bool_]:
         """Read a ground-truth mask, (H, W): foreground is brighter than 128 of 255.

@@ -9,7 +9,7 @@ from dilo.data.image_set import Examples, SourceSet, load_into_memory
 from dilo.data.shards import ShardMasks, Shards
 from dilo.data.sources import Source
 from dilo.errors import InputError, StoreError
-from dilo.image import Map
+from dilo.foreground import Foreground
 from dilo.masks import MaskStore
 from dilo.pretrain.config import PretrainConfig
 
@@ -23,7 +23,7 @@ class MapSource(Protocol):
         """Tell whether a map has no foreground; raise StoreError if it is damaged."""
         ...
 
-    def foreground(self, name: str) -> Map | None:
+    def foreground(self, name: str) -> Foreground | None:
         """Give the map of an image, or None where there is nothing to paste."""
         ...
 
@@ -46,7 +46,7 @@ class Maps:
         except StoreError:
             return False
 
-    def __call__(self, name: str) -> Map | None:
+    def __call__(self, name: str) -> Foreground | None:
         """Give the map of an image, or None where there is nothing to paste.
 
         Raises:

@@ -1,29 +1,28 @@
 """Time the stages of a view: where does the loader spend its time?"""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from dilo.augment import ViewConfig, draw_view, view_rng
-from dilo.augment.blur import gaussian_blur
-from dilo.augment.jitter import apply_colour
 from dilo.augment.layer import show
+from dilo.augment.patch import Patch
 from dilo.augment.resample import crop_resize
 from dilo.augment.sources import Setting, Sources
 from dilo.augment.views import ViewParameters, view_layer
-from dilo.data.image_set import check_aspect
+from dilo.data.image_set import FindMap, check_aspect
 from dilo.errors import DiloError, ImageError
 from dilo.image import Image, Map, read_image
 
 # In the order of the work; the views of an image share the first three. A view is
-# cropped, or cropped and pasted in one pass, in which its background is read too.
+# cropped, or cropped and pasted in one pass, in which its background is read too; of a
+# view on one grey only a rectangle is worked on, and laid on the grey at the end.
 STAGES = (
     *("read", "decode", "map", "draw", "crop", "crop and paste"),
-    *("jitter", "blur", "flip"),
+    *("jitter", "blur", "flip", "fill"),
 )
 
 
@@ -48,9 +47,7 @@ class ViewTimer:
         """Give the mean time of each stage over so many views."""
         return {stage: 1000 * self._seconds[stage] / views for stage in STAGES}
 
-    def time_item(
-        self, path: Path, name: str, find_map: Callable[[str], Map | None], index: int
-    ) -> bool:
+    def time_item(self, path: Path, name: str, find_map: FindMap, index: int) -> bool:
         """Time the views of one file; tell whether it has a foreground."""
         seconds = self._seconds.copy()
         try:
@@ -59,7 +56,8 @@ class ViewTimer:
             with self._stage("decode"):
                 image = _decode(path, content)
             with self._stage("map"):
-                saliency = find_map(name)
+                found = find_map(name)
+                saliency = found.saliency if found else None
                 if saliency is not None:
                     check_aspect(name, image, saliency)
         except (DiloError, OSError):
@@ -83,24 +81,25 @@ class ViewTimer:
             drawn = draw_view(shape, self.config, rng, saliency=saliency)
         if saliency is None or drawn.paste_seed is None:
             with self._stage("crop"):
-                view = crop_resize(image, drawn.box, self.crop_size)
+                view = Patch.of(crop_resize(image, drawn.box, self.crop_size))
         else:
             with self._stage("crop and paste"):
                 view = self._paste(image, saliency, drawn, index)
         if drawn.colour:
             with self._stage("jitter"):
-                view = apply_colour(view, drawn.colour)
+                view = view.recoloured(drawn.colour)
         if drawn.blur:
             with self._stage("blur"):
-                view = gaussian_blur(view, drawn.blur)
+                view = view.blurred(drawn.blur)
         if drawn.flip:
             with self._stage("flip"):
-                view = np.asarray(cv2.flip(view, 1), np.uint8)
-        return view
+                view = view.flipped()
+        with self._stage("fill"):
+            return view.whole()
 
     def _paste(
         self, image: Image, saliency: Map, drawn: ViewParameters, index: int | None
-    ) -> Image:
+    ) -> Patch:
         setting = Setting(index=index, sources=self.sources)
         pasting = self.config.copy_paste
         layer = view_layer(image, saliency, self.crop_size, drawn, pasting, setting)

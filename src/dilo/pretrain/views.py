@@ -17,10 +17,25 @@ from torch.utils.data import DataLoader, Dataset
 from dilo.allocator import keep_memory
 from dilo.augment import ViewConfig, view_rng
 from dilo.augment.sources import NOTHING, Setting, Sources
-from dilo.augment.views import Paste, apply_view, draw_paste, draw_view, paste_sheet
-from dilo.data.image_set import Example, Examples, outcome, read_example, read_maps
+from dilo.augment.views import (
+    Paste,
+    ViewParameters,
+    apply_view,
+    draw_paste,
+    draw_view,
+    paste_sheet,
+)
+from dilo.data.image_set import (
+    Example,
+    Examples,
+    expected_shape,
+    outcome,
+    read_example,
+    read_map,
+)
 from dilo.data.sampler import BatchSampler, Sample
 from dilo.errors import DiloError, RunError
+from dilo.foreground import Foreground
 from dilo.image import Image, Map
 from dilo.training.loop import Batch
 from dilo.training.preemption import SIGNALS
@@ -48,9 +63,17 @@ class Failure:
 class _Draft(NamedTuple):
     """What is drawn of the views of an image before it is read."""
 
-    number: int  # of the image
+    sample: Sample
     rng: np.random.Generator
     pastes: Sequence[Paste]
+    # All else too, where the size of the image was known: the mask store knows it.
+    shape: tuple[int, int] | None = None
+    drawn: Sequence[ViewParameters] = ()
+
+    @property
+    def number(self) -> int:
+        """The image's."""
+        return self.sample[1]
 
 
 Item = tuple[Stack, int] | Failure  # views and index
@@ -88,14 +111,16 @@ class Views(Dataset[Item]):
         Decoding an image sweeps the caches of the processor, so that what is done
         between two images takes two to three times as long.
         """
-        numbers = [draft.number for draft in drafts]
-        wanted = [self._needs_map(draft) for draft in drafts]
-        maps = read_maps(self.examples, numbers, wanted)
-        prepared = list(map(self._prepare, drafts, maps))
-        return list(map(self._item, prepared, maps))
+        prepared = []
+        for draft in drafts:
+            found = None
+            if self._needs_map(draft):
+                found = read_map(self.examples, draft.number)
+            prepared.append((self._prepare(draft, found), found))
+        return [self._item(*each) for each in prepared]
 
-    def _item(self, draft: _Draft, saliency: Map | DiloError | None) -> Item:
-        example = read_example(self.examples, draft.number, saliency)
+    def _item(self, draft: _Draft, found: Foreground | DiloError | None) -> Item:
+        example = read_example(self.examples, draft.number, found)
         if isinstance(example, DiloError):
             return Failure(name=self.examples.names[draft.number], reason=str(example))
         return self._stack(example, draft)
@@ -106,25 +131,38 @@ class Views(Dataset[Item]):
         progress = epoch / self.epochs if self.epochs > 1 else 1.0
         pasting = self.config.copy_paste
         pastes = [draw_paste(rng, pasting, progress) for _ in range(self.views)]
-        return _Draft(index, rng, pastes)
+        return _Draft((epoch, index), rng, pastes)
 
-    def _prepare(self, draft: _Draft, saliency: Map | DiloError | None) -> _Draft:
-        """Draw of the pastes what needs no image.
+    def _prepare(self, draft: _Draft, found: Foreground | DiloError | None) -> _Draft:
+        """Draw what needs no image, and what needs only its size if that is known.
 
         What fails here fails again when the view is made, and is told then.
         """
-        if saliency is None or isinstance(saliency, DiloError):
+        if found is None or isinstance(found, DiloError):
             return draft
         pasting, setting = self.config.copy_paste, self._setting(draft)
         pastes = []
         for paste in draft.pastes:
             if paste.wanted:
-                arguments = saliency, self.crop_size, paste.seed, pasting, setting
+                arguments = found.saliency, self.crop_size, paste.seed, pasting, setting
                 sheet = outcome(paste_sheet, *arguments)
                 if not isinstance(sheet, DiloError):
                     paste = paste._replace(sheet=sheet)
             pastes.append(paste)
-        return draft._replace(pastes=pastes)
+        draft = draft._replace(pastes=pastes)
+        shape = expected_shape(self.examples, found)
+        if shape is None:
+            return draft
+        drawn = self._draw(draft, shape, found.saliency)
+        return draft._replace(shape=shape, drawn=drawn)
+
+    def _draw(
+        self, draft: _Draft, shape: tuple[int, int], saliency: Map | None
+    ) -> list[ViewParameters]:
+        return [
+            draw_view(shape, self.config, draft.rng, saliency=saliency, paste=paste)
+            for paste in draft.pastes
+        ]
 
     def _setting(self, draft: _Draft) -> Setting:
         return Setting(index=draft.number, sources=self.sources)
@@ -144,14 +182,14 @@ class Views(Dataset[Item]):
 
     def _make(self, example: Example, draft: _Draft) -> Iterator[Image]:
         image, saliency = example.image, example.saliency
-        shape = (image.shape[0], image.shape[1])
-        setting = self._setting(draft)
-        for paste in draft.pastes:
-            drawn = draw_view(
-                shape, self.config, draft.rng, saliency=saliency, paste=paste
-            )
-            pasting = self.config.copy_paste
-            yield apply_view(image, saliency, self.crop_size, drawn, pasting, setting)
+        shape, drawn = (image.shape[0], image.shape[1]), draft.drawn
+        if draft.shape not in (None, shape):  # the file has changed since
+            draft = self._draft(*draft.sample)
+        if draft.shape is None:
+            drawn = self._draw(draft, shape, saliency)
+        setting, pasting = self._setting(draft), self.config.copy_paste
+        for view in drawn:
+            yield apply_view(image, saliency, self.crop_size, view, pasting, setting)
 
 
 class ViewLoader:
