@@ -1,11 +1,13 @@
 """Time a whole item of the loader, from file to two MoCo v2 views, beside others.
 
     python benchmarks/loader.py [--images DIR] [--count 12] [--kornia] [--out DIR]
+    python benchmarks/loader.py --alone --rounds 60
 
 An item is a JPEG file of 500 x 375 pixels and about 100 kB, made from the photographs
 that come with scikit-image, or a file of DIR as it is; its maps are RBD's. Times are
 CPU times on one thread, and all loaders take turns: only the ratios mean something on a
-shared machine. --kornia times kornia too, which must be installed.
+shared machine. --kornia times kornia too, which must be installed; --alone leaves the
+others out, so that more rounds tell what pasting adds.
 """
 
 import argparse
@@ -73,6 +75,8 @@ def main() -> None:
     parser.add_argument("--images", type=Path, help="folder of photographs")
     parser.add_argument("--count", type=int, default=12, help="images of DIR at most")
     parser.add_argument("--kornia", action="store_true", help="time kornia too")
+    parser.add_argument("--alone", action="store_true", help="time dilo alone")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="of each batch")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the JSON")
     arguments = parser.parse_args()
     on_one_thread()
@@ -80,20 +84,22 @@ def main() -> None:
     keep_memory()  # as in a worker; the rivals have it too
     with tempfile.TemporaryDirectory() as folder:
         files = prepare(Path(folder), photographs(arguments.images, arguments.count))
-        steps = our_loaders(files) | {
-            name: each_item(partial(views, files)) for name, views in RIVALS.items()
-        }
+        steps = our_loaders(files)
+        if not arguments.alone:
+            for name, views in RIVALS.items():
+                steps[name] = each_item(partial(views, files))
         if arguments.kornia:
             views = kornia_loader()
             steps["kornia on tensors"] = each_item(partial(views, files))
         figures = {
-            **time_items(steps),
+            **time_items(steps, arguments.rounds),
             "mask fetch, microseconds": time_fetch(files),
             "loader, images per second": measure_rates(files),
         }
     for name in list(figures)[-2:]:
         print(name, figures[name])
-    print(record("loader", figures, arguments.out))
+    name = "loader_alone" if arguments.alone else "loader"
+    print(record(name, figures, arguments.out))
 
 
 def photographs(root: Path | None, count: int) -> list[bytes]:
@@ -163,7 +169,7 @@ def each_item(step: Callable[[int], Any]) -> Step:
     return batch
 
 
-def time_items(steps: dict[str, Step]) -> dict[str, Any]:
+def time_items(steps: dict[str, Step], rounds: int) -> dict[str, Any]:
     """Time every loader; print and give milliseconds an item, and ratios.
 
     Of each batch the least time counts: batches are short, so that in one round or
@@ -173,7 +179,7 @@ def time_items(steps: dict[str, Step]) -> dict[str, Any]:
     for step in steps.values():
         step(batches[0])  # compile, and touch what is read
     least = {name: np.full(BATCHES, np.inf) for name in steps}
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for each, numbers in enumerate(batches):
             for name, step in steps.items():
                 step(numbers[:WARM])
@@ -188,7 +194,7 @@ def time_items(steps: dict[str, Step]) -> dict[str, Any]:
     ratios = {
         name: milliseconds[of] / milliseconds[by]
         for name, (of, by) in RATIOS.items()
-        if of in milliseconds
+        if of in milliseconds and by in milliseconds
     }
     for name, value in ratios.items():
         print(f"  {name:48}{value:8.2f}")
