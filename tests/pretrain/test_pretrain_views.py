@@ -107,7 +107,7 @@ def test_a_batch_holds_the_views_of_its_images_one_behind_the_other():
     ],
     ids=str,
 )
-@pytest.mark.parametrize("known", [None, (48, 48), (60, 60)], ids=str)
+@pytest.mark.parametrize("known", [None, (48, 48), (60, 60), (0, 48)], ids=str)
 def test_what_is_drawn_before_an_image_is_read_is_what_its_view_draws(
     tmp_path, pasting, known
 ):

@@ -125,7 +125,7 @@ def expected_shape(examples: Examples, found: Foreground) -> tuple[int, int] | N
 
     None where nobody knows, or where its map will not stay as it is.
     """
-    if not isinstance(examples, SourceSet) or found.shape is None:
+    if not isinstance(examples, SourceSet) or not found.shape or min(found.shape) < 1:
         return None
     shape = reduced_shape(*found.shape, examples.short_side)
     return None if found.saliency.shape[0] > shape[0] else shape
