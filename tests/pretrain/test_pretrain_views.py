@@ -1,5 +1,8 @@
 import dataclasses
+import subprocess
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -156,6 +159,21 @@ def test_workers_change_nothing():
     for one, two in zip(alone, helped, strict=True):
         np.testing.assert_array_equal(one.views, two.views)
         assert one.index.tolist() == two.index.tolist()
+
+
+@pytest.mark.slow
+def test_workers_do_not_outlive_a_process_that_fails_beside_them(tmp_path):
+    script = """
+import sys
+sys.path[:0] = [TESTS]
+from test_pretrain_views import Noise, loader
+batches = loader(Noise(40), workers=1)(0)  # a global, which is not let go
+next(batches)
+raise SystemExit(3)
+"""
+    script = script.replace("TESTS", repr(str(Path(__file__).parent)))
+    ended = subprocess.run([sys.executable, "-c", script], timeout=120, cwd=tmp_path)
+    assert ended.returncode == 3
 
 
 def test_backgrounds_of_other_images_depend_on_the_stream_alone():

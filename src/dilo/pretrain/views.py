@@ -1,6 +1,8 @@
 """Batches of training views, made in this process or by workers."""
 
+import atexit
 import functools
+import multiprocessing
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -210,6 +212,8 @@ class ViewLoader:
         Raises:
             RunError: not a single image of a batch can be read.
         """
+        if self.workers:
+            atexit.register(_end_workers)
         loader = DataLoader(
             self.views,
             batch_sampler=self.sampler(first_step),
@@ -250,6 +254,16 @@ def _collate(
     readable += readable[:1] * len(failed)
     views = torch.from_numpy(np.stack([stack for stack, _ in readable], axis=1))
     return views, torch.tensor([index for _, index in readable]), failures
+
+
+def _end_workers() -> None:
+    """End workers that are left when the process exits, as an error may leave them.
+
+    Python itself would send them a signal that they do not heed, and wait for ever.
+    """
+    for child in multiprocessing.active_children():
+        if child.daemon:
+            child.kill()
 
 
 def start_worker(worker: int) -> None:
