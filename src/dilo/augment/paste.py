@@ -15,7 +15,7 @@ from dilo.augment.box import Box
 from dilo.augment.overlay import blend, is_plain, spread_weights
 from dilo.augment.patch import Patch
 from dilo.augment.resample import Side, box_rows, mix_line, scale_rows, taps
-from dilo.augment.shown import Places, Taps, locate, mix_two, tap
+from dilo.augment.shown import Places, Taps, count_from, locate, mix_two, tap
 from dilo.image import Image, Map
 
 # Smaller weights change no level: of 255 it is less than half a level.
@@ -150,9 +150,7 @@ def _tap_window(columns: Places, length: int) -> tuple[Taps, tuple[int, int]]:
     one: Any = np.int64(around.before[0])
     last: Any = np.int64(around.behind[-1])
     first, end = _widen(one, last + 1, length)
-    for x in range(columns.number):
-        around.before[x] -= np.uint64(first)
-        around.behind[x] -= np.uint64(first)
+    count_from(around, np.uint64(first))
     return around, (first, end)
 
 

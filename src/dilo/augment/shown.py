@@ -136,9 +136,7 @@ def _sample_lines(
     """
     around = tap(rows, turned.shape[1])
     top = around.before[0]
-    for i in range(rows.number):
-        around.before[i] -= top
-        around.behind[i] -= top
+    count_from(around, top)
     beside = tap(columns, len(turned))
     lines = np.empty((around.behind[-1] + np.uint64(1), columns.number), np.float32)
     for x in range(np.uint64(columns.number)):
@@ -147,6 +145,14 @@ def _sample_lines(
         for y in range(np.uint64(len(lines))):
             lines[y, x] = near * turned[before, top + y] + far * turned[behind, top + y]
     return lines, around
+
+
+@njit(cache=True, nogil=True)
+def count_from(around: Taps, first: np.uint64) -> None:
+    """Count the lines around each place from another first one."""
+    for i in range(len(around.before)):
+        around.before[i] -= first
+        around.behind[i] -= first
 
 
 @njit(cache=True, nogil=True)
