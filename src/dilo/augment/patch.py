@@ -19,7 +19,8 @@ _BLACK = np.zeros(3, np.uint8)
 class Patch(NamedTuple):
     """A square view, of which pixels outside of a rectangle have one colour.
 
-    Every method gives what the same step makes of the whole view, level by level.
+    Every method gives what the same step makes of the whole view; the blur, which the
+    processor may round otherwise at another place, within one level.
     """
 
     pixels: Image  # uint8 (H, W, 3), of the rectangle
