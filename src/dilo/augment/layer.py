@@ -11,9 +11,9 @@ import numpy as np
 
 from dilo.augment.box import Box
 from dilo.augment.copy_paste import BACKGROUNDS, BLENDINGS, OF_ITSELF, CopyPasteConfig
+from dilo.augment.cutout import Cutout
 from dilo.augment.overlay import composite_view
 from dilo.augment.paste import paste_view
-from dilo.augment.patch import Patch
 from dilo.augment.placement import centre_of, move_box, show_box
 from dilo.augment.sources import Setting
 from dilo.errors import InputError
@@ -98,8 +98,8 @@ def lay(view: Image, layer: Layer) -> Image:
     return composite_view(shown, layer.alpha, layer.shape, layer.box, layer.background)
 
 
-def show(image: Image, layer: Layer) -> Patch:
-    """Make the view of a layer from the whole image."""
+def show(image: Image, layer: Layer) -> Cutout | Image:
+    """Make the view of a layer from the whole image, as `paste_view` does."""
     if layer.view is not None:
-        return Patch.of(lay(layer.view, layer))
+        return lay(layer.view, layer)
     return paste_view(image, layer.alpha, layer.box, layer.background)

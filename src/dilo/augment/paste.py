@@ -12,8 +12,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from dilo.augment.box import Box
+from dilo.augment.cutout import Cutout, lay_spans
 from dilo.augment.overlay import blend, is_plain, spread_weights
-from dilo.augment.patch import Patch
 from dilo.augment.resample import Side, box_rows, mix_line, scale_rows, taps
 from dilo.augment.shown import Places, Taps, count_from, locate, mix_two, tap
 from dilo.image import Image, Map
@@ -25,27 +25,19 @@ _FAINTEST = np.float32(1 / 512)
 _VECTOR = 32
 
 
-class Bounds(NamedTuple):
-    """The part of a view that shows something of an image; empty if left >= right."""
-
-    top: int
-    bottom: int  # the row behind the last
-    left: int
-    right: int  # the column behind the last
-
-
 class Shown(NamedTuple):
     """What a view shows of an image and of its alpha."""
 
-    rows: NDArray[np.uint8]  # (R, W * 3): the bounds' new rows, of W old columns
+    rows: NDArray[np.uint8]  # (R, W * 3): those that show, of W old columns
     lines: NDArray[np.float32]  # (L, S): columns of the map, at the rows of the view
     spans: NDArray[np.uint64]  # (S, 2): of each new column its first row that shows,
-    # and the one behind the last, counted from the bounds' first
-    bounds: Bounds
+    # and the one behind the last
+    total: int  # pixels in the spans
+    top: int  # which row of the view the first of the rows is
     begin: int  # the first of the old columns
 
 
-def paste_view(image: Image, alpha: Map, box: Box, background: Image) -> Patch:
+def paste_view(image: Image, alpha: Map, box: Box, background: Image) -> Cutout | Image:
     """Make a view of a box and paste it.
 
     The same as `composite_view` of what `crop_resize` makes, but for the rounding of
@@ -58,37 +50,36 @@ def paste_view(image: Image, alpha: Map, box: Box, background: Image) -> Patch:
         background: uint8 (S, S, 3).
 
     Returns:
-        What the background does not hide, if it is one colour; else the whole view.
+        What shows on the background if that is one colour; else the whole view.
     """
-    part, bounds = _paste_part(image, alpha, box, background)
+    below = _flat_columns(background)
+    levels, spans = _paste_spans(image, alpha, box, len(background), below)
     if is_plain(background):
-        return Patch(part, bounds.top, bounds.left, len(background), background[0, 0])
-    view = background.copy()
-    view[bounds.top : bounds.bottom, bounds.left : bounds.right] = part
-    return Patch.of(view)
+        return Cutout(levels, spans, background[0, 0])
+    return lay_spans(levels, spans, below)
 
 
-def _paste_part(
-    image: Image, alpha: Map, box: Box, background: Image
-) -> tuple[Image, Bounds]:
-    """Make the part of the view that shows something; arguments as `paste_view`."""
-    side = len(background)
+def _paste_spans(
+    image: Image, alpha: Map, box: Box, side: int, below: NDArray[np.uint8]
+) -> tuple[NDArray[np.uint8], NDArray[np.uint64]]:
+    """Make what shows of a box on the columns of a background; see `Cutout`."""
     alpha, rows, columns = locate(alpha, image.shape, box, (side, side))
     levels = np.ascontiguousarray(image).reshape(-1)
-    old = box_rows(image, box, side)
     shown = _scale_shown(
-        levels, old, box.width, np.ascontiguousarray(alpha), rows, columns
+        levels,
+        box_rows(image, box, side),
+        box.width,
+        np.ascontiguousarray(alpha),
+        rows,
+        columns,
     )
-    top, bottom, left, right = bounds = shown.bounds
-    if left >= right:
-        return background[:1, :1].copy(), Bounds(0, 1, 0, 1)
-    # The rest is done on the columns, as the second half of scaling is: `scale_box`.
-    turned: Any = cv2.transpose(shown.rows.reshape(bottom - top, -1, 3))
-    where = box.width, alpha.shape[1], columns
-    below = _flat_columns(background[top:bottom, left:right])
-    part = np.empty((right - left, bottom - top, 3), np.uint8)
-    _lay_columns(turned.reshape(-1), shown, where, below, part.reshape(-1))
-    return np.asarray(cv2.transpose(part), np.uint8), bounds
+    pasted = np.empty(3 * shown.total, np.uint8)
+    if shown.total:
+        # On the columns, as the second half of scaling is done: `scale_box`.
+        turned: Any = cv2.transpose(shown.rows.reshape(len(shown.rows), -1, 3))
+        where = box.width, alpha.shape[1], columns
+        _lay_columns(turned.reshape(-1), shown, where, below, pasted)
+    return pasted, shown.spans
 
 
 def _flat_columns(background: Image) -> NDArray[np.uint8]:
@@ -120,11 +111,11 @@ def _scale_shown(
     """
     around, (first, end) = _tap_window(columns, alpha.shape[1])
     beside = tap(rows, len(alpha))
-    spans, bounds = _find_spans(_find_extents(alpha[:, first:end], beside), around)
-    top, bottom, left, right = bounds
+    extents = _find_extents(alpha[:, first:end], beside)
+    spans, count, (top, bottom, left, right) = _find_spans(extents, around)
     lines = np.empty((end - first, rows.number), np.float32)
-    if left >= right:
-        return Shown(np.empty((0, 0), np.uint8), lines, spans, bounds, 0)
+    if not count:
+        return Shown(np.empty((0, 0), np.uint8), lines, spans, 0, 0, 0)
     line = np.empty(len(lines), np.float32)
     for y in range(top, bottom):  # elsewhere nobody looks at the lines
         mix_two(alpha, beside, y, np.uint64(first), line)
@@ -135,7 +126,7 @@ def _scale_shown(
     scaled = np.empty((bottom - top, 3 * (stop - begin)), np.uint8)
     part = Side(side.start + 3 * begin, side.stride, side.old, side.new)
     scale_rows(levels, part, top, scaled)
-    return Shown(scaled, lines, spans, bounds, begin)
+    return Shown(scaled, lines, spans, count, top, begin)
 
 
 @njit(cache=True, nogil=True)
@@ -184,23 +175,27 @@ def _find_extents(alpha: NDArray[np.float32], beside: Taps) -> NDArray[np.int64]
 @njit(cache=True, nogil=True)
 def _find_spans(
     extents: NDArray[np.int64], around: Taps
-) -> tuple[NDArray[np.uint64], Bounds]:
-    """Say from where to where each column of a view shows something, and all do."""
+) -> tuple[NDArray[np.uint64], int, tuple[int, int, int, int]]:
+    """Say from where to where each column of a view shows something.
+
+    Returns:
+        The spans, how many pixels they hold, and the first row and the one behind the
+        last of them all, and the columns likewise.
+    """
     rows = len(around.before)  # as many as columns
     spans = np.zeros((rows, 2), np.uint64)
     left, right, top, bottom = rows, 0, rows, 0
+    count = 0
     for x in range(rows):
         one, other = extents[around.before[x]], extents[around.behind[x]]
         first, end = min(one[0], other[0]), max(one[1], other[1])
         if first < end:
             first, end = _widen(first, end, rows)
             spans[x, 0], spans[x, 1] = first, end
+            count += end - first
             left, right = min(left, x), x + 1
             top, bottom = min(top, first), max(bottom, end)
-    for x in range(left, right):
-        if spans[x, 0] < spans[x, 1]:
-            spans[x] -= np.uint64(top)
-    return spans, Bounds(top, bottom, left, right)
+    return spans, count, (top, bottom, left, right)
 
 
 @njit(cache=True, nogil=True)
@@ -225,34 +220,28 @@ def _lay_columns(
         levels: of the old columns, `shown.rows` transposed.
         shown: which columns they are, and the alpha.
         where: width of the box and of the alpha, and the columns of the view in it.
-        background: the bounds' columns, or one for all.
-        pasted: the bounds' columns, to be written.
+        background: its columns, or one for all.
+        pasted: the spans of the columns, one after the other, to be written.
     """
     width, cells, columns = where
-    top, bottom, left, right = shown.bounds
     old, weights = taps(width, columns.number)
     around, _ = _tap_window(columns, cells)
-    stride = 3 * (bottom - top)
     three = np.uint64(3)
-    length = three * np.uint64(bottom - top)
-    line = np.empty(length, np.float32)
-    alpha = np.empty(bottom - top, np.float32)
-    alphas = np.empty(length, np.float32)  # each thrice
-    for x in range(left, right):
-        place = np.uint64(x - left) * length
-        below = place % np.uint64(len(background))
-        first, end = three * shown.spans[x, 0], three * shown.spans[x, 1]
-        for i in range(first):
-            pasted[place + i] = background[below + i]
-        for i in range(end, length):
-            pasted[place + i] = background[below + i]
+    height, stride = columns.number, 3 * len(shown.rows)
+    line = np.empty(3 * height, np.float32)
+    alpha = np.empty(height, np.float32)
+    alphas = np.empty(3 * height, np.float32)  # each thrice
+    place = np.uint64(0)
+    for x in range(height):  # as many as columns
+        first, end = shown.spans[x, 0], shown.spans[x, 1]
         if first == end:
             continue
-        part = alpha[: shown.spans[x, 1] - shown.spans[x, 0]]
-        row = np.uint64(top) + shown.spans[x, 0]
-        mix_two(shown.lines, around, x, row, part)
+        part = alpha[: end - first]
+        mix_two(shown.lines, around, x, first, part)
         spread_weights(part, alphas)
-        start = (old[x] - shown.begin) * stride + np.int64(first)
-        mixed = line[: end - first]
+        start = (old[x] - shown.begin) * stride + 3 * (np.int64(first) - shown.top)
+        mixed = line[: three * (end - first)]
         mix_line(levels, np.uint64(start), np.uint64(stride), weights[x], mixed)
-        blend(mixed, alphas, background[below + first :], pasted[place + first :])
+        below = np.uint64(3 * x * height) % np.uint64(len(background)) + three * first
+        blend(mixed, alphas, background[below:], pasted[place:])
+        place += np.uint64(len(mixed))

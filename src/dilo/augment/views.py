@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dilo.augment.blur import gaussian_blur
 from dilo.augment.box import Box
 from dilo.augment.chain import ViewConfig
 from dilo.augment.copy_paste import (
@@ -19,6 +20,7 @@ from dilo.augment.copy_paste import (
     paste_probability,
 )
 from dilo.augment.crops import between, centre_crop, draw_crop
+from dilo.augment.cutout import Cutout, recolour_view, whole_view
 from dilo.augment.jitter import GREY, draw_jitter
 from dilo.augment.layer import (
     Layer,
@@ -29,7 +31,6 @@ from dilo.augment.layer import (
     show,
 )
 from dilo.augment.paste import paste_view
-from dilo.augment.patch import Patch
 from dilo.augment.placement import cover, draw_covering
 from dilo.augment.resample import crop_resize
 from dilo.augment.sources import NOTHING, Setting
@@ -162,21 +163,29 @@ def apply_view(
         copy_paste: onto what, how softly and where the foreground is pasted.
         setting: what some backgrounds are made of besides the image.
     """
+    view = _show(image, saliency, crop_size, parameters, copy_paste, setting)
+    view = recolour_view(view, parameters.colour)
+    view = whole_view(view, flip=parameters.flip)
+    return gaussian_blur(view, parameters.blur) if parameters.blur else view
+
+
+def _show(
+    image: Image,
+    saliency: Map | None,
+    crop_size: int,
+    parameters: ViewParameters,
+    copy_paste: CopyPasteConfig,
+    setting: Setting,
+) -> Cutout | Image:
+    """Cut, scale and paste; arguments as `apply_view`."""
     sheet, box = parameters.sheet, parameters.box
     if saliency is None or parameters.paste_seed is None:
-        view = Patch.of(crop_resize(image, box, crop_size))
-    elif sheet is not None:
-        view = paste_view(image, sheet.alpha, box, sheet.background)
-    else:
-        layer = view_layer(image, saliency, crop_size, parameters, copy_paste, setting)
-        assert layer is not None
-        view = show(image, layer)
-    view = view.recoloured(parameters.colour)
-    if parameters.blur:
-        view = view.blurred(parameters.blur)
-    if parameters.flip:
-        view = view.flipped()
-    return view.whole()
+        return crop_resize(image, box, crop_size)
+    if sheet is not None:
+        return paste_view(image, sheet.alpha, box, sheet.background)
+    layer = view_layer(image, saliency, crop_size, parameters, copy_paste, setting)
+    assert layer is not None
+    return show(image, layer)
 
 
 def view_layer(

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from dilo.augment import ViewConfig, draw_view, view_rng
+from dilo.augment.blur import gaussian_blur
+from dilo.augment.cutout import Cutout, recolour_view, whole_view
 from dilo.augment.layer import show
-from dilo.augment.patch import Patch
 from dilo.augment.resample import crop_resize
 from dilo.augment.sources import Setting, Sources
 from dilo.augment.views import ViewParameters, view_layer
@@ -19,10 +20,11 @@ from dilo.image import Image, Map, read_image
 
 # In the order of the work; the views of an image share the first three. A view is
 # cropped, or cropped and pasted in one pass, in which its background is read too; of a
-# view on one grey only a rectangle is worked on, and laid on the grey at the end.
+# view on one grey only what shows is recoloured, and laid on the grey then, mirrored
+# or not.
 STAGES = (
     *("read", "decode", "map", "draw", "crop", "crop and paste"),
-    *("jitter", "blur", "flip", "fill"),
+    *("jitter", "flip", "lay on grey", "blur"),
 )
 
 
@@ -79,27 +81,30 @@ class ViewTimer:
         shape = (image.shape[0], image.shape[1])
         with self._stage("draw"):
             drawn = draw_view(shape, self.config, rng, saliency=saliency)
+        view: Cutout | Image
         if saliency is None or drawn.paste_seed is None:
             with self._stage("crop"):
-                view = Patch.of(crop_resize(image, drawn.box, self.crop_size))
+                view = crop_resize(image, drawn.box, self.crop_size)
         else:
             with self._stage("crop and paste"):
                 view = self._paste(image, saliency, drawn, index)
-        if drawn.colour:
-            with self._stage("jitter"):
-                view = view.recoloured(drawn.colour)
+        view = self._colour(view, drawn)
         if drawn.blur:
             with self._stage("blur"):
-                view = view.blurred(drawn.blur)
-        if drawn.flip:
-            with self._stage("flip"):
-                view = view.flipped()
-        with self._stage("fill"):
-            return view.whole()
+                view = gaussian_blur(view, drawn.blur)
+        return view
+
+    def _colour(self, view: Cutout | Image, drawn: ViewParameters) -> Image:
+        if drawn.colour:
+            with self._stage("jitter"):
+                view = recolour_view(view, drawn.colour)
+        stage = "lay on grey" if isinstance(view, Cutout) else "flip"
+        with self._stage(stage):
+            return whole_view(view, flip=drawn.flip)
 
     def _paste(
         self, image: Image, saliency: Map, drawn: ViewParameters, index: int | None
-    ) -> Patch:
+    ) -> Cutout | Image:
         setting = Setting(index=index, sources=self.sources)
         pasting = self.config.copy_paste
         layer = view_layer(image, saliency, self.crop_size, drawn, pasting, setting)

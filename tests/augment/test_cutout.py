@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dilo.augment.cutout import Cutout, lay_spans, recolour_view, whole_view
+from dilo.augment.jitter import (
+    BRIGHTNESS,
+    CONTRAST,
+    GREY,
+    HUE,
+    SATURATION,
+    apply_colour,
+)
+from dilo.image import Image
+
+STEPS = [(BRIGHTNESS, 1.3), (CONTRAST, 0.6), (SATURATION, 1.4), (HUE, 0.1), (GREY, 0)]
+
+
+@st.composite
+def cutouts(draw) -> Cutout:
+    """Spans of any length in any column, or in none."""
+    side = draw(st.integers(1, 24))
+    rng = np.random.default_rng(draw(st.integers(0, 1000)))
+    spans = np.sort(rng.integers(0, side + 1, (side, 2)), axis=1).astype(np.uint64)
+    spans[spans[:, 0] == spans[:, 1]] = 0
+    shown = int((spans[:, 1] - spans[:, 0]).sum())
+    levels = rng.integers(0, 256, 3 * shown, np.uint8)
+    return Cutout(levels, spans, rng.integers(0, 256, 3, np.uint8))
+
+
+def written_over(cutout: Cutout, background: Image) -> Image:
+    """The view of a cutout, written down column by column."""
+    view = background.copy()
+    pixels = cutout.levels.reshape(-1, 3)
+    for column, (first, end) in enumerate(cutout.spans.astype(int)):
+        view[first:end, column] = pixels[: end - first]
+        pixels = pixels[end - first :]
+    return view
+
+
+def on_its_colour(cutout: Cutout) -> Image:
+    side = len(cutout.spans)
+    return written_over(cutout, np.full((side, side, 3), cutout.colour))
+
+
+@given(cutout=cutouts(), flip=st.booleans())
+@settings(max_examples=50, deadline=None)
+def test_it_is_laid_on_its_colour(cutout, flip):
+    expected = on_its_colour(cutout)[:, :: -1 if flip else 1]
+    np.testing.assert_array_equal(cutout.laid(flip=flip), expected)
+
+
+@given(cutout=cutouts(), flip=st.booleans())
+@settings(max_examples=50, deadline=None)
+def test_it_is_laid_over_a_picture(cutout, flip):
+    side = len(cutout.spans)
+    picture = np.random.default_rng(side).integers(0, 256, (side, side, 3), np.uint8)
+    columns = picture.transpose(1, 0, 2).ravel()
+    laid = lay_spans(cutout.levels, cutout.spans, columns, flip=flip)
+    expected = written_over(cutout, picture)[:, :: -1 if flip else 1]
+    np.testing.assert_array_equal(laid, expected)
+
+
+@pytest.mark.parametrize("flip", [False, True])
+@pytest.mark.parametrize("steps", [[], STEPS[:2], STEPS[1:], STEPS[::-1]], ids=str)
+@given(cutout=cutouts())
+@settings(max_examples=30, deadline=None)
+def test_it_is_recoloured_as_its_view_is(cutout, steps, flip):
+    known = whole_view(recolour_view(cutout, steps), flip=flip)
+    unknown = whole_view(recolour_view(on_its_colour(cutout), steps), flip=flip)
+    np.testing.assert_array_equal(known, unknown)
+    expected = apply_colour(on_its_colour(cutout), steps)[:, :: -1 if flip else 1]
+    np.testing.assert_array_equal(known, expected)
