@@ -25,7 +25,7 @@ from dilo.data.sources import ImageFiles
 from dilo.data.synthetic import SceneConfig, make_scene
 from dilo.errors import ImageError, RunError
 from dilo.foreground import Foreground
-from dilo.image import encode_image
+from dilo.image import Image, encode_image
 from dilo.pretrain.views import ViewLoader, Views
 
 RISING = ViewConfig(copy_paste=CopyPasteConfig(probability=1.0, ramp=0.8))
@@ -59,6 +59,13 @@ def loader(examples: Noise, workers: int = 0, epochs: int = 2) -> ViewLoader:
     return ViewLoader(views, sampler, workers)
 
 
+def stack(views: Views, epoch: int, index: int) -> Image:
+    """The views of one image."""
+    made = views[epoch, index]
+    assert made.index == [index]
+    return made.views[:, 0]
+
+
 def test_a_view_depends_on_seed_epoch_and_index_alone():
     examples = Noise(10)
     seen = 0
@@ -82,7 +89,7 @@ def test_each_of_two_views_is_pasted_for_itself():
     views = dataclasses.replace(views, views=2)
     seen = set()
     for index in range(40):
-        both, _ = views[0, index]
+        both = stack(views, 0, index)
         plain = centre_view(examples.images[index], 8)
         seen.add(tuple(bool((view != plain).any()) for view in both))
     assert len(seen) == 4
@@ -97,7 +104,7 @@ def test_a_batch_holds_the_views_of_its_images_one_behind_the_other():
     (batch,) = batches(0)
     assert batch.views.shape == (2, 4, 8, 8, 3)
     for place, index in enumerate(batch.index.tolist()):
-        np.testing.assert_array_equal(batch.views[:, place], views[0, index][0])
+        np.testing.assert_array_equal(batch.views[:, place], stack(views, 0, index))
 
 
 @pytest.mark.parametrize(
@@ -132,12 +139,12 @@ def test_what_is_drawn_before_an_image_is_read_is_what_its_view_draws(
     views = dataclasses.replace(views, sources=sources)
     pasted = 0
     samples = [(epoch, index) for epoch in range(4) for index in range(3)]
-    for (epoch, index), (stack, _) in zip(
-        samples, views.__getitems__(samples), strict=True
-    ):
+    made = views.__getitems__(samples)
+    assert made.index == [index for _, index in samples]
+    for place, (epoch, index) in enumerate(samples):
         rng, example = view_rng(4, epoch, index), examples[index]
-        pastes = [draw_paste(rng, config.copy_paste) for _ in stack]
-        for paste, view in zip(pastes, stack, strict=True):
+        pastes = [draw_paste(rng, config.copy_paste) for _ in range(2)]
+        for paste, view in zip(pastes, made.views[:, place], strict=True):
             drawn = draw_view(
                 (48, 48), config, rng, saliency=example.saliency, paste=paste
             )
@@ -187,11 +194,11 @@ def test_backgrounds_of_other_images_depend_on_the_stream_alone():
         epochs=2,
         sources=Sources(others=examples),
     )
-    first = [views[1, index][0] for index in (0, 1, 3)]
-    again = [views[1, index][0] for index in (3, 1, 0)]
+    first = [stack(views, 1, index) for index in (0, 1, 3)]
+    again = [stack(views, 1, index) for index in (3, 1, 0)]
     for one, two in zip(first, reversed(again), strict=True):
         np.testing.assert_array_equal(one, two)
-    assert (first[0] != views[0, 0][0]).any()
+    assert (first[0] != stack(views, 0, 0)).any()
 
 
 @pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.slow)])
@@ -204,6 +211,17 @@ def test_a_batch_keeps_its_size_beside_unreadable_images(workers):
     assert batches.failures == {
         f"{index}.png": f"{index}.png: the file is empty" for index in (1, 6, 9)
     }
+
+
+def test_an_image_that_fails_twice_in_a_batch_is_replaced_twice():
+    views = Views(
+        examples=Noise(3, broken=[1]), crop_size=8, config=RISING, seed=4, epochs=1
+    )
+    made = views.__getitems__([(0, 1), (0, 2), (0, 1), (0, 0)])
+    assert made.index == [2, 0, 2, 2]
+    for place in (2, 3):
+        np.testing.assert_array_equal(made.views[:, place], made.views[:, 0])
+    assert list(made.failures) == ["1.png"]
 
 
 def test_a_batch_without_a_readable_image_is_an_error():

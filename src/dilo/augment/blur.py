@@ -12,12 +12,13 @@ from dilo.errors import InputError
 from dilo.image import Map, Pixels
 
 
-def gaussian_blur(pixels: Pixels, sigma: float) -> Pixels:
+def gaussian_blur(pixels: Pixels, sigma: float, out: Pixels | None = None) -> Pixels:
     """Blur by a Gaussian of `sigma` pixels, mirrored at the rim.
 
     Args:
         pixels: uint8 (H, W, 3) or float32 (H, W).
         sigma: of the Gaussian, in pixels.
+        out: where to write a blurred image, C-contiguous.
 
     Raises:
         InputError: `sigma` is not positive.
@@ -32,7 +33,7 @@ def gaussian_blur(pixels: Pixels, sigma: float) -> Pixels:
     half = gaussian_weights(sigma)
     weights = np.concatenate([half[:0:-1], half])
     # OpenCV's own Gaussian blurs bytes with weights of 8 bits, which levels show.
-    return cast(Pixels, cv2.sepFilter2D(pixels, -1, weights, weights))
+    return cast(Pixels, cv2.sepFilter2D(pixels, -1, weights, weights, out))
 
 
 def _blur_map(alpha: Any, sigma: float) -> Any:

@@ -28,11 +28,13 @@ class Cutout(NamedTuple):
         levels, colour = recolour(self.levels, steps, self.colour, beside)
         return self._replace(levels=levels, colour=colour)
 
-    def laid(self, *, flip: bool = False) -> Image:
-        """Give the whole view, mirrored left and right if so: uint8 (S, S, 3)."""
+    def laid(self, *, flip: bool = False, out: Image | None = None) -> Image:
+        """Give the whole view; arguments as `whole_view`."""
         column = np.empty((len(self.spans), 3), np.uint8)
         column[:] = self.colour
-        return lay_spans(self.levels, self.spans, column.reshape(-1), flip=flip)
+        return lay_spans(
+            self.levels, self.spans, column.reshape(-1), flip=flip, out=out
+        )
 
 
 def recolour_view(view: Cutout | Image, steps: Steps) -> Cutout | Image:
@@ -42,11 +44,22 @@ def recolour_view(view: Cutout | Image, steps: Steps) -> Cutout | Image:
     return apply_colour(view, steps)
 
 
-def whole_view(view: Cutout | Image, *, flip: bool) -> Image:
-    """Give the whole view, mirrored left and right if so: uint8 (S, S, 3)."""
+def whole_view(view: Cutout | Image, *, flip: bool, out: Image | None = None) -> Image:
+    """Give the whole view, mirrored left and right if so: uint8 (S, S, 3).
+
+    Args:
+        view: of which no more may be known.
+        flip: mirror it.
+        out: where to write it, C-contiguous.
+    """
     if isinstance(view, Cutout):
-        return view.laid(flip=flip)
-    return cast(Image, cv2.flip(view, 1)) if flip else view
+        return view.laid(flip=flip, out=out)
+    if flip:
+        return cast(Image, cv2.flip(view, 1, out))
+    if out is None:
+        return view
+    out[:] = view
+    return out
 
 
 def lay_spans(
@@ -55,6 +68,7 @@ def lay_spans(
     below: NDArray[np.uint8],
     *,
     flip: bool = False,
+    out: Image | None = None,
 ) -> Image:
     """Write spans of columns over a background: uint8 (S, S, 3).
 
@@ -63,11 +77,12 @@ def lay_spans(
         spans: likewise.
         below: levels of the background by columns; or of one column, for all.
         flip: mirror the result left and right.
+        out: where to write it, C-contiguous.
     """
     side = len(spans)
     turned = np.empty((side, side, 3), np.uint8)
     _lay_spans(levels, spans, below, flip, turned.reshape(-1))
-    laid: Any = cv2.transpose(turned)
+    laid: Any = cv2.transpose(turned, out)
     return np.asarray(laid, np.uint8)
 
 

@@ -163,19 +163,17 @@ def apply_view(
         copy_paste: onto what, how softly and where the foreground is pasted.
         setting: what some backgrounds are made of besides the image.
     """
-    view = _show(image, saliency, crop_size, parameters, copy_paste, setting)
-    view = recolour_view(view, parameters.colour)
-    view = whole_view(view, flip=parameters.flip)
-    return gaussian_blur(view, parameters.blur) if parameters.blur else view
+    shown = show_view(image, saliency, crop_size, parameters, copy_paste, setting)
+    return finish_view(shown, parameters)
 
 
-def _show(
+def show_view(
     image: Image,
     saliency: Map | None,
     crop_size: int,
     parameters: ViewParameters,
     copy_paste: CopyPasteConfig,
-    setting: Setting,
+    setting: Setting = NOTHING,
 ) -> Cutout | Image:
     """Cut, scale and paste; arguments as `apply_view`."""
     sheet, box = parameters.sheet, parameters.box
@@ -186,6 +184,23 @@ def _show(
     layer = view_layer(image, saliency, crop_size, parameters, copy_paste, setting)
     assert layer is not None
     return show(image, layer)
+
+
+def finish_view(
+    shown: Cutout | Image, parameters: ViewParameters, out: Image | None = None
+) -> Image:
+    """Recolour, mirror and blur what `show_view` gives.
+
+    Args:
+        shown: of the view.
+        parameters: of the same view.
+        out: where to write the view, uint8 (crop_size, crop_size, 3), C-contiguous.
+    """
+    shown = recolour_view(shown, parameters.colour)
+    if not parameters.blur:
+        return whole_view(shown, flip=parameters.flip, out=out)
+    view = whole_view(shown, flip=parameters.flip)
+    return gaussian_blur(view, parameters.blur, out)
 
 
 def view_layer(

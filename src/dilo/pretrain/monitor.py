@@ -18,7 +18,7 @@ from lightning.fabric import Fabric
 from torch import Tensor, nn
 
 from dilo.augment.normalise import normalise
-from dilo.pretrain.views import Failure, Views
+from dilo.pretrain.views import Views
 
 # 1,024 views through the forward pass alone: of ImageNet's epoch a 3,000th.
 SAMPLE = 512
@@ -138,7 +138,7 @@ class Monitor:
             items = list(
                 pool.map(lambda index: source[source.epochs, index], sorted(chosen))
             )
-        stacks = [item[0] for item in items if not isinstance(item, Failure)]
+        stacks = [item.views[:, 0] for item in items if item.index]
         shape = (0, 2, source.crop_size, source.crop_size, 3)
         made = np.stack(stacks) if stacks else np.zeros(shape, np.uint8)
         return torch.from_numpy(made).transpose(0, 1).contiguous()

@@ -22,10 +22,11 @@ from dilo.augment.sources import NOTHING, Setting, Sources
 from dilo.augment.views import (
     Paste,
     ViewParameters,
-    apply_view,
     draw_paste,
     draw_view,
+    finish_view,
     paste_sheet,
+    show_view,
 )
 from dilo.data.image_set import (
     Example,
@@ -38,7 +39,7 @@ from dilo.data.image_set import (
 from dilo.data.sampler import BatchSampler, Sample
 from dilo.errors import DiloError, RunError
 from dilo.foreground import Foreground
-from dilo.image import Image, Map
+from dilo.image import Map
 from dilo.training.loop import Batch
 from dilo.training.preemption import SIGNALS
 
@@ -51,15 +52,18 @@ START_METHOD = "fork" if sys.platform == "linux" else None
 # Images whose maps are read at once: of more, they fall out of the caches themselves.
 TOGETHER = 16
 
-Stack = NDArray[np.uint8]  # (V, S, S, 3): views of one image
+Stack = NDArray[np.uint8]  # (V, ..., S, S, 3): views of one image or of several
 
 
 @dataclass(frozen=True, kw_only=True)
-class Failure:
-    """An image of which no view could be made, and why."""
+class Made:
+    """Views of the images of a batch; of those that could be read."""
 
-    name: str
-    reason: str
+    views: Stack  # (V, B, S, S, 3); none if nothing could be read
+    # Of the images, (B,). The first of them stands in for each that failed, so that
+    # every process keeps the same number of images, as gathering needs it.
+    index: list[int]
+    failures: dict[str, str]  # name -> reason of the others
 
 
 class _Draft(NamedTuple):
@@ -78,12 +82,12 @@ class _Draft(NamedTuple):
         return self.sample[1]
 
 
-Item = tuple[Stack, int] | Failure  # views and index
+Prepared = tuple[_Draft, Foreground | DiloError | None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Views(Dataset[Item]):
-    """Views number (epoch, index) of a set of images."""
+class Views(Dataset[Made]):
+    """Views number (epoch, index) of a set of images, by the batch."""
 
     examples: Examples
     crop_size: int
@@ -93,39 +97,37 @@ class Views(Dataset[Item]):
     sources: Sources = NOTHING.sources  # what backgrounds are made of
     views: int = 1  # of each image
 
-    def __getitem__(self, sample: Sample) -> Item:
-        """Make the views of an image; what fails one image does not end the job."""
-        (made,) = self.__getitems__([sample])
-        return made
+    def __getitem__(self, sample: Sample) -> Made:
+        """Make the views of one image."""
+        return self.__getitems__([sample])
 
-    def __getitems__(self, samples: Sequence[Sample]) -> list[Item]:
-        """Make a batch, as loaders ask for it where they can."""
+    def __getitems__(self, samples: Sequence[Sample]) -> Made:
+        """Make a batch, as loaders ask for it; what fails one image does not end it."""
         drafts = [self._draft(*sample) for sample in samples]
-        return [
-            item
-            for start in range(0, len(drafts), TOGETHER)
-            for item in self._several(drafts[start : start + TOGETHER])
-        ]
+        side, count = self.crop_size, len(samples)
+        views = np.empty((self.views, count, side, side, 3), np.uint8)
+        index: list[int] = []
+        failures: dict[str, str] = {}
+        for draft, found in self._prepared(drafts):
+            try:
+                self._write(draft, found, views[:, len(index)])
+                index.append(draft.number)
+            except DiloError as error:
+                failures[self.examples.names[draft.number]] = str(error)
+        if not index:
+            return Made(views=views[:, :0], index=[], failures=failures)
+        views[:, len(index) :] = views[:, :1]
+        index += index[:1] * (count - len(index))
+        return Made(views=views, index=index, failures=failures)
 
-    def _several(self, drafts: Sequence[_Draft]) -> list[Item]:
-        """Make items whose maps are read and whose pastes are drawn before all else.
+    def _prepared(self, drafts: Sequence[_Draft]) -> Iterator[Prepared]:
+        """Read maps and draw pastes of several images before any of them is read.
 
         Decoding an image sweeps the caches of the processor, so that what is done
         between two images takes two to three times as long.
         """
-        prepared = []
-        for draft in drafts:
-            found = None
-            if self._needs_map(draft):
-                found = read_map(self.examples, draft.number)
-            prepared.append((self._prepare(draft, found), found))
-        return [self._item(*each) for each in prepared]
-
-    def _item(self, draft: _Draft, found: Foreground | DiloError | None) -> Item:
-        example = read_example(self.examples, draft.number, found)
-        if isinstance(example, DiloError):
-            return Failure(name=self.examples.names[draft.number], reason=str(example))
-        return self._stack(example, draft)
+        for start in range(0, len(drafts), TOGETHER):
+            yield from [self._prepare(each) for each in drafts[start:][:TOGETHER]]
 
     def _draft(self, epoch: int, index: int) -> _Draft:
         rng = view_rng(self.seed, epoch, index)
@@ -135,13 +137,16 @@ class Views(Dataset[Item]):
         pastes = [draw_paste(rng, pasting, progress) for _ in range(self.views)]
         return _Draft((epoch, index), rng, pastes)
 
-    def _prepare(self, draft: _Draft, found: Foreground | DiloError | None) -> _Draft:
+    def _prepare(self, draft: _Draft) -> Prepared:
         """Draw what needs no image, and what needs only its size if that is known.
 
         What fails here fails again when the view is made, and is told then.
         """
+        if not self._needs_map(draft):
+            return draft, None
+        found = read_map(self.examples, draft.number)
         if found is None or isinstance(found, DiloError):
-            return draft
+            return draft, found
         pasting, setting = self.config.copy_paste, self._setting(draft)
         pastes = []
         for paste in draft.pastes:
@@ -154,9 +159,9 @@ class Views(Dataset[Item]):
         draft = draft._replace(pastes=pastes)
         shape = expected_shape(self.examples, found)
         if shape is None:
-            return draft
+            return draft, found
         drawn = self._draw(draft, shape, found.saliency)
-        return draft._replace(shape=shape, drawn=drawn)
+        return draft._replace(shape=shape, drawn=drawn), found
 
     def _draw(
         self, draft: _Draft, shape: tuple[int, int], saliency: Map | None
@@ -174,15 +179,20 @@ class Views(Dataset[Item]):
             return True  # for the crops of all views
         return any(paste.wanted for paste in draft.pastes)
 
-    def _stack(self, example: Example, draft: _Draft) -> Item:
-        """Stack the views; what their backgrounds are made of can fail them."""
+    def _write(
+        self, draft: _Draft, found: Foreground | DiloError | None, stack: Stack
+    ) -> None:
+        """Make the views of an image; what backgrounds are made of can fail them."""
+        example = read_example(self.examples, draft.number, found)
+        if isinstance(example, DiloError):
+            raise example
         try:
-            return np.stack(list(self._make(example, draft))), draft.number
+            self._make(example, draft, stack)
         except DiloError as error:
             name = self.examples.names[draft.number]
-            return Failure(name=name, reason=f"{name}: {error}")
+            raise DiloError(f"{name}: {error}") from error
 
-    def _make(self, example: Example, draft: _Draft) -> Iterator[Image]:
+    def _make(self, example: Example, draft: _Draft, stack: Stack) -> None:
         image, saliency = example.image, example.saliency
         shape, drawn = (image.shape[0], image.shape[1]), draft.drawn
         if draft.shape not in (None, shape):  # the file has changed since
@@ -190,8 +200,9 @@ class Views(Dataset[Item]):
         if draft.shape is None:
             drawn = self._draw(draft, shape, saliency)
         setting, pasting = self._setting(draft), self.config.copy_paste
-        for view in drawn:
-            yield apply_view(image, saliency, self.crop_size, view, pasting, setting)
+        for view, out in zip(drawn, stack, strict=True):
+            shown = show_view(image, saliency, self.crop_size, view, pasting, setting)
+            finish_view(shown, view, out)
 
 
 class ViewLoader:
@@ -235,25 +246,11 @@ class ViewLoader:
             yield Batch(views=views, index=index)
 
 
-def _collate(
-    sources: Sources, items: Sequence[Item]
-) -> tuple[Tensor, Tensor, dict[str, str]]:
-    """Stack views; the first readable one stands in for those that are not.
-
-    So every process keeps the same number of images, as gathering needs it.
-
-    Returns:
-        Views and indices, empty if nothing is readable, and name -> reason of failures.
-    """
-    readable = [item for item in items if not isinstance(item, Failure)]
-    failed = [item for item in items if isinstance(item, Failure)]
-    failures = {failure.name: failure.reason for failure in failed}
-    failures |= sources.take_failures()  # pictures, for which others were drawn
-    if not readable:
-        return torch.empty(0), torch.empty(0), failures
-    readable += readable[:1] * len(failed)
-    views = torch.from_numpy(np.stack([stack for stack, _ in readable], axis=1))
-    return views, torch.tensor([index for _, index in readable]), failures
+def _collate(sources: Sources, made: Made) -> tuple[Tensor, Tensor, dict[str, str]]:
+    """Give views and indices, and name -> reason of images and pictures that failed."""
+    # Pictures: others were drawn for them.
+    failures = made.failures | sources.take_failures()
+    return torch.from_numpy(made.views), torch.tensor(made.index), failures
 
 
 def _end_workers() -> None:
