@@ -82,8 +82,11 @@ def lay_spans(
     side = len(spans)
     turned = np.empty((side, side, 3), np.uint8)
     _lay_spans(levels, spans, below, flip, turned.reshape(-1))
-    laid: Any = cv2.transpose(turned, out)
-    return np.asarray(laid, np.uint8)
+    laid: Any = cv2.transpose(turned)
+    if out is None:
+        return np.asarray(laid, np.uint8)
+    out[:] = laid  # transposing jumps, which takes long where nothing was of late
+    return out
 
 
 @njit(cache=True, nogil=True)

@@ -6,7 +6,7 @@ alone.
 """
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -214,39 +214,25 @@ def view_layer(
     """Draw what is pasted below a view; None keeps it. Arguments as `apply_view`."""
     if saliency is None or parameters.paste_seed is None:
         return None
-    rng = _paste_rng(parameters.paste_seed)
-    whole = _whole(image, saliency, copy_paste, setting)
-    size = (crop_size, crop_size)
+    whole = replace(setting, image=image, alpha=map_to_alpha(saliency, copy_paste))
+    rng, size = _paste_rng(parameters.paste_seed), (crop_size, crop_size)
     return draw_layer(size, parameters.box, whole, copy_paste, rng)
 
 
 def paste_sheet(
-    saliency: Map,
-    crop_size: int,
-    seed: int,
-    copy_paste: CopyPasteConfig,
-    setting: Setting = NOTHING,
+    crop_size: int, seed: int, copy_paste: CopyPasteConfig, setting: Setting
 ) -> Sheet | None:
     """Draw of a paste what can be drawn before the image is read; None if it cannot.
 
-    Arguments as `apply_view`, and the seed of `draw_paste`.
+    Args:
+        crop_size: side of the view in pixels.
+        seed: of `draw_paste`.
+        copy_paste: as for `apply_view`.
+        setting: likewise, with the alpha of the image.
     """
     if needs_image(copy_paste):
         return None
-    whole = _whole(None, saliency, copy_paste, setting)
-    return draw_sheet((crop_size, crop_size), whole, copy_paste, _paste_rng(seed))
-
-
-def _whole(
-    image: Image | None, saliency: Map, copy_paste: CopyPasteConfig, setting: Setting
-) -> Setting:
-    """Add what is known of the image itself."""
-    return Setting(
-        image=image,
-        alpha=map_to_alpha(saliency, copy_paste),
-        index=setting.index,
-        sources=setting.sources,
-    )
+    return draw_sheet((crop_size, crop_size), setting, copy_paste, _paste_rng(seed))
 
 
 def _paste_rng(seed: int) -> np.random.Generator:

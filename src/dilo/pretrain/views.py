@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from dilo.allocator import keep_memory
 from dilo.augment import ViewConfig, view_rng
+from dilo.augment.copy_paste import map_to_alpha
 from dilo.augment.sources import NOTHING, Setting, Sources
 from dilo.augment.views import (
     Paste,
@@ -147,21 +148,26 @@ class Views(Dataset[Made]):
         found = read_map(self.examples, draft.number)
         if found is None or isinstance(found, DiloError):
             return draft, found
-        pasting, setting = self.config.copy_paste, self._setting(draft)
-        pastes = []
-        for paste in draft.pastes:
-            if paste.wanted:
-                arguments = found.saliency, self.crop_size, paste.seed, pasting, setting
-                sheet = outcome(paste_sheet, *arguments)
-                if not isinstance(sheet, DiloError):
-                    paste = paste._replace(sheet=sheet)
-            pastes.append(paste)
-        draft = draft._replace(pastes=pastes)
+        draft = draft._replace(pastes=self._draw_sheets(draft, found.saliency))
         shape = expected_shape(self.examples, found)
         if shape is None:
             return draft, found
         drawn = self._draw(draft, shape, found.saliency)
         return draft._replace(shape=shape, drawn=drawn), found
+
+    def _draw_sheets(self, draft: _Draft, saliency: Map) -> list[Paste]:
+        pasting = self.config.copy_paste
+        alpha = map_to_alpha(saliency, pasting)
+        setting = Setting(alpha=alpha, index=draft.number, sources=self.sources)
+        pastes = []
+        for paste in draft.pastes:
+            if paste.wanted:
+                arguments = self.crop_size, paste.seed, pasting, setting
+                sheet = outcome(paste_sheet, *arguments)
+                if not isinstance(sheet, DiloError):
+                    paste = paste._replace(sheet=sheet)
+            pastes.append(paste)
+        return pastes
 
     def _draw(
         self, draft: _Draft, shape: tuple[int, int], saliency: Map | None
@@ -170,9 +176,6 @@ class Views(Dataset[Made]):
             draw_view(shape, self.config, draft.rng, saliency=saliency, paste=paste)
             for paste in draft.pastes
         ]
-
-    def _setting(self, draft: _Draft) -> Setting:
-        return Setting(index=draft.number, sources=self.sources)
 
     def _needs_map(self, draft: _Draft) -> bool:
         if self.config.copy_paste.min_cover > 0:
@@ -199,7 +202,8 @@ class Views(Dataset[Made]):
             draft = self._draft(*draft.sample)
         if draft.shape is None:
             drawn = self._draw(draft, shape, saliency)
-        setting, pasting = self._setting(draft), self.config.copy_paste
+        pasting = self.config.copy_paste
+        setting = Setting(index=draft.number, sources=self.sources)
         for view, out in zip(drawn, stack, strict=True):
             shown = show_view(image, saliency, self.crop_size, view, pasting, setting)
             finish_view(shown, view, out)
