@@ -69,9 +69,8 @@ def test_a_batch_is_what_its_views_are_one_by_one(chain, side, device):
     views = finish_batch(crops, parameters).cpu().numpy().astype(int)
     for picture, view, one in zip(pictures, views, drawn, strict=True):
         alone = apply_view(picture, None, side, one, CopyPasteConfig())
-        apart = np.abs(view - alone)
-        assert apart.mean() <= 0.5  # the law is 2 levels
-        assert (apart > 2).mean() < 0.01  # greys that rounding has given a hue
+        # Kernels of another processor may round otherwise.
+        assert np.abs(view - alone).max() <= 2
 
 
 PASTES = [
@@ -105,7 +104,7 @@ def test_a_pasted_batch_is_what_its_views_are_one_by_one(pasting, device):
     views = finish_batch(paste_batch(crops, layers), parameters).cpu().numpy()
     for picture, saliency, view, one in zip(pictures, maps, views, drawn, strict=True):
         alone = apply_view(picture, saliency, 32, one, pasting)
-        assert np.abs(view.astype(int) - alone).mean() <= 0.5  # the law is 2 levels
+        assert np.abs(view.astype(int) - alone).max() <= 2
 
 
 def test_compositing_a_batch_is_compositing_its_images(device):

@@ -17,6 +17,7 @@ from torch import Tensor
 from dilo.augment.batched_jitter import recolour, round_levels
 from dilo.augment.blur import gaussian_weights, mirror
 from dilo.augment.layer import Layer
+from dilo.augment.resample import HALF
 from dilo.augment.shown import view_alpha
 from dilo.augment.views import ViewParameters
 from dilo.errors import InputError
@@ -79,13 +80,14 @@ def crop_batch(images: Tensor, boxes: NDArray[np.float32], side: int) -> Tensor:
     """
     _check_batch(images, len(boxes))
     count, height, width, _ = images.shape
-    top, left, rows, columns = torch.from_numpy(boxes).to(images.device).unbind(1)
-    weights = _weights(top, rows, height, side)  # (N, S, H)
+    places = torch.arange(max(height, width), device=images.device)
+    half = float(HALF)
+    weights = _weights(boxes[:, ::2], places[:height], side)  # (N, S, H)
     lines = weights @ images.reshape(count, height, -1).float()  # (N, S, W * 3)
-    lines = round_levels(lines).reshape(count, side, width, 3).transpose(1, 2)
-    weights = _weights(left, columns, width, side)  # (N, S, W)
+    lines = (lines + half).floor().reshape(count, side, width, 3).transpose(1, 2)
+    weights = _weights(boxes[:, 1::2], places[:width], side)  # (N, S, W)
     pixels = weights @ lines.reshape(count, width, -1)  # (N, S, S * 3)
-    pixels = round_levels(pixels).reshape(count, side, side, 3).transpose(1, 2)
+    pixels = (pixels + half).floor().reshape(count, side, side, 3).transpose(1, 2)
     return pixels.to(torch.uint8).contiguous()
 
 
@@ -165,18 +167,29 @@ def _chosen(mask: NDArray[np.bool_], device: torch.device) -> Tensor:
     return torch.from_numpy(np.flatnonzero(mask)).to(device)
 
 
-def _weights(start: Tensor, length: Tensor, size: int, side: int) -> Tensor:
-    """Weigh each of `size` old pixels in each of `side` new ones: (N, side, size).
+def _weights(box: NDArray[np.float32], old: Tensor, side: int) -> Tensor:
+    """Weigh each old pixel in each of `side` new ones: (N, side, size).
 
     The triangles of `resample.taps`, none of them reaching out of its box.
+
+    Args:
+        box: first pixel and length of each, (N, 2).
+        old: numbers of all pixels along this axis, (size,).
+        side: of the view.
     """
-    start, length = start.view(-1, 1, 1), length.view(-1, 1, 1)
-    scale = length / side
-    new = torch.arange(side, device=start.device).view(1, -1, 1)
-    old = torch.arange(size, device=start.device).view(1, 1, -1)
-    distance = (old + 0.5) - (start + (new + 0.5) * scale)
+    start, length = torch.from_numpy(box.astype(np.float64)).view(-1, 2, 1).unbind(1)
+    scale = length / side  # (N, 1)
+    centre = start + (torch.arange(side) + 0.5) * scale - 0.5
+    whole = centre.floor()
+    # The rest of a place alone is small enough for single precision: otherwise halves
+    # are rounded to the other level, and what follows makes several levels of one.
+    offset, whole, scale, start, length = (
+        each.float().to(old.device).unsqueeze(2)
+        for each in (centre - whole, whole, scale, start, length)
+    )
+    distance = (old - whole) - offset
     weights = (1 - distance.abs() / scale.clamp(min=1)).clamp(min=0)
-    weights = weights * ((old >= start) & (old < start + length))
+    weights *= (old >= start) & (old < start + length)
     return weights / weights.sum(dim=2, keepdim=True)
 
 

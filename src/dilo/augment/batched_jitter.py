@@ -52,7 +52,7 @@ def _to_grey(planes: Tensor, factor: Tensor) -> Tensor:
 
 
 def _hue(planes: Tensor, turn: Tensor) -> Tensor:
-    """Turn the HSV hue, as `jitter` does for one image."""
+    """Turn the HSV hue in the order of `jitter`, which rounds alike then."""
     red, green, blue = planes.split(1, dim=1)
     high, low = planes.amax(1, keepdim=True), planes.amin(1, keepdim=True)
     chroma = high - low
@@ -62,9 +62,10 @@ def _hue(planes: Tensor, turn: Tensor) -> Tensor:
         (green - blue) * scale,
         torch.where(high == green, (blue - red) * scale + 2, (red - green) * scale + 4),
     )
-    hue = (hue + 6 * turn) % 6
+    hue = hue + 6 * turn
+    hue = hue - 6 * (hue * (1 / 6)).floor()
     waves = ((hue - 3).abs() - 1, 2 - (hue - 2).abs(), 2 - (hue - 4).abs())
-    return round_levels(low + chroma * torch.cat(waves, dim=1).clamp(0, 1))
+    return (low + 0.5 + chroma * torch.cat(waves, dim=1).clamp(0, 1)).floor()
 
 
 _STEPS = {

@@ -7,6 +7,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from dilo.augment.box import Box
+from dilo.augment.resample import HALF
 from dilo.augment.shown import view_alpha
 from dilo.image import Image, Map
 
@@ -84,7 +85,7 @@ def blend(
     for i in range(np.uint64(len(over))):
         under, level = np.float32(background[i]), np.float32(over[i])
         # To whole levels, as those of an image are.
-        level = np.floor(level + np.float32(0.5))
+        level = np.floor(level + HALF)
         level = under + alpha[i] * (level - under)
         result[i] = np.uint8(np.int32(np.rint(level)))
 

@@ -17,6 +17,11 @@ from numpy.typing import NDArray
 from dilo.augment.box import Box
 from dilo.image import Pixels
 
+# Added before rounding down to a level. Weights are ratios of small numbers, so that
+# some sums are halves: a little more takes all of them up, as in Pillow's integers,
+# whichever way the sum's own error goes.
+HALF = np.float32(0.5 + 2**-13)
+
 
 class Side(NamedTuple):
     """A side of a box and of its view, whose rows lie somewhere in a line of levels."""
@@ -103,7 +108,7 @@ def scale_rows(
     first, weights = taps(side.old, side.new)
     length = np.uint64(scaled.shape[1])
     line = np.empty(length, np.float32)
-    rounding = np.float32(0.5 if scaled.itemsize == 1 else 0)
+    rounding = HALF if scaled.itemsize == 1 else np.float32(0)
     for y in range(len(scaled)):
         start = np.uint64(side.start + first[begin + y] * side.stride)
         mix_line(levels, start, np.uint64(side.stride), weights[begin + y], line)
