@@ -84,10 +84,10 @@ def crop_batch(images: Tensor, boxes: NDArray[np.float32], side: int) -> Tensor:
     half = float(HALF)
     weights = _weights(boxes[:, ::2], places[:height], side)  # (N, S, H)
     lines = weights @ images.reshape(count, height, -1).float()  # (N, S, W * 3)
-    lines = (lines + half).floor().reshape(count, side, width, 3).transpose(1, 2)
+    lines = round_levels(lines, half).reshape(count, side, width, 3).transpose(1, 2)
     weights = _weights(boxes[:, 1::2], places[:width], side)  # (N, S, W)
     pixels = weights @ lines.reshape(count, width, -1)  # (N, S, S * 3)
-    pixels = (pixels + half).floor().reshape(count, side, side, 3).transpose(1, 2)
+    pixels = round_levels(pixels, half).reshape(count, side, side, 3).transpose(1, 2)
     return pixels.to(torch.uint8).contiguous()
 
 

@@ -17,9 +17,9 @@ def recolour(planes: Tensor, step: int, factors: Tensor) -> Tensor:
     return _STEPS[step](planes, factors.view(-1, 1, 1, 1))
 
 
-def round_levels(levels: Tensor) -> Tensor:
+def round_levels(levels: Tensor, half: float = 0.5) -> Tensor:
     """Round halves up, as the kernels for single views do."""
-    return (levels + 0.5).floor()
+    return (levels + half).floor()
 
 
 def _level(levels: Tensor) -> Tensor:

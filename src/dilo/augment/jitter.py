@@ -70,7 +70,7 @@ def recolour(
     """Apply steps to an image that is a part of a larger one, otherwise of one colour.
 
     Args:
-        image: uint8 (H, W, 3).
+        image: uint8 (H, W, 3), or its levels in a line.
         steps: as for `apply_colour`.
         colour: of the pixels beside the image, uint8 (3,).
         beside: how many there are; the mean grey of the contrast counts them.

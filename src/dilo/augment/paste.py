@@ -4,7 +4,7 @@ What the background hides is not computed: in photographs it is a third of a vie
 more, and what that saves pays for much of the pasting.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import cv2
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from dilo.augment.box import Box
 from dilo.augment.cutout import Cutout, lay_spans
-from dilo.augment.overlay import blend, is_plain, spread_weights
+from dilo.augment.overlay import blend, flat_background, is_plain, spread_weights
 from dilo.augment.resample import Side, box_rows, mix_line, scale_rows, taps
 from dilo.augment.shown import Places, Taps, count_from, locate, mix_two, tap
 from dilo.image import Image, Map
@@ -84,10 +84,9 @@ def _paste_spans(
 
 def _flat_columns(background: Image) -> NDArray[np.uint8]:
     """Give the levels of a background by columns in a line; of one if it is plain."""
-    if is_plain(background):
-        return np.ascontiguousarray(background[:, 0]).reshape(-1)
-    turned = cv2.transpose(np.ascontiguousarray(background))
-    return np.asarray(turned, np.uint8).reshape(-1)
+    if not is_plain(background):  # else a column is what a row is
+        background = cast(Image, cv2.transpose(np.ascontiguousarray(background)))
+    return flat_background(background)
 
 
 @njit(cache=True, nogil=True)

@@ -10,10 +10,8 @@ import numpy as np
 from dilo.augment import ViewConfig, draw_view, view_rng
 from dilo.augment.blur import gaussian_blur
 from dilo.augment.cutout import Cutout, recolour_view, whole_view
-from dilo.augment.layer import show
-from dilo.augment.resample import crop_resize
 from dilo.augment.sources import Setting, Sources
-from dilo.augment.views import ViewParameters, view_layer
+from dilo.augment.views import ViewParameters, show_view
 from dilo.data.image_set import FindMap, check_aspect
 from dilo.errors import DiloError, ImageError
 from dilo.image import Image, Map, read_image
@@ -81,14 +79,12 @@ class ViewTimer:
         shape = (image.shape[0], image.shape[1])
         with self._stage("draw"):
             drawn = draw_view(shape, self.config, rng, saliency=saliency)
-        view: Cutout | Image
-        if saliency is None or drawn.paste_seed is None:
-            with self._stage("crop"):
-                view = crop_resize(image, drawn.box, self.crop_size)
-        else:
-            with self._stage("crop and paste"):
-                view = self._paste(image, saliency, drawn, index)
-        view = self._colour(view, drawn)
+        pasted = saliency is not None and drawn.paste_seed is not None
+        setting = Setting(index=index, sources=self.sources)
+        how = self.crop_size, drawn, self.config.copy_paste, setting
+        with self._stage("crop and paste" if pasted else "crop"):
+            shown = show_view(image, saliency, *how)
+        view = self._colour(shown, drawn)
         if drawn.blur:
             with self._stage("blur"):
                 view = gaussian_blur(view, drawn.blur)
@@ -101,15 +97,6 @@ class ViewTimer:
         stage = "lay on grey" if isinstance(view, Cutout) else "flip"
         with self._stage(stage):
             return whole_view(view, flip=drawn.flip)
-
-    def _paste(
-        self, image: Image, saliency: Map, drawn: ViewParameters, index: int | None
-    ) -> Cutout | Image:
-        setting = Setting(index=index, sources=self.sources)
-        pasting = self.config.copy_paste
-        layer = view_layer(image, saliency, self.crop_size, drawn, pasting, setting)
-        assert layer is not None
-        return show(image, layer)
 
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:
