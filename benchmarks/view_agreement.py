@@ -28,7 +28,7 @@ from dilo.augment.batched import (
     stack_images,
     stack_parameters,
 )
-from dilo.augment.blur import gaussian_blur
+from dilo.augment.blur_image import blur_image
 from dilo.augment.jitter import (
     BRIGHTNESS,
     CONTRAST,
@@ -131,7 +131,7 @@ def steps(
     yield from compare("grey", apply_colour(crop, [(GREY, 0.0)]), crop, grey)
     sigma = float(rng.uniform(0.1, 2))
     blur = partial(functional.gaussian_blur, kernel_size=[TAPS] * 2, sigma=[sigma] * 2)
-    yield from compare("blur", gaussian_blur(crop, sigma), crop, blur)
+    yield from compare("blur", blur_image(crop, sigma), crop, blur)
     flipped = np.ascontiguousarray(crop[:, ::-1])
     yield from compare("flip", flipped, crop, functional.horizontal_flip)
     yield "normalise", "tensors", normalising(crop)

@@ -10,12 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as functional
 from numpy.typing import NDArray
 from torch import Tensor
 
+from dilo.augment.batched_blur import blur
 from dilo.augment.batched_jitter import recolour, round_levels
-from dilo.augment.blur import gaussian_weights, mirror
 from dilo.augment.layer import Layer
 from dilo.augment.resample import HALF
 from dilo.augment.shown import view_alpha
@@ -32,7 +31,7 @@ class BatchParameters:
     boxes: NDArray[np.float32]  # (N, 4): top, left, height, width, in pixels
     steps: NDArray[np.int64]  # (N, C): colour steps of `jitter`, -1 where none is left
     factors: NDArray[np.float32]  # (N, C): of the steps
-    blur: NDArray[np.float32]  # (N,): sigma in pixels, 0 for none
+    blur: NDArray[np.float64]  # (N,): sigma in pixels, 0 for none
     flip: NDArray[np.bool_]  # (N,)
 
 
@@ -52,7 +51,7 @@ def stack_parameters(views: Sequence[ViewParameters]) -> BatchParameters:
         boxes=np.array(boxes, np.float32).reshape(count, 4),
         steps=steps,
         factors=factors,
-        blur=np.array([view.blur for view in views], np.float32),
+        blur=np.array([view.blur for view in views], np.float64),
         flip=np.array([view.flip for view in views], bool),
     )
 
@@ -148,7 +147,7 @@ def finish_batch(views: Tensor, parameters: BatchParameters) -> Tensor:
             planes[chosen] = recolour(planes[chosen], int(step), factor)
     chosen = _chosen(parameters.blur > 0, views.device)
     if len(chosen):
-        planes[chosen] = _blur(planes[chosen], parameters.blur[parameters.blur > 0])
+        planes[chosen] = blur(planes[chosen], parameters.blur[parameters.blur > 0])
     chosen = _chosen(parameters.flip, views.device)
     planes[chosen] = planes[chosen].flip(-1)
     return planes.to(torch.uint8).permute(0, 2, 3, 1).contiguous()
@@ -191,23 +190,3 @@ def _weights(box: NDArray[np.float32], old: Tensor, side: int) -> Tensor:
     weights = (1 - distance.abs() / scale.clamp(min=1)).clamp(min=0)
     weights *= (old >= start) & (old < start + length)
     return weights / weights.sum(dim=2, keepdim=True)
-
-
-def _blur(planes: Tensor, sigmas: NDArray[np.float32]) -> Tensor:
-    """Blur each image by its own sigma: (N, 3, S, S)."""
-    count, channels, height, width = planes.shape
-    kernels = [gaussian_weights(float(sigma)) for sigma in sigmas]
-    reach = max(len(kernel) for kernel in kernels) - 1
-    weights = np.zeros((count, 2 * reach + 1), np.float32)
-    for row, kernel in zip(weights, kernels, strict=True):
-        row[reach : reach + len(kernel)] = kernel
-        row[reach - len(kernel) + 1 : reach + 1] = kernel[::-1]
-    filters = torch.from_numpy(weights).to(planes.device)
-    filters = filters.repeat_interleave(channels, dim=0).view(-1, 1, 2 * reach + 1, 1)
-    for axis, size in ((2, height), (3, width)):
-        places = torch.from_numpy(mirror(size, reach)).to(planes.device)
-        padded = planes.index_select(axis, places).flatten(0, 1).unsqueeze(0)
-        weight = filters if axis == 2 else filters.transpose(2, 3)
-        blurred = functional.conv2d(padded, weight, groups=count * channels)
-        planes = blurred.view(count, channels, height, width)
-    return round_levels(planes)

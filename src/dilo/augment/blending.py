@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from dilo.augment.blur import gaussian_blur
+from dilo.augment.blur_map import blur_map
 from dilo.image import Map, resize
 
 # The released loader blurs by 5 px whatever the image's size; ImageNet's photographs
@@ -33,12 +33,12 @@ def gaussian(rng: np.random.Generator, alpha: Map, blur: float = BLUR_SIGMA) -> 
         return alpha
     factor = max(1, int(sigma / ENOUGH_SIGMA))
     if factor == 1:
-        return gaussian_blur(alpha, sigma)
+        return blur_map(alpha, sigma)
     small = resize(alpha, -(-height // factor), -(-width // factor))
     # Averaging areas and going back by lines between them are blurs too, of variance
     # (factor^2 - 1) / 12 and twice that.
     rest = math.sqrt(sigma**2 - (factor**2 - 1) / 4) / factor
-    grown = resize(gaussian_blur(small, rest), height, width)
+    grown = resize(blur_map(small, rest), height, width)
     return np.minimum(grown, np.float32(1), out=grown)  # rounding
 
 

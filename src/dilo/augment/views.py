@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dilo.augment.blur import gaussian_blur
+from dilo.augment.blur_image import blur_image
 from dilo.augment.box import Box
 from dilo.augment.chain import ViewConfig
 from dilo.augment.copy_paste import (
@@ -200,7 +200,7 @@ def finish_view(
     if not parameters.blur:
         return whole_view(shown, flip=parameters.flip, out=out)
     view = whole_view(shown, flip=parameters.flip)
-    return gaussian_blur(view, parameters.blur, out)
+    return blur_image(view, parameters.blur, out)
 
 
 def view_layer(

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from dilo.augment import ViewConfig, draw_view, view_rng
-from dilo.augment.blur import gaussian_blur
+from dilo.augment.blur_image import blur_image
 from dilo.augment.cutout import Cutout, recolour_view, whole_view
 from dilo.augment.sources import Setting, Sources
 from dilo.augment.views import ViewParameters, show_view
@@ -87,7 +87,7 @@ class ViewTimer:
         view = self._colour(shown, drawn)
         if drawn.blur:
             with self._stage("blur"):
-                view = gaussian_blur(view, drawn.blur)
+                view = blur_image(view, drawn.blur)
         return view
 
     def _colour(self, view: Cutout | Image, drawn: ViewParameters) -> Image:

@@ -1,49 +1,37 @@
-"""Gaussian blur of a view (MoCo v2, SimCLR), and of a map."""
+"""Gaussian blur of a Map, as it softens an edge.
+
+The maps of a store are small: OpenCV takes longer to begin than to blur them.
+"""
 
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 
 import cv2
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from dilo.errors import InputError
-from dilo.image import Map, Pixels
+from dilo.augment.gaussian import check_sigma, gaussian_weights
+from dilo.image import Map
 
 
-def gaussian_blur(pixels: Pixels, sigma: float, out: Pixels | None = None) -> Pixels:
-    """Blur by a Gaussian of `sigma` pixels, mirrored at the rim.
+def blur_map(alpha: Map, sigma: float) -> Map:
+    """Blur a map by a Gaussian, mirrored at the rim: float32 (H, W) in [0, 1].
 
     Args:
-        pixels: uint8 (H, W, 3) or float32 (H, W).
+        alpha: float32 (H, W) in [0, 1].
         sigma: of the Gaussian, in pixels.
-        out: where to write a blurred image, C-contiguous.
 
     Raises:
         InputError: `sigma` is not positive.
-
-    Source: as `torchvision.transforms.v2.functional.gaussian_blur`, whose kernel may
-    be longer than the 99.7 % of the weight that are looked at here.
     """
-    if not sigma > 0:
-        raise InputError(f"the sigma of a blur must be positive, got {sigma}")
-    if pixels.ndim == 2:
-        return cast(Pixels, _blur_map(pixels, sigma))
-    half = gaussian_weights(sigma)
-    weights = np.concatenate([half[:0:-1], half])
-    # OpenCV's own Gaussian blurs bytes with weights of 8 bits, which levels show.
-    return cast(Pixels, cv2.sepFilter2D(pixels, -1, weights, weights, out))
-
-
-def _blur_map(alpha: Any, sigma: float) -> Any:
-    """Blur a map: for small ones OpenCV takes longer to begin than to blur."""
+    check_sigma(sigma)
     weights = _map_weights(sigma)
     reach = len(weights) - 1
     margins = reach, reach, reach, reach
-    wide = cv2.copyMakeBorder(alpha, *margins, cv2.BORDER_REFLECT_101)
+    wide: Any = cv2.copyMakeBorder(alpha, *margins, cv2.BORDER_REFLECT_101)
     blurred = np.empty(alpha.shape, np.float32)
-    _blur_lines(np.asarray(wide, np.float32).reshape(-1), weights, blurred)
+    _blur_lines(wide.reshape(-1), weights, blurred)
     return blurred
 
 
@@ -117,24 +105,3 @@ def _mix_four(
             + w3 * (levels[left3 + i] + levels[right3 + i])
             + w4 * (levels[left4 + i] + levels[right4 + i])
         )
-
-
-def blur_reach(sigma: float) -> int:
-    """Say over how many pixels each way a blur mixes."""
-    return round(3 * sigma)
-
-
-def gaussian_weights(sigma: float) -> NDArray[np.float32]:
-    """Give the weights of the pixel itself and of those beside it: float32 (R + 1,)."""
-    distance = np.arange(blur_reach(sigma) + 1)
-    weights = np.exp(-0.5 * (distance / sigma) ** 2)
-    return (weights / (2 * weights.sum() - weights[0])).astype(np.float32)
-
-
-def mirror(length: int, reach: int) -> NDArray[np.int64]:
-    """Number the pixels from `reach` before the first to `reach` behind the last."""
-    if length == 1:
-        return np.zeros(1 + 2 * reach, np.int64)
-    period = 2 * (length - 1)
-    places = np.arange(-reach, length + reach) % period
-    return np.minimum(places, period - places)

@@ -1,0 +1,40 @@
+"""The weights of a Gaussian, and how rows and columns go on beyond a rim."""
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from dilo.errors import InputError
+
+
+def check_sigma(sigma: float) -> None:
+    """Check that a blur is one.
+
+    Raises:
+        InputError: `sigma` is not positive.
+    """
+    if not sigma > 0:
+        raise InputError(f"the sigma of a blur must be positive, got {sigma}")
+
+
+@njit(cache=True, nogil=True)
+def blur_reach(sigma: float) -> int:
+    """Say over how many pixels each way a blur mixes."""
+    return round(3 * sigma)
+
+
+@njit(cache=True, nogil=True)
+def gaussian_weights(sigma: float) -> NDArray[np.float32]:
+    """Give the weights of the pixel itself and of those beside it: float32 (R + 1,)."""
+    distance = np.arange(blur_reach(sigma) + 1)
+    weights = np.exp(-0.5 * (distance / sigma) ** 2)
+    return (weights / (2 * weights.sum() - weights[0])).astype(np.float32)
+
+
+def mirror(length: int, reach: int) -> NDArray[np.int64]:
+    """Number the pixels from `reach` before the first to `reach` behind the last."""
+    if length == 1:
+        return np.zeros(1 + 2 * reach, np.int64)
+    period = 2 * (length - 1)
+    places = np.arange(-reach, length + reach) % period
+    return np.minimum(places, period - places)
