@@ -29,15 +29,9 @@ from dilo.augment.batched import (
     stack_parameters,
 )
 from dilo.augment.blur_image import blur_image
-from dilo.augment.jitter import (
-    BRIGHTNESS,
-    CONTRAST,
-    GREY,
-    HUE,
-    SATURATION,
-    apply_colour,
-)
+from dilo.augment.jitter import apply_colour
 from dilo.augment.normalise import normalise
+from dilo.augment.recolour import BRIGHTNESS, CONTRAST, GREY, HUE, SATURATION
 from dilo.augment.resample import crop_resize
 from dilo.augment.views import ViewParameters
 from dilo.folder import list_images

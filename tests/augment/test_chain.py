@@ -13,7 +13,7 @@ from dilo.augment import (
     view_rng,
 )
 from dilo.augment.crops import centre_crop
-from dilo.augment.jitter import GREY
+from dilo.augment.recolour import GREY
 from dilo.config import from_dict, to_dict
 from dilo.errors import InputError
 from dilo.pretrain import PretrainConfig

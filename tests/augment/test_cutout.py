@@ -4,14 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dilo.augment.cutout import Cutout, lay_spans, recolour_view, whole_view
-from dilo.augment.jitter import (
-    BRIGHTNESS,
-    CONTRAST,
-    GREY,
-    HUE,
-    SATURATION,
-    apply_colour,
-)
+from dilo.augment.jitter import apply_colour
+from dilo.augment.recolour import BRIGHTNESS, CONTRAST, GREY, HUE, SATURATION
 from dilo.image import Image
 
 STEPS = [(BRIGHTNESS, 1.3), (CONTRAST, 0.6), (SATURATION, 1.4), (HUE, 0.1), (GREY, 0)]

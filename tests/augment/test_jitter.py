@@ -9,16 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import reference
-from dilo.augment.jitter import (
-    BRIGHTNESS,
-    CONTRAST,
-    HUE,
-    SATURATION,
-    Jitter,
-    apply_jitter,
-    draw_jitter,
-    to_grey,
-)
+from dilo.augment.jitter import Jitter, apply_jitter, draw_jitter, to_grey
+from dilo.augment.recolour import BRIGHTNESS, CONTRAST, HUE, SATURATION
 
 
 def random_image() -> np.ndarray:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dilo.augment.batched_blur import blur
-from dilo.augment.batched_jitter import recolour, round_levels
+from dilo.augment.batched_jitter import recolour
 from dilo.augment.layer import Layer
 from dilo.augment.resample import HALF
 from dilo.augment.shown import view_alpha
@@ -151,6 +151,11 @@ def finish_batch(views: Tensor, parameters: BatchParameters) -> Tensor:
     chosen = _chosen(parameters.flip, views.device)
     planes[chosen] = planes[chosen].flip(-1)
     return planes.to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+
+
+def round_levels(levels: Tensor, half: float = 0.5) -> Tensor:
+    """Round halves up, as the kernels for single views do."""
+    return (levels + half).floor()
 
 
 def _check_batch(images: Tensor, count: int) -> None:

@@ -44,6 +44,29 @@ def _plus(context: Any, a: Any, b: Any) -> tuple[Any, Emit]:
     return _SIGNATURE, emit
 
 
+def _minus(context: Any, a: Any, b: Any) -> tuple[Any, Emit]:
+    """Subtract two uint16 to a uint16, modulo ONE."""
+
+    def emit(_: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.sub(*arguments)
+
+    return _SIGNATURE, emit
+
+
+def _above(context: Any, a: Any, b: Any) -> tuple[Any, Emit]:
+    """Say by how much a uint16 exceeds another; 0 if it does not."""
+
+    def emit(_: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        subtract = builder.module.declare_intrinsic(
+            "llvm.usub.sat", (_WORD,), ir.FunctionType(_WORD, [_WORD, _WORD])
+        )
+        return builder.call(subtract, arguments)
+
+    return _SIGNATURE, emit
+
+
 # Of (uint16, uint16), in compiled functions alone.
 high_half: Any = intrinsic(_high_half)
 plus: Any = intrinsic(_plus)
+minus: Any = intrinsic(_minus)
+above: Any = intrinsic(_above)

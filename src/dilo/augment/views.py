@@ -21,7 +21,7 @@ from dilo.augment.copy_paste import (
 )
 from dilo.augment.crops import between, centre_crop, draw_crop
 from dilo.augment.cutout import Cutout, recolour_view, whole_view
-from dilo.augment.jitter import GREY, draw_jitter
+from dilo.augment.jitter import draw_jitter
 from dilo.augment.layer import (
     Layer,
     Sheet,
@@ -32,6 +32,7 @@ from dilo.augment.layer import (
 )
 from dilo.augment.paste import paste_view
 from dilo.augment.placement import cover, draw_covering
+from dilo.augment.recolour import GREY
 from dilo.augment.resample import crop_resize
 from dilo.augment.sources import NOTHING, Setting
 from dilo.image import Image, Map

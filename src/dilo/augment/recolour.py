@@ -1,0 +1,207 @@
+"""The kernels of `jitter`: colour steps on planes of whole levels, in fixed point.
+
+Where a step blends, six bits behind the point are kept of each part, so that one level
+in fifty is rounded down otherwise than in exact arithmetic. `batched_jitter` works with
+the same integers.
+"""
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from dilo.augment.fixed_point import above, high_half, minus, plus
+
+Plane = NDArray[np.uint16]  # (H * W + 1,), whole levels; the last is of all others
+
+BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)
+GREY = 4
+
+FACTOR_BITS = 14  # behind the point of a factor, which is below 4
+BLEND_BITS = 6  # behind the point of what is blended
+RED, GREEN, BLUE = 19595, 38470, 7471  # ITU-R 601's share of grey, of 65536
+GREY_HALF = 129  # of 256: half a level, and what the products lose on the mean
+HUE_BITS = 4  # behind the point of a place on the circle, times the chroma
+# Of a turn of the circle, times 65536 / 256 for levels that are 256 times as large.
+CIRCLE = 6 << HUE_BITS + 8
+
+_ONE = np.uint16(1 << FACTOR_BITS)
+_BLENDED, _EIGHT = np.uint16(BLEND_BITS), np.uint16(8)
+_TWO, _LAST = np.uint16(2), np.uint16(255)
+
+
+def fixed_factor(step: int, factor: float) -> int:
+    """Turn a factor into what the kernels multiply by.
+
+    Hue: the share of the circle, on [0, CIRCLE). Others: rounded up, for products that
+    are whole in exact arithmetic, as of a level of 100 and a factor of 0.6.
+    """
+    if step == HUE:
+        # The kernels count from a sixth of the circle before red.
+        return round((factor - 1 / 6) % 1 * CIRCLE) % CIRCLE
+    return min(int(np.ceil(np.float32(factor) * np.float32(_ONE))), (1 << 16) - 1)
+
+
+@njit(cache=True, nogil=True)
+def recolour_levels(
+    pixels: NDArray[np.uint8],
+    colour: NDArray[np.uint8],
+    beside: int,
+    kinds: NDArray[np.int64],
+    factors: NDArray[np.uint16],
+    coloured: NDArray[np.uint8],
+) -> None:
+    """Apply steps to levels, and to the colour of all other pixels.
+
+    Args:
+        pixels: (3 N,).
+        colour: (3,), of the others.
+        beside: how many they are.
+        kinds: the steps.
+        factors: of `fixed_factor`.
+        coloured: (3 N + 3,), to be written: pixels and colour.
+    """
+    count = len(pixels) // 3 + 1
+    red = np.empty(count, np.uint16)
+    green = np.empty(count, np.uint16)
+    blue = np.empty(count, np.uint16)
+    _split(pixels, red, green, blue)
+    red[-1], green[-1], blue[-1] = colour[0], colour[1], colour[2]
+    for i in range(len(kinds)):
+        kind, factor = kinds[i], factors[i]
+        if kind == BRIGHTNESS:
+            _scale(red, factor)
+            _scale(green, factor)
+            _scale(blue, factor)
+        elif kind == CONTRAST:
+            mean = _mean_grey(red, green, blue, beside)
+            _blend(red, mean, factor)
+            _blend(green, mean, factor)
+            _blend(blue, mean, factor)
+        elif kind == SATURATION:
+            _blend_with_grey(red, green, blue, factor)
+        elif kind == HUE:
+            _turn_hue(red, green, blue, factor)
+        else:
+            _blend_with_grey(red, green, blue, np.uint16(0))
+    _join(red, green, blue, coloured)
+
+
+@njit(cache=True, nogil=True)
+def _split(pixels: NDArray[np.uint8], red: Plane, green: Plane, blue: Plane) -> None:
+    for i in range(np.uint64(len(pixels) // 3)):
+        at = i * np.uint64(3)
+        red[i] = pixels[at]
+        green[i] = pixels[at + np.uint64(1)]
+        blue[i] = pixels[at + np.uint64(2)]
+
+
+@njit(cache=True, nogil=True)
+def _join(red: Plane, green: Plane, blue: Plane, pixels: NDArray[np.uint8]) -> None:
+    for i in range(np.uint64(len(red))):
+        at = i * np.uint64(3)
+        pixels[at] = red[i]
+        pixels[at + np.uint64(1)] = green[i]
+        pixels[at + np.uint64(2)] = blue[i]
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _grey(red: np.uint16, green: np.uint16, blue: np.uint16) -> np.uint16:
+    """Round to whole levels."""
+    grey = plus(
+        high_half(red << _EIGHT, np.uint16(RED)),
+        high_half(green << _EIGHT, np.uint16(GREEN)),
+    )
+    grey = plus(grey, high_half(blue << _EIGHT, np.uint16(BLUE)))
+    return np.uint16(plus(grey, np.uint16(GREY_HALF)) >> _EIGHT)
+
+
+@njit(cache=True, nogil=True)
+def _scale(plane: Plane, factor: np.uint16) -> None:
+    """Multiply, and round down."""
+    for i in range(np.uint64(len(plane))):
+        plane[i] = min(high_half(plane[i] << _TWO, factor), _LAST)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _mix(
+    level: np.uint16,
+    base: np.uint16,
+    factor: np.uint16,
+    less: np.uint16,
+    more: np.uint16,
+) -> np.uint16:
+    """Blend a level with a base, and round down."""
+    mixed = above(high_half(level << _EIGHT, factor), high_half(base << _EIGHT, less))
+    mixed = plus(mixed, high_half(base << _EIGHT, more))
+    return min(np.uint16(plus(mixed, np.uint16(1)) >> _BLENDED), _LAST)
+
+
+@njit(cache=True, nogil=True)
+def _blend(plane: Plane, base: np.uint16, factor: np.uint16) -> None:
+    less, more = above(factor, _ONE), above(_ONE, factor)
+    for i in range(np.uint64(len(plane))):
+        plane[i] = _mix(plane[i], base, factor, less, more)
+
+
+@njit(cache=True, nogil=True)
+def _blend_with_grey(red: Plane, green: Plane, blue: Plane, factor: np.uint16) -> None:
+    less, more = above(factor, _ONE), above(_ONE, factor)
+    for i in range(np.uint64(len(red))):
+        base = _grey(red[i], green[i], blue[i])
+        red[i] = _mix(red[i], base, factor, less, more)
+        green[i] = _mix(green[i], base, factor, less, more)
+        blue[i] = _mix(blue[i], base, factor, less, more)
+
+
+@njit(cache=True, nogil=True)
+def _mean_grey(red: Plane, green: Plane, blue: Plane, beside: int) -> np.uint16:
+    """Round the mean of all pixels; the last stands for `beside` of them."""
+    total = np.int64(beside) * np.int64(_grey(red[-1], green[-1], blue[-1]))
+    count = np.uint64(len(red) - 1)
+    block = np.uint64(256)  # of levels, whose sum has 16 bits
+    for start in range(np.uint64(0), count, block):
+        part = np.uint16(0)
+        for i in range(start, min(start + block, count)):
+            part = plus(part, _grey(red[i], green[i], blue[i]))
+        total += np.int64(part)
+    return np.uint16(np.floor(total / (count + np.uint64(beside)) + 0.5))
+
+
+@njit(cache=True, nogil=True)
+def _turn_hue(red: Plane, green: Plane, blue: Plane, turn: np.uint16) -> None:
+    """Turn the HSV hue of every pixel by `turn` of the circle.
+
+    The largest and the smallest channel of a pixel stay as they are; where each channel
+    lies between them is a trapezium wave of the hue, h in [0, 6). All is multiplied by
+    the chroma, so that nothing need be divided by it.
+    """
+    bits, half = np.uint16(HUE_BITS), np.uint16(1 << HUE_BITS - 1)
+    for i in range(np.uint64(len(red))):
+        r, g, b = red[i], green[i], blue[i]
+        high, low = max(max(r, g), b), min(min(r, g), b)
+        chroma = minus(high, low)
+        twice = plus(chroma, chroma)
+        # One more than the hue, for no number is negative.
+        h = plus(minus(r, g), plus(plus(twice, twice), chroma))
+        h = plus(minus(b, r), plus(twice, chroma)) if high == g else h
+        h = plus(minus(g, b), chroma) if high == r else h
+        h = plus(h << bits, high_half(chroma << _EIGHT, turn))
+        one = np.uint16(chroma << bits)
+        two = plus(one, one)
+        three, four = plus(two, one), plus(two, two)
+        h = min(h, minus(h, plus(three, three)))  # modulo 6: below 0 is very large
+        red[i] = plus(low, _rounded(above(_apart(h, three), one), one, bits, half))
+        green[i] = plus(low, _rounded(above(two, _apart(h, two)), one, bits, half))
+        blue[i] = plus(low, _rounded(above(two, _apart(h, four)), one, bits, half))
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _apart(a: np.uint16, b: np.uint16) -> np.uint16:
+    return plus(above(a, b), above(b, a))
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _rounded(
+    wave: np.uint16, most: np.uint16, bits: np.uint16, half: np.uint16
+) -> np.uint16:
+    return np.uint16(plus(min(wave, most), half) >> bits)
