@@ -118,7 +118,7 @@ def test_compositing_a_batch_is_compositing_its_images(device):
 
 
 def test_what_is_no_batch_is_refused():
-    boxes = np.array([[0, 0, 4, 4]], np.float32)
+    boxes = np.array([[0, 0, 4, 4]])
     with pytest.raises(InputError, match=r"uint8 \(N, H, W, 3\), got torch.float32"):
         crop_batch(torch.zeros(1, 4, 4, 3), boxes, 2)
     with pytest.raises(InputError, match="got 2 images and parameters of 1 views"):

@@ -55,4 +55,5 @@ def test_a_blur_of_zero_and_one_pixel_change_nothing():
     alpha = rng.random((20, 30), np.float32)
     np.testing.assert_array_equal(BLENDINGS["gaussian"](rng, alpha, 0.0), alpha)
     pixel = np.full((1, 1), 0.7, np.float32)
-    np.testing.assert_allclose(BLENDINGS["gaussian"](rng, pixel), pixel, rtol=1e-6)
+    # Blurred are whole numbers of 32,767ths.
+    np.testing.assert_allclose(BLENDINGS["gaussian"](rng, pixel), pixel, atol=2e-5)

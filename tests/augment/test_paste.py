@@ -15,8 +15,10 @@ def noise(seed: int, height: int, width: int) -> Image:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
 
 
-def paste(image: Image, alpha: Map, box: Box, background: Image) -> Image:
-    return whole_view(paste_view(image, alpha, box, background), flip=False)
+def paste(
+    image: Image, alpha: Map, box: Box, background: Image, flip: bool = False
+) -> Image:
+    return whole_view(paste_view(image, alpha, box, background, flip=flip))
 
 
 def patch(rng: np.random.Generator, height: int, width: int) -> Map:
@@ -58,6 +60,8 @@ def test_it_is_the_crop_composited(shape, alpha_shape, side, plain, seed):
     differences = np.abs(made.astype(int) - expected)
     assert differences.max() <= 1
     assert differences.mean() < 0.02
+    mirrored = paste(image, alpha, box, background, flip=True)
+    np.testing.assert_array_equal(mirrored, made[:, ::-1])
 
 
 def test_on_one_colour_it_is_what_shows():

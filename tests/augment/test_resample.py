@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dilo.augment.box import Box
-from dilo.augment.resample import crop_resize, taps
+from dilo.augment.resample import crop_resize, fixed_taps, taps
 
 BOXES = [
     (Box(top=0, left=0, height=90, width=120), 224),  # enlarged
@@ -36,6 +36,60 @@ def test_scaling_agrees_with_torchvision(box, side):
     assert ours.flags.c_contiguous
     assert apart.mean() < 0.35  # both round twice, at other places
     assert apart.max() <= 2
+
+
+@pytest.mark.parametrize(("box", "side"), BOXES)
+def test_an_image_is_scaled_as_its_levels_are_in_double_precision(box, side):
+    image = noise()
+    exact = slow_crop(image, box, side)
+    apart = crop_resize(image, box, side) - exact
+    # Of the levels between, which are rounded too, some go to the other side.
+    assert np.abs(apart).max() < 1.5
+    assert (np.abs(apart) > 0.53).mean() < 0.01
+    assert abs(apart.mean()) < 0.05
+
+
+def slow_crop(image: np.ndarray, box: Box, side: int) -> np.ndarray:
+    """Round once between, as levels are."""
+    cut = image[box.top :, box.left :][: box.height, : box.width].astype(float)
+    rows = np.floor(np.tensordot(matrix(box.height, side), cut, 1) + 0.5)
+    return np.tensordot(matrix(box.width, side), rows, (1, 1)).transpose(1, 0, 2)
+
+
+def matrix(length: int, count: int) -> np.ndarray:
+    first, weights = taps(length, count)
+    full = np.zeros((count, length))
+    for new, begin in enumerate(first):
+        full[new, begin : begin + weights.shape[1]] = weights[new]
+    return full
+
+
+@pytest.mark.parametrize("length", [1, 2, 9, 224, 400, 2000, 60000])
+@pytest.mark.parametrize("count", [1, 5, 224])
+def test_fixed_weights_sum_to_one(length, count):
+    first, weights = taps(length, count)
+    begin, words = fixed_taps(length, count)
+    np.testing.assert_array_equal(begin, first)
+    assert np.abs(words / 65536 - weights).max() <= 1.1 / 65536
+    alone = words.max(axis=1) == 65535  # a weight of 1
+    np.testing.assert_array_equal(words.sum(axis=1, dtype=int), 65536 - alone)
+
+
+@pytest.mark.parametrize("box", [box for box, _ in BOXES])
+def test_what_is_flat_stays_as_it_is(box):
+    for level in (0, 1, 127, 254, 255):
+        image = np.full((90, 120, 3), level, np.uint8)
+        for side in (1, 2, 7, 224):
+            assert (crop_resize(image, box, side) == level).all()
+
+
+@pytest.mark.parametrize(("box", "side"), BOXES)
+@pytest.mark.parametrize("channels", [3, None])
+def test_a_mirrored_crop_is_the_crop_mirrored(box, side, channels):
+    pixels = noise() if channels else noise()[..., 0].astype(np.float32) / 255
+    mirrored = crop_resize(pixels, box, side, flip=True)
+    np.testing.assert_array_equal(mirrored, crop_resize(pixels, box, side)[:, ::-1])
+    assert mirrored.flags.c_contiguous
 
 
 @pytest.mark.parametrize(("box", "side"), BOXES)

@@ -1,8 +1,8 @@
 """Views of a whole batch at once, on the device that the network is on.
 
 The parameters are those that `draw_view` draws for one view; the images come decoded.
-Scaling is two matrix products, whatever the boxes are; every other step works on those
-images of the batch that have it.
+Every step does the same integer arithmetic as the kernels of single views, on those
+images of the batch that have it; so that a view is the same either way, level by level.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,8 @@ from torch import Tensor
 from dilo.augment.batched_blur import blur
 from dilo.augment.batched_jitter import recolour
 from dilo.augment.layer import Layer
-from dilo.augment.resample import HALF
+from dilo.augment.overlay import BLEND_HALF, OPAQUE
+from dilo.augment.resample import fixed_taps, half_level
 from dilo.augment.shown import view_alpha
 from dilo.augment.views import ViewParameters
 from dilo.errors import InputError
@@ -28,7 +29,7 @@ _NO_STEP = -1
 class BatchParameters:
     """What was drawn for N views, as arrays."""
 
-    boxes: NDArray[np.float32]  # (N, 4): top, left, height, width, in pixels
+    boxes: NDArray[np.int64]  # (N, 4): top, left, height, width, in pixels
     steps: NDArray[np.int64]  # (N, C): colour steps of `jitter`, -1 where none is left
     factors: NDArray[np.float32]  # (N, C): of the steps
     blur: NDArray[np.float64]  # (N,): sigma in pixels, 0 for none
@@ -48,7 +49,7 @@ def stack_parameters(views: Sequence[ViewParameters]) -> BatchParameters:
         (view.box.top, view.box.left, view.box.height, view.box.width) for view in views
     ]
     return BatchParameters(
-        boxes=np.array(boxes, np.float32).reshape(count, 4),
+        boxes=np.array(boxes, np.int64).reshape(count, 4),
         steps=steps,
         factors=factors,
         blur=np.array([view.blur for view in views], np.float64),
@@ -66,12 +67,12 @@ def stack_images(images: Sequence[Tensor]) -> Tensor:
     return batch
 
 
-def crop_batch(images: Tensor, boxes: NDArray[np.float32], side: int) -> Tensor:
+def crop_batch(images: Tensor, boxes: NDArray[np.int64], side: int) -> Tensor:
     """Cut and scale a box of each image, with antialiasing: uint8 (N, side, side, 3).
 
     Args:
         images: uint8 (N, H, W, 3).
-        boxes: float32 (N, 4), top, left, height, width, in pixels.
+        boxes: int64 (N, 4), top, left, height, width, in pixels.
         side: of the views, in pixels.
 
     Raises:
@@ -79,15 +80,11 @@ def crop_batch(images: Tensor, boxes: NDArray[np.float32], side: int) -> Tensor:
     """
     _check_batch(images, len(boxes))
     count, height, width, _ = images.shape
-    places = torch.arange(max(height, width), device=images.device)
-    half = float(HALF)
-    weights = _weights(boxes[:, ::2], places[:height], side)  # (N, S, H)
-    lines = weights @ images.reshape(count, height, -1).float()  # (N, S, W * 3)
-    lines = round_levels(lines, half).reshape(count, side, width, 3).transpose(1, 2)
-    weights = _weights(boxes[:, 1::2], places[:width], side)  # (N, S, W)
-    pixels = weights @ lines.reshape(count, width, -1)  # (N, S, S * 3)
-    pixels = round_levels(pixels, half).reshape(count, side, side, 3).transpose(1, 2)
-    return pixels.to(torch.uint8).contiguous()
+    rows = images.reshape(count, height, -1)
+    lines = _scale_rows(rows, boxes[:, ::2], side).reshape(count, side, width, 3)
+    columns = lines.transpose(1, 2).reshape(count, width, -1)
+    pixels = _scale_rows(columns, boxes[:, 1::2], side)
+    return pixels.reshape(count, side, side, 3).transpose(1, 2).contiguous()
 
 
 def paste_batch(views: Tensor, layers: Sequence[Layer | None]) -> Tensor:
@@ -128,8 +125,9 @@ def composite_batch(views: Tensor, alphas: Tensor, backgrounds: Tensor) -> Tenso
         alphas: float32 (N, S, S) in [0, 1]; 1 shows the view, 0 the background.
         backgrounds: uint8 (N, S, S, 3).
     """
-    below = backgrounds.float()
-    return round_levels(below + alphas[..., None] * (views - below)).to(torch.uint8)
+    weights = (alphas * OPAQUE + 0.5).int()[..., None]
+    over, under = views.int() * weights, backgrounds.int() * (OPAQUE - weights)
+    return (((over >> 8) + (under >> 8) + BLEND_HALF) >> 8).to(torch.uint8)
 
 
 def finish_batch(views: Tensor, parameters: BatchParameters) -> Tensor:
@@ -153,11 +151,6 @@ def finish_batch(views: Tensor, parameters: BatchParameters) -> Tensor:
     return planes.to(torch.uint8).permute(0, 2, 3, 1).contiguous()
 
 
-def round_levels(levels: Tensor, half: float = 0.5) -> Tensor:
-    """Round halves up, as the kernels for single views do."""
-    return (levels + half).floor()
-
-
 def _check_batch(images: Tensor, count: int) -> None:
     if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[3] != 3:
         raise InputError(
@@ -171,27 +164,26 @@ def _chosen(mask: NDArray[np.bool_], device: torch.device) -> Tensor:
     return torch.from_numpy(np.flatnonzero(mask)).to(device)
 
 
-def _weights(box: NDArray[np.float32], old: Tensor, side: int) -> Tensor:
-    """Weigh each old pixel in each of `side` new ones: (N, side, size).
-
-    The triangles of `resample.taps`, none of them reaching out of its box.
+def _scale_rows(rows: Tensor, boxes: NDArray[np.int64], side: int) -> Tensor:
+    """Scale a span of the rows of each image, as `resample.scale_rows`: uint8.
 
     Args:
-        box: first pixel and length of each, (N, 2).
-        old: numbers of all pixels along this axis, (size,).
-        side: of the view.
+        rows: uint8 (N, H, L).
+        boxes: first row and number of rows of each, (N, 2).
+        side: number of new rows.
     """
-    start, length = torch.from_numpy(box.astype(np.float64)).view(-1, 2, 1).unbind(1)
-    scale = length / side  # (N, 1)
-    centre = start + (torch.arange(side) + 0.5) * scale - 0.5
-    whole = centre.floor()
-    # The rest of a place alone is small enough for single precision: otherwise halves
-    # are rounded to the other level, and what follows makes several levels of one.
-    offset, whole, scale, start, length = (
-        each.float().to(old.device).unsqueeze(2)
-        for each in (centre - whole, whole, scale, start, length)
-    )
-    distance = (old - whole) - offset
-    weights = (1 - distance.abs() / scale.clamp(min=1)).clamp(min=0)
-    weights *= (old >= start) & (old < start + length)
-    return weights / weights.sum(dim=2, keepdim=True)
+    drawn = [fixed_taps(int(length), side) for _, length in boxes]
+    count = max(words.shape[1] for _, words in drawn)
+    first = np.stack([begin for begin, _ in drawn]) + boxes[:, :1]
+    weights = np.zeros((count, len(rows), side, 1), np.int32)
+    for number, (_, words) in enumerate(drawn):
+        weights[: words.shape[1], number, :, 0] = words.T
+    halves = [half_level(words.shape[1]) for _, words in drawn]
+    sums = torch.tensor(halves, dtype=torch.int32, device=rows.device).view(-1, 1, 1)
+    places = torch.from_numpy(first).to(rows.device)
+    numbers = torch.arange(len(rows), device=rows.device).unsqueeze(1)
+    for t, weight in enumerate(torch.from_numpy(weights).to(rows.device)):
+        # Beyond the last row, of images that need fewer taps, the weight is 0.
+        old = rows[numbers, (places + t).clamp(max=rows.shape[1] - 1)]
+        sums = sums + ((old * weight) >> 8)
+    return (sums >> 8).to(torch.uint8)

@@ -5,9 +5,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dilo.augment.blur_image import BITS, fixed_weights, lost
+from dilo.augment.blur_image import BITS, lost
 from dilo.augment.fixed_point import WIDTH
 from dilo.augment.gaussian import blur_reach, gaussian_weights, mirror
+from dilo.augment.weigh import fixed_weights
 
 
 def blur(planes: Tensor, sigmas: NDArray[np.float64]) -> Tensor:

@@ -4,14 +4,14 @@ Beside them nothing need be computed: jitter changes one colour there. In photog
 that is four tenths of a view.
 """
 
-from typing import Any, NamedTuple, Self, cast
+from typing import NamedTuple, Self
 
-import cv2
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from dilo.augment.jitter import Steps, apply_colour, recolour
+from dilo.augment.resample import transpose
 from dilo.image import Image
 
 
@@ -28,13 +28,11 @@ class Cutout(NamedTuple):
         levels, colour = recolour(self.levels, steps, self.colour, beside)
         return self._replace(levels=levels, colour=colour)
 
-    def laid(self, *, flip: bool = False, out: Image | None = None) -> Image:
+    def laid(self, out: Image | None = None) -> Image:
         """Give the whole view; arguments as `whole_view`."""
         column = np.empty((len(self.spans), 3), np.uint8)
         column[:] = self.colour
-        return lay_spans(
-            self.levels, self.spans, column.reshape(-1), flip=flip, out=out
-        )
+        return lay_spans(self.levels, self.spans, column.reshape(-1), out)
 
 
 def recolour_view(view: Cutout | Image, steps: Steps) -> Cutout | Image:
@@ -44,18 +42,15 @@ def recolour_view(view: Cutout | Image, steps: Steps) -> Cutout | Image:
     return apply_colour(view, steps)
 
 
-def whole_view(view: Cutout | Image, *, flip: bool, out: Image | None = None) -> Image:
-    """Give the whole view, mirrored left and right if so: uint8 (S, S, 3).
+def whole_view(view: Cutout | Image, out: Image | None = None) -> Image:
+    """Give the whole view: uint8 (S, S, 3).
 
     Args:
         view: of which no more may be known.
-        flip: mirror it.
         out: where to write it, C-contiguous.
     """
     if isinstance(view, Cutout):
-        return view.laid(flip=flip, out=out)
-    if flip:
-        return cast(Image, cv2.flip(view, 1, out))
+        return view.laid(out)
     if out is None:
         return view
     out[:] = view
@@ -66,8 +61,6 @@ def lay_spans(
     levels: NDArray[np.uint8],
     spans: NDArray[np.uint64],
     below: NDArray[np.uint8],
-    *,
-    flip: bool = False,
     out: Image | None = None,
 ) -> Image:
     """Write spans of columns over a background: uint8 (S, S, 3).
@@ -76,15 +69,14 @@ def lay_spans(
         levels: as a Cutout's.
         spans: likewise.
         below: levels of the background by columns; or of one column, for all.
-        flip: mirror the result left and right.
         out: where to write it, C-contiguous.
     """
     side = len(spans)
     turned = np.empty((side, side, 3), np.uint8)
-    _lay_spans(levels, spans, below, flip, turned.reshape(-1))
-    laid: Any = cv2.transpose(turned)
+    _lay_spans(levels, spans, below, turned.reshape(-1))
+    laid = transpose(turned)
     if out is None:
-        return np.asarray(laid, np.uint8)
+        return laid
     out[:] = laid  # transposing jumps, which takes long where nothing was of late
     return out
 
@@ -94,7 +86,6 @@ def _lay_spans(
     levels: NDArray[np.uint8],
     spans: NDArray[np.uint64],
     below: NDArray[np.uint8],
-    flip: bool,
     turned: NDArray[np.uint8],
 ) -> None:
     """Write what `lay_spans` gives, transposed."""
@@ -102,7 +93,7 @@ def _lay_spans(
     length = three * side
     shown = np.uint64(0)  # levels so far
     for x in range(side):
-        column = (side - np.uint64(1) - x if flip else x) * length
+        column = x * length
         under = x * length % np.uint64(len(below))
         first, end = three * spans[x, 0], three * spans[x, 1]
         for i in range(first):

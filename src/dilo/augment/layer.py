@@ -98,8 +98,10 @@ def lay(view: Image, layer: Layer) -> Image:
     return composite_view(shown, layer.alpha, layer.shape, layer.box, layer.background)
 
 
-def show(image: Image, layer: Layer) -> Cutout | Image:
+def show(image: Image, layer: Layer, *, flip: bool = False) -> Cutout | Image:
     """Make the view of a layer from the whole image, as `paste_view` does."""
-    if layer.view is not None:
-        return lay(layer.view, layer)
-    return paste_view(image, layer.alpha, layer.box, layer.background)
+    if layer.view is None:
+        where = layer.alpha, layer.box, layer.background
+        return paste_view(image, *where, flip=flip)
+    view = lay(layer.view, layer)
+    return np.ascontiguousarray(view[:, ::-1]) if flip else view

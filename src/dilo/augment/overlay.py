@@ -7,9 +7,13 @@ from numba import njit
 from numpy.typing import NDArray
 
 from dilo.augment.box import Box
-from dilo.augment.resample import HALF
+from dilo.augment.fixed_point import high_half, minus, plus
 from dilo.augment.shown import view_alpha
 from dilo.image import Image, Map
+
+OPAQUE = (1 << 16) - 1  # an alpha of 1 in fixed point
+BLEND_HALF = 129  # of 256: half a level, and what two products lose on the mean
+_EIGHT = np.uint16(8)
 
 
 def composite(image: Image, alpha: Map, background: Image) -> Image:
@@ -65,7 +69,7 @@ def _lay(
 ) -> None:
     """Composite row by row; unsigned indices make vectors."""
     width = np.uint64(alpha.shape[1])
-    weights = np.empty(np.uint64(3) * width, np.float32)
+    weights = np.empty(np.uint64(3) * width, np.uint16)
     for y in range(np.uint64(len(alpha))):
         spread_weights(alpha[y], weights)
         start = y * np.uint64(len(weights))
@@ -77,25 +81,24 @@ def _lay(
 @njit(cache=True, nogil=True, error_model="numpy")
 def blend(
     over: NDArray[Any],
-    alpha: NDArray[np.float32],
+    alpha: NDArray[np.uint16],
     background: NDArray[np.uint8],
     result: NDArray[np.uint8],
 ) -> None:
     """Write a line of levels above those of a background, which may be longer."""
     for i in range(np.uint64(len(over))):
-        under, level = np.float32(background[i]), np.float32(over[i])
-        # To whole levels, as those of an image are.
-        level = np.floor(level + HALF)
-        level = under + alpha[i] * (level - under)
-        result[i] = np.uint8(np.int32(np.rint(level)))
+        level = high_half(np.uint16(over[i]) << _EIGHT, alpha[i])
+        rest = minus(np.uint16(OPAQUE), alpha[i])
+        under = high_half(np.uint16(background[i]) << _EIGHT, rest)
+        result[i] = plus(plus(level, under), np.uint16(BLEND_HALF)) >> _EIGHT
 
 
-@njit(cache=True, nogil=True, inline="always")
-def spread_weights(pixels: NDArray[np.float32], levels: NDArray[np.float32]) -> None:
-    """Repeat what is known of each pixel for its three levels, (3 N,)."""
+@njit(cache=True, nogil=True)
+def spread_weights(pixels: NDArray[np.float32], words: NDArray[np.uint16]) -> None:
+    """Turn the alpha of each pixel into the weight of its three levels, (3 N,)."""
     three = np.uint64(3)
     for x in range(np.uint64(len(pixels))):
-        weight = pixels[x]
-        levels[three * x] = weight
-        levels[three * x + np.uint64(1)] = weight
-        levels[three * x + np.uint64(2)] = weight
+        weight = np.uint16(np.int32(pixels[x] * np.float32(OPAQUE) + np.float32(0.5)))
+        words[three * x] = weight
+        words[three * x + np.uint64(1)] = weight
+        words[three * x + np.uint64(2)] = weight

@@ -4,9 +4,8 @@ What the background hides is not computed: in photographs it is a third of a vie
 more, and what that saves pays for much of the pasting.
 """
 
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -14,7 +13,14 @@ from numpy.typing import NDArray
 from dilo.augment.box import Box
 from dilo.augment.cutout import Cutout, lay_spans
 from dilo.augment.overlay import blend, flat_background, is_plain, spread_weights
-from dilo.augment.resample import Side, box_rows, mix_line, scale_rows, taps
+from dilo.augment.resample import (
+    Side,
+    box_rows,
+    fixed_taps,
+    mix_line,
+    scale_rows,
+    transpose,
+)
 from dilo.augment.shown import Places, Taps, count_from, locate, mix_two, tap
 from dilo.image import Image, Map
 
@@ -37,7 +43,9 @@ class Shown(NamedTuple):
     begin: int  # the first of the old columns
 
 
-def paste_view(image: Image, alpha: Map, box: Box, background: Image) -> Cutout | Image:
+def paste_view(
+    image: Image, alpha: Map, box: Box, background: Image, *, flip: bool = False
+) -> Cutout | Image:
     """Make a view of a box and paste it.
 
     The same as `composite_view` of what `crop_resize` makes, but for the rounding of
@@ -48,19 +56,22 @@ def paste_view(image: Image, alpha: Map, box: Box, background: Image) -> Cutout 
         alpha: of the whole image, float32 of any size in [0, 1].
         box: what the view shows; lies within `image`.
         background: uint8 (S, S, 3).
+        flip: mirror the view left and right when it is made.
 
     Returns:
         What shows on the background if that is one colour; else the whole view.
     """
     below = _flat_columns(background)
-    levels, spans = _paste_spans(image, alpha, box, len(background), below)
+    levels, spans = _paste_spans(image, alpha, box, len(background), below, flip)
     if is_plain(background):
         return Cutout(levels, spans, background[0, 0])
-    return lay_spans(levels, spans, below)
+    if flip:
+        below = np.ascontiguousarray(below.reshape(len(background), -1)[::-1])
+    return lay_spans(levels, spans, below.reshape(-1))
 
 
 def _paste_spans(
-    image: Image, alpha: Map, box: Box, side: int, below: NDArray[np.uint8]
+    image: Image, alpha: Map, box: Box, side: int, below: NDArray[np.uint8], flip: bool
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint64]]:
     """Make what shows of a box on the columns of a background; see `Cutout`."""
     alpha, rows, columns = locate(alpha, image.shape, box, (side, side))
@@ -76,16 +87,16 @@ def _paste_spans(
     pasted = np.empty(3 * shown.total, np.uint8)
     if shown.total:
         # On the columns, as the second half of scaling is done: `scale_box`.
-        turned: Any = cv2.transpose(shown.rows.reshape(len(shown.rows), -1, 3))
+        turned = transpose(shown.rows.reshape(len(shown.rows), -1, 3))
         where = box.width, alpha.shape[1], columns
-        _lay_columns(turned.reshape(-1), shown, where, below, pasted)
-    return pasted, shown.spans
+        _lay_columns(turned.reshape(-1), shown, where, below, flip, pasted)
+    return pasted, shown.spans[::-1].copy() if flip else shown.spans
 
 
 def _flat_columns(background: Image) -> NDArray[np.uint8]:
     """Give the levels of a background by columns in a line; of one if it is plain."""
     if not is_plain(background):  # else a column is what a row is
-        background = cast(Image, cv2.transpose(np.ascontiguousarray(background)))
+        background = transpose(np.ascontiguousarray(background))
     return flat_background(background)
 
 
@@ -120,11 +131,11 @@ def _scale_shown(
         mix_two(alpha, beside, y, np.uint64(first), line)
         for x in range(np.uint64(len(line))):
             lines[x, np.uint64(y)] = line[x]
-    old, weights = taps(width, columns.number)
+    old, weights = fixed_taps(width, columns.number)
     begin, stop = old[left], old[right - 1] + weights.shape[1]
     scaled = np.empty((bottom - top, 3 * (stop - begin)), np.uint8)
     part = Side(side.start + 3 * begin, side.stride, side.old, side.new)
-    scale_rows(levels, part, top, scaled)
+    scale_rows(levels, part, top, False, scaled)
     return Shown(scaled, lines, spans, count, top, begin)
 
 
@@ -211,6 +222,7 @@ def _lay_columns(
     shown: Shown,
     where: tuple[int, int, Places],
     background: NDArray[np.uint8],
+    back: bool,
     pasted: NDArray[np.uint8],
 ) -> None:
     """Scale and composite one column after the other, each where it shows.
@@ -220,18 +232,20 @@ def _lay_columns(
         shown: which columns they are, and the alpha.
         where: width of the box and of the alpha, and the columns of the view in it.
         background: its columns, or one for all.
+        back: the last column is written first.
         pasted: the spans of the columns, one after the other, to be written.
     """
     width, cells, columns = where
-    old, weights = taps(width, columns.number)
+    old, weights = fixed_taps(width, columns.number)
     around, _ = _tap_window(columns, cells)
     three = np.uint64(3)
     height, stride = columns.number, 3 * len(shown.rows)
-    line = np.empty(3 * height, np.float32)
+    line = np.empty(3 * height, np.uint16)
     alpha = np.empty(height, np.float32)
-    alphas = np.empty(3 * height, np.float32)  # each thrice
+    alphas = np.empty(3 * height, np.uint16)  # each thrice
     place = np.uint64(0)
-    for x in range(height):  # as many as columns
+    for number in range(height):  # as many as columns
+        x = height - 1 - number if back else number
         first, end = shown.spans[x, 0], shown.spans[x, 1]
         if first == end:
             continue

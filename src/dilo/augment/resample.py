@@ -4,6 +4,9 @@ Each new pixel is the mean of the old ones around its centre, weighted by a tria
 wide as the new pixel, but at least one old pixel each way: bilinear when enlarging,
 antialiased when reducing, the filter of Pillow and torchvision. Soft maps are scaled by
 it too, never by nearest. Only the box is read.
+
+Images are mixed in fixed point, with eight bits behind the point: one level in two
+hundred is another than in float32, by one.
 """
 
 import math
@@ -15,12 +18,12 @@ from numba import njit
 from numpy.typing import NDArray
 
 from dilo.augment.box import Box
+from dilo.augment.fixed_point import ONE, high_half, plus
 from dilo.image import Pixels
 
-# Added before rounding down to a level. Weights are ratios of small numbers, so that
-# some sums are halves: a little more takes all of them up, as in Pillow's integers,
-# whichever way the sum's own error goes.
-HALF = np.float32(0.5 + 2**-13)
+Words = NDArray[np.uint16]
+
+_LEVEL = np.uint16(8)  # bits behind the point of levels while they are mixed
 
 
 class Side(NamedTuple):
@@ -32,34 +35,52 @@ class Side(NamedTuple):
     new: int  # rows of the view
 
 
-def crop_resize(pixels: Pixels, box: Box, side: int) -> Pixels:
+def crop_resize(pixels: Pixels, box: Box, side: int, *, flip: bool = False) -> Pixels:
     """Cut a box and scale it to a square: uint8 (S, S, 3) or float32 (S, S).
 
     Args:
         pixels: uint8 (H, W, 3) or float32 (H, W).
         box: lies within `pixels`.
         side: of the square, in pixels.
+        flip: mirror it left and right.
 
     Source: as `torchvision.transforms.v2.functional.resized_crop` with antialiasing.
     """
-    return scale_box(pixels, box, side, side)
+    return scale_box(pixels, box, side, side, flip=flip)
 
 
-def scale_box(pixels: Pixels, box: Box, height: int, width: int) -> Pixels:
+def scale_box(
+    pixels: Pixels, box: Box, height: int, width: int, *, flip: bool = False
+) -> Pixels:
     """Cut a box and scale it to a height and a width: as `crop_resize`."""
     if (box.height, box.width) == (height, width):
-        return pixels[box.top : box.top + height, box.left : box.left + width].copy()
+        cut = pixels[box.top : box.top + height, box.left : box.left + width]
+        return np.array(cut[:, ::-1] if flip else cut, order="C")
+    mix: Any = scale_rows if pixels.dtype == np.uint8 else scale_map_rows
     rows = box_rows(pixels, box, height)
     scaled = np.empty((height, box.width, *pixels.shape[2:]), pixels.dtype)
     levels = np.ascontiguousarray(pixels).reshape(-1)
-    scale_rows(levels, rows, 0, scaled.reshape(height, -1))
+    mix(levels, rows, 0, False, scaled.reshape(height, -1))
     # The columns of new rows are the rows of their transpose: mixing whole rows is
     # vector work, and pays for transposing twice by far.
-    turned = cv2.transpose(scaled)
+    turned = transpose(scaled)
     columns = Side(0, turned[0].size, box.width, width)
     scaled = np.empty((width, height, *pixels.shape[2:]), pixels.dtype)
-    scale_rows(turned.reshape(-1), columns, 0, scaled.reshape(width, -1))
-    return cast(Pixels, cv2.transpose(scaled))
+    mix(turned.reshape(-1), columns, 0, flip, scaled.reshape(width, -1))
+    return transpose(scaled)
+
+
+def transpose(pixels: Pixels) -> Pixels:
+    """Swap rows and columns: C-contiguous (W, H) or (W, H, 3).
+
+    Not by Intel's IPP, which OpenCV would use: its widest vectors make the processor
+    lower its clock for milliseconds, which costs more than they save.
+    """
+    used = cv2.ipp.useIPP()
+    cv2.ipp.setUseIPP(False)  # for this thread
+    turned = cv2.transpose(pixels)
+    cv2.ipp.setUseIPP(used)
+    return cast(Pixels, turned)
 
 
 def box_rows(pixels: Pixels, box: Box, height: int) -> Side:
@@ -95,62 +116,153 @@ def taps(length: int, count: int) -> tuple[NDArray[np.int64], NDArray[np.float32
             distance = abs(begin + t + 0.5 - centre) / reach
             weights[new, t] = max(0.0, 1.0 - distance)
             total += max(0.0, 1.0 - distance)
+        share = np.float32(1 / total)
         for t in range(size):
-            weights[new, t] /= total
+            weights[new, t] *= share
     return first, weights
+
+
+@njit(cache=True, nogil=True)
+def fixed_taps(length: int, count: int) -> tuple[NDArray[np.int64], Words]:
+    """Give `taps` with weights of 16 bits, (count, T), which sum to 1.
+
+    A weight of 1 itself becomes the largest there is.
+    """
+    first, weights = taps(length, count)
+    words = np.empty(weights.shape, np.uint16)
+    last = weights.shape[1] - 1
+    for new in range(count):
+        # Sums are rounded, and their differences taken, so that nothing is left over.
+        total, done = np.float64(0), 0
+        for t in range(last):
+            total += weights[new, t]
+            upto = int(total * ONE + 0.5)
+            words[new, t] = min(upto - done, ONE - 1)
+            done = upto
+        words[new, last] = min(ONE - done, ONE - 1)
+    return first, words
+
+
+@njit(cache=True, nogil=True)
+def half_level(count: int) -> int:
+    """Say what is added to a sum of products before its last eight bits are cut off.
+
+    That is half a level, and half a bit for each product; at most what leaves white at
+    its level. So reducing by more than 127 darkens a little.
+    """
+    return min(128 + count // 2, 255)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def scale_rows(
-    levels: NDArray[Any], side: Side, begin: int, scaled: NDArray[Any]
+    levels: NDArray[np.uint8],
+    side: Side,
+    begin: int,
+    back: bool,
+    scaled: NDArray[np.uint8],
 ) -> None:
-    """Write new rows from number `begin` on, each from the old rows around it."""
-    first, weights = taps(side.old, side.new)
-    length = np.uint64(scaled.shape[1])
-    line = np.empty(length, np.float32)
-    rounding = HALF if scaled.itemsize == 1 else np.float32(0)
+    """Write new rows from number `begin` on, each from the old rows around it.
+
+    Back says that the last of them is written first.
+    """
+    first, weights = fixed_taps(side.old, side.new)
+    line = np.empty(scaled.shape[1], np.uint16)
     for y in range(len(scaled)):
         start = np.uint64(side.start + first[begin + y] * side.stride)
         mix_line(levels, start, np.uint64(side.stride), weights[begin + y], line)
-        for i in range(length):
-            scaled[y, i] = line[i] + rounding
+        place = len(scaled) - 1 - y if back else y
+        for i in range(np.uint64(len(line))):
+            scaled[place, i] = line[i]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def scale_map_rows(
+    levels: NDArray[np.float32],
+    side: Side,
+    begin: int,
+    back: bool,
+    scaled: NDArray[np.float32],
+) -> None:
+    """Do the same for the levels of a map."""
+    first, weights = taps(side.old, side.new)
+    for y in range(len(scaled)):
+        start = np.uint64(side.start + first[begin + y] * side.stride)
+        line = scaled[len(scaled) - 1 - y if back else y]
+        line[:] = 0
+        for t in range(weights.shape[1]):
+            weight = weights[begin + y, t]
+            place = start + np.uint64(t * side.stride)
+            for i in range(np.uint64(len(line))):
+                line[i] += weight * levels[place + i]
 
 
 # All indices are unsigned: signed ones, which might count from the end, keep the
-# compiler from using vector instructions and take four times as long.
+# compiler from using vector instructions and take four times as long. Lines have 16
+# bits, for it counts the lanes of a vector by the widest of what is read and written.
 @njit(cache=True, nogil=True, error_model="numpy")
 def mix_line(
-    levels: NDArray[Any],
+    levels: NDArray[np.uint8],
     start: np.uint64,
     stride: np.uint64,
-    weights: NDArray[np.float32],
-    line: NDArray[np.float32],
+    weights: Words,
+    line: Words,
 ) -> None:
-    """Weigh old rows, the first of which begins at `start`, into a line."""
-    length, count = np.uint64(len(line)), np.uint64(len(weights))
-    done = np.uint64(1)
-    if count >= np.uint64(3):  # at once what most views need: lines stay in registers
-        done = np.uint64(3)
-        second, third = start + stride, start + stride + stride
-        one, two, three = weights[0], weights[1], weights[2]
-        for i in range(length):
-            line[i] = (
-                one * np.float32(levels[start + i])
-                + two * np.float32(levels[second + i])
-                + three * np.float32(levels[third + i])
-            )
-    elif count == np.uint64(2):
-        done = np.uint64(2)
-        second = start + stride
-        one, two = weights[0], weights[1]
-        for i in range(length):
-            line[i] = one * np.float32(levels[start + i]) + two * np.float32(
-                levels[second + i]
-            )
-    else:
-        for i in range(length):
-            line[i] = weights[0] * np.float32(levels[start + i])
-    for t in range(done, count):
-        place, weight = start + t * stride, weights[t]
-        for i in range(length):
-            line[i] += weight * np.float32(levels[place + i])
+    """Weigh old rows, the first of which begins at `start`, into a line of levels."""
+    count = len(weights)
+    half = np.uint16(half_level(count))
+    if count <= 3:
+        _mix_three(levels, start, stride, weights, half, line)
+        return
+    _mix_four(levels, start, stride, weights, half, line)
+    for t in range(4, count):
+        place, weight = start + np.uint64(t) * stride, weights[t]
+        for i in range(np.uint64(len(line))):
+            level = np.uint16(levels[place + i]) << _LEVEL
+            line[i] = plus(line[i], high_half(level, weight))
+    for i in range(np.uint64(len(line))):
+        line[i] >>= _LEVEL
+
+
+@njit(cache=True, nogil=True, error_model="numpy", inline="never")
+def _mix_three(
+    levels: NDArray[np.uint8],
+    start: np.uint64,
+    stride: np.uint64,
+    weights: Words,
+    half: np.uint16,
+    line: Words,
+) -> None:
+    """Weigh up to three rows to whole levels, which is what most views need."""
+    count = len(weights)
+    second = start + stride if count > 1 else start
+    third = second + stride if count > 2 else start
+    w0 = weights[0]
+    w1 = weights[1] if count > 1 else np.uint16(0)
+    w2 = weights[2] if count > 2 else np.uint16(0)
+    for i in range(np.uint64(len(line))):
+        one = high_half(np.uint16(levels[start + i]) << _LEVEL, w0)
+        two = high_half(np.uint16(levels[second + i]) << _LEVEL, w1)
+        three = high_half(np.uint16(levels[third + i]) << _LEVEL, w2)
+        line[i] = plus(plus(one, two), plus(three, half)) >> _LEVEL
+
+
+@njit(cache=True, nogil=True, error_model="numpy", inline="never")
+def _mix_four(
+    levels: NDArray[np.uint8],
+    start: np.uint64,
+    stride: np.uint64,
+    weights: Words,
+    half: np.uint16,
+    line: Words,
+) -> None:
+    """Weigh the first four rows, with the bits behind the point."""
+    second = start + stride
+    third = second + stride
+    fourth = third + stride
+    w0, w1, w2, w3 = weights[0], weights[1], weights[2], weights[3]
+    for i in range(np.uint64(len(line))):
+        one = high_half(np.uint16(levels[start + i]) << _LEVEL, w0)
+        two = high_half(np.uint16(levels[second + i]) << _LEVEL, w1)
+        three = high_half(np.uint16(levels[third + i]) << _LEVEL, w2)
+        four = high_half(np.uint16(levels[fourth + i]) << _LEVEL, w3)
+        line[i] = plus(plus(plus(one, two), plus(three, four)), half)

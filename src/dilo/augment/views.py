@@ -176,21 +176,21 @@ def show_view(
     copy_paste: CopyPasteConfig,
     setting: Setting = NOTHING,
 ) -> Cutout | Image:
-    """Cut, scale and paste; arguments as `apply_view`."""
-    sheet, box = parameters.sheet, parameters.box
+    """Cut, scale, mirror and paste; arguments as `apply_view`."""
+    sheet, box, flip = parameters.sheet, parameters.box, parameters.flip
     if saliency is None or parameters.paste_seed is None:
-        return crop_resize(image, box, crop_size)
+        return crop_resize(image, box, crop_size, flip=flip)
     if sheet is not None:
-        return paste_view(image, sheet.alpha, box, sheet.background)
+        return paste_view(image, sheet.alpha, box, sheet.background, flip=flip)
     layer = view_layer(image, saliency, crop_size, parameters, copy_paste, setting)
     assert layer is not None
-    return show(image, layer)
+    return show(image, layer, flip=flip)
 
 
 def finish_view(
     shown: Cutout | Image, parameters: ViewParameters, out: Image | None = None
 ) -> Image:
-    """Recolour, mirror and blur what `show_view` gives.
+    """Recolour and blur what `show_view` gives.
 
     Args:
         shown: of the view.
@@ -199,9 +199,8 @@ def finish_view(
     """
     shown = recolour_view(shown, parameters.colour)
     if not parameters.blur:
-        return whole_view(shown, flip=parameters.flip, out=out)
-    view = whole_view(shown, flip=parameters.flip)
-    return blur_image(view, parameters.blur, out)
+        return whole_view(shown, out)
+    return blur_image(whole_view(shown), parameters.blur, out)
 
 
 def view_layer(

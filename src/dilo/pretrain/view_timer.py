@@ -96,7 +96,7 @@ class ViewTimer:
                 view = recolour_view(view, drawn.colour)
         stage = "lay on grey" if isinstance(view, Cutout) else "flip"
         with self._stage(stage):
-            return whole_view(view, flip=drawn.flip)
+            return whole_view(view)
 
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:
