@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from PIL.JpegImagePlugin import JpegImageFile
 
 from dilo.errors import ImageError, InputError
+from dilo.jpeg import JPEG_START, decode_plain
 
 Image = NDArray[np.uint8]  # (H, W, 3)
 Map = NDArray[np.float32]  # (H, W)
@@ -36,7 +37,6 @@ Pixels = TypeVar("Pixels", Image, Map)
 # pixels than this whatever we say; few cameras make half of them.
 MAX_PIXELS = 178_000_000
 
-_JPEG_START, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 _QUARTER_TURNS = {5, 6, 7, 8}  # values of the orientation in EXIF
 
 # Pillow's readers raise errors of many kinds on damaged files, not only OSError.
@@ -68,7 +68,8 @@ def read_image(source: Source, max_pixels: int = MAX_PIXELS) -> Image:
     Raises:
         ImageError: the file is missing, empty, truncated, too large or no image.
     """
-    plain = _read_plain_jpeg(source, max_pixels)
+    content = source if isinstance(source, bytes) else _read_jpeg_file(Path(source))
+    plain = decode_plain(content, max_pixels)
     if plain is not None:
         return plain
     return np.asarray(_to_rgb(_load(source, max_pixels)[0]))
@@ -243,40 +244,11 @@ def _read_grey(source: Source, max_pixels: int) -> NDArray[np.uint8]:
     return np.asarray(_load(source, max_pixels)[0].convert("L"))
 
 
-def _read_plain_jpeg(source: Source, max_pixels: int) -> Image | None:
-    """Decode a JPEG file that needs nothing but decoding; None if it is another.
-
-    Pillow gives the same pixels in a quarter more time, for it copies them twice. What
-    is grey, turned, cut off, too large or odd in any other way is left to it.
-    """
-    content = source if isinstance(source, bytes) else _read_jpeg_file(Path(source))
-    if not (content.startswith(_JPEG_START) and content.endswith(_JPEG_END)):
-        return None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with PIL.Image.open(io.BytesIO(content), formats=["JPEG"]) as image:
-                pixels = image.width * image.height
-                turned = image.getexif().get(PIL.ExifTags.Base.Orientation, 1) != 1
-                if image.mode != "RGB" or turned or pixels > max_pixels:
-                    return None
-                size = image.size
-        decoded = cv2.imdecode(
-            np.frombuffer(content, np.uint8),
-            cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION,
-        )
-    except (*_DECODE_ERRORS, cv2.error):
-        return None
-    if decoded is None or decoded.shape[1::-1] != size:
-        return None
-    return np.asarray(decoded, np.uint8)
-
-
 def _read_jpeg_file(path: Path) -> bytes:
     """Read a file that begins as JPEG files do; of others nothing."""
     try:
         with path.open("rb", buffering=0) as file:
-            if file.read(len(_JPEG_START)) != _JPEG_START:
+            if file.read(len(JPEG_START)) != JPEG_START:
                 return b""
             file.seek(0)
             return file.read()
