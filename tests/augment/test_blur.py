@@ -55,7 +55,7 @@ def slow_blur(image: np.ndarray, sigma: float) -> np.ndarray:
     reach = len(half) - 1
     weights = np.concatenate([half[:0:-1], half])
     for axis in (0, 1):
-        places = mirror(image.shape[axis], reach)
+        places = mirror(-reach, image.shape[axis] + reach, image.shape[axis])
         wide = image.take(places, axis=axis)
         image = sum(
             weight * wide.take(range(at, at + image.shape[axis]), axis=axis)

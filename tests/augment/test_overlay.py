@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from dilo.augment.box import Box
 from dilo.augment.overlay import composite, composite_view
-from dilo.augment.resample import crop_resize
+from dilo.augment.resample import crop_map
 from dilo.augment.shown import sample_places
 
 
@@ -60,7 +60,7 @@ def test_views_are_composited_as_the_map_scaled_alike():
     alpha = np.random.default_rng(2).random((60, 80), np.float32)
     box = Box(top=5, left=7, height=50, width=40)
     made = composite_view(view, alpha, (60, 80), box, background)
-    weights = crop_resize(alpha, box, 24)
+    weights = crop_map(alpha, box, 24)
     np.testing.assert_array_equal(made, composite(view, weights, background))
 
 

@@ -17,7 +17,7 @@ from dilo.augment import (
 )
 from dilo.augment.box import Box
 from dilo.augment.crops import draw_crop
-from dilo.augment.resample import crop_resize
+from dilo.augment.resample import crop_map, crop_resize
 from dilo.config import from_dict, to_dict
 from dilo.data.synthetic import SceneConfig, make_scene
 from dilo.errors import InputError
@@ -46,7 +46,8 @@ def test_cropping_then_compositing_is_compositing_then_cropping(top, left, side)
     background, _ = scene(1)
     alpha = soft_map(image.shape[:2])
     box = Box(top=top, left=left, height=side, width=side)
-    parts = (crop_resize(pixels, box, side) for pixels in (image, alpha, background))
+    shown, below = (crop_resize(pixels, box, side) for pixels in (image, background))
+    parts = shown, crop_map(alpha, box, side), below
     whole = crop_resize(composite(image, alpha, background), box, side)
     np.testing.assert_array_equal(composite(*parts), whole)
 
@@ -149,7 +150,7 @@ def test_of_a_very_long_image_the_centre_is_taken():
 
 def test_soft_map_is_resampled_smoothly():
     saliency = np.array([[0, 1], [0, 1]], np.float32)
-    large = crop_resize(saliency, Box(top=0, left=0, height=2, width=2), 8)
+    large = crop_map(saliency, Box(top=0, left=0, height=2, width=2), 8)
     np.testing.assert_allclose(
         large[0], [0, 0, 0.125, 0.375, 0.625, 0.875, 1, 1], atol=1e-6
     )

@@ -31,7 +31,7 @@ class BatchParameters:
 
     boxes: NDArray[np.int64]  # (N, 4): top, left, height, width, in pixels
     steps: NDArray[np.int64]  # (N, C): colour steps of `jitter`, -1 where none is left
-    factors: NDArray[np.float32]  # (N, C): of the steps
+    factors: NDArray[np.float64]  # (N, C): of the steps
     blur: NDArray[np.float64]  # (N,): sigma in pixels, 0 for none
     flip: NDArray[np.bool_]  # (N,)
 
@@ -41,7 +41,7 @@ def stack_parameters(views: Sequence[ViewParameters]) -> BatchParameters:
     count = len(views)
     length = max((len(view.colour) for view in views), default=0)
     steps = np.full((count, length), _NO_STEP)
-    factors = np.zeros((count, length), np.float32)
+    factors = np.zeros((count, length))
     for row, view in enumerate(views):
         for column, (step, factor) in enumerate(view.colour):
             steps[row, column], factors[row, column] = step, factor

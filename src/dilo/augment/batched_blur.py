@@ -32,7 +32,7 @@ def blur(planes: Tensor, sigmas: NDArray[np.float64]) -> Tensor:
 def _weigh(levels: Tensor, axis: int, weights: Tensor) -> Tensor:
     """Weigh each level and those on both sides along an axis: int32."""
     size, reach = levels.shape[axis], len(weights) - 1
-    places = torch.from_numpy(mirror(size, reach)).to(levels.device)
+    places = torch.from_numpy(mirror(-reach, size + reach, size)).to(levels.device)
     wide = levels.index_select(axis, places)
     mixed = (levels * weights[0]) >> WIDTH
     for away in range(1, reach + 1):

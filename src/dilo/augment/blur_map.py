@@ -3,15 +3,11 @@
 The maps of a store are small: OpenCV takes longer to begin than to blur them.
 """
 
-from typing import Any
-
-import cv2
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
 from dilo.augment.fixed_point import high_half, plus
-from dilo.augment.gaussian import check_sigma, gaussian_weights
+from dilo.augment.gaussian import check_sigma, gaussian_weights, mirror
 from dilo.augment.weigh import Words, fixed_weights, margin, weigher
 from dilo.image import Map
 
@@ -30,11 +26,9 @@ def blur_map(alpha: Map, sigma: float) -> Map:
     """
     check_sigma(sigma)
     half = gaussian_weights(sigma)
-    looked = margin(len(half) - 1)
-    margins = looked, looked, looked, looked
-    wide: Any = cv2.copyMakeBorder(alpha, *margins, cv2.BORDER_REFLECT_101)
+    weights = fixed_weights(half, margin(len(half) - 1))
     blurred = np.empty(alpha.shape, np.float32)
-    _blur_lines(wide.reshape(-1), fixed_weights(half, looked), blurred)
+    _blur(np.ascontiguousarray(alpha), weights, blurred)
     return blurred
 
 
@@ -42,21 +36,41 @@ _weigh = weigher(0)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _blur_lines(wide: NDArray[np.float32], weights: Words, blurred: Map) -> None:
-    """Blur values (H, W) that have a margin as wide as the weights reach."""
-    one, reach = np.uint64(1), np.uint64(len(weights) - 1)
-    height, width = np.uint64(blurred.shape[0]), np.uint64(blurred.shape[1])
-    stride = width + reach + reach
-    words = np.empty(len(wide), np.uint16)
-    for i in range(np.uint64(len(wide))):
-        words[i] = np.uint16(np.int32(wide[i] * np.float32(_OPAQUE) + np.float32(0.5)))
-    line, row = np.empty(stride, np.uint16), np.empty(width, np.uint16)
+def _blur(alpha: Map, weights: Words, blurred: Map) -> None:
+    """Blur downwards, then along the rows, all of them at once: long vectors."""
+    reach = len(weights) - 1
+    height, width = alpha.shape
+    stride = np.uint64(width + 2 * reach)
+    margin = np.uint64(reach)
+    rows = np.empty(np.uint64(height) * stride, np.uint16)
+    words = _widen(alpha, reach)
+    _weigh(words, margin * stride, stride, weights, rows)
+    # Between two rows, what is mixed of the end of one and the start of the next is
+    # nothing, and not looked at.
+    mixed = np.empty(len(rows) - 2 * reach, np.uint16)
+    _weigh(rows, margin, np.uint64(1), weights, mixed)
     scale = np.float32(1 / _opaque(weights))
-    for y in range(height):
-        _weigh(words, (y + reach) * stride, stride, weights, line)
-        _weigh(line, reach, one, weights, row)
-        for x in range(width):
-            blurred[y, x] = min(np.float32(row[x]) * scale, np.float32(1))
+    for y in range(np.uint64(height)):
+        for x in range(np.uint64(width)):
+            value = np.float32(mixed[y * stride + x]) * scale
+            blurred[y, x] = min(value, np.float32(1))
+
+
+@njit(cache=True, nogil=True)
+def _widen(alpha: Map, reach: int) -> Words:
+    """Write an alpha in fixed point, mirrored at the rim, in a line."""
+    height, width = alpha.shape
+    before, after = mirror(-reach, 0, width), mirror(width, width + reach, width)
+    words = np.empty((height + 2 * reach, width + 2 * reach), np.uint16)
+    for y, place in enumerate(mirror(-reach, height + reach, height)):
+        row, values = words[y], alpha[place]
+        for x in range(np.uint64(width)):
+            word = np.int32(values[x] * np.float32(_OPAQUE) + np.float32(0.5))
+            row[x + np.uint64(reach)] = word
+        for x in range(reach):
+            row[x] = row[reach + before[x]]
+            row[reach + width + x] = row[reach + after[x]]
+    return words.reshape(-1)
 
 
 @njit(cache=True, nogil=True)

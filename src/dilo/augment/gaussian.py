@@ -31,10 +31,12 @@ def gaussian_weights(sigma: float) -> NDArray[np.float32]:
     return (weights / (2 * weights.sum() - weights[0])).astype(np.float32)
 
 
-def mirror(length: int, reach: int) -> NDArray[np.int64]:
-    """Number the pixels from `reach` before the first to `reach` behind the last."""
-    if length == 1:
-        return np.zeros(1 + 2 * reach, np.int64)
-    period = 2 * (length - 1)
-    places = np.arange(-reach, length + reach) % period
-    return np.minimum(places, period - places)
+@njit(cache=True, nogil=True)
+def mirror(begin: int, end: int, length: int) -> NDArray[np.int64]:
+    """Number the pixels of a line of such a length from one place to another.
+
+    Beyond the line's ends it is mirrored: ... 2 1 0 1 2 ...
+    """
+    period = max(2 * (length - 1), 1)
+    places = np.arange(begin, end) % period
+    return np.minimum(places, period - places) if length > 1 else 0 * places

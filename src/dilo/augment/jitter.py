@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from dilo.augment.planes import join, split
 from dilo.augment.recolour import (
     GREY,
     HUE,
@@ -61,32 +63,33 @@ def apply_colour(image: Image, steps: Steps) -> Image:
         steps: BRIGHTNESS, CONTRAST, SATURATION, HUE or GREY (whose factor is not
             looked at), each with its factor.
     """
-    return recolour(image, steps, np.zeros(3, np.uint8), 0)[0]
+    planes = split(image)
+    levels, _ = recolour(planes.reshape(3, -1), steps, np.zeros(3, np.uint8), 0)
+    return join(levels.reshape(planes.shape))
 
 
 def recolour(
-    image: Image, steps: Steps, colour: Image, beside: int
-) -> tuple[Image, Image]:
-    """Apply steps to an image that is a part of a larger one, otherwise of one colour.
+    levels: NDArray[np.uint8], steps: Steps, colour: NDArray[np.uint8], beside: int
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Apply steps to a part of an image that is of one colour otherwise.
 
     Args:
-        image: uint8 (H, W, 3), or its levels in a line.
+        levels: of the part, uint8 (3, N).
         steps: as for `apply_colour`.
-        colour: of the pixels beside the image, uint8 (3,).
+        colour: of the pixels beside it, uint8 (3,).
         beside: how many there are; the mean grey of the contrast counts them.
 
     Returns:
-        The image and the colour, as they are then.
+        The levels and the colour, as they are then.
     """
     steps = [step for step in steps if not _is_neutral(*step)]
     if not steps:
-        return image, colour
+        return levels, colour
     kinds = np.array([kind for kind, _ in steps])
     factors = np.array([fixed_factor(*step) for step in steps], np.uint16)
-    coloured = np.empty(image.size + 3, np.uint8)
-    flat = np.ascontiguousarray(image).reshape(-1)
-    recolour_levels(flat, colour, beside, kinds, factors, coloured)
-    return coloured[:-3].reshape(image.shape), coloured[-3:]
+    coloured, other = np.empty_like(levels), colour.copy()
+    recolour_levels(levels, other, beside, kinds, factors, coloured)
+    return coloured, other
 
 
 def _is_neutral(kind: int, factor: float) -> bool:

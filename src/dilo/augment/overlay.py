@@ -69,9 +69,11 @@ def _lay(
 ) -> None:
     """Composite row by row; unsigned indices make vectors."""
     width = np.uint64(alpha.shape[1])
+    words = np.empty(width, np.uint16)
     weights = np.empty(np.uint64(3) * width, np.uint16)
     for y in range(np.uint64(len(alpha))):
-        spread_weights(alpha[y], weights)
+        fixed_alpha(alpha[y], words)
+        _spread(words, weights)
         start = y * np.uint64(len(weights))
         below = start % np.uint64(len(background))
         end = start + np.uint64(len(weights))
@@ -94,11 +96,18 @@ def blend(
 
 
 @njit(cache=True, nogil=True)
-def spread_weights(pixels: NDArray[np.float32], words: NDArray[np.uint16]) -> None:
-    """Turn the alpha of each pixel into the weight of its three levels, (3 N,)."""
+def fixed_alpha(alpha: NDArray[np.float32], words: NDArray[np.uint16]) -> None:
+    """Write alphas in fixed point."""
+    for x in range(np.uint64(len(alpha))):
+        words[x] = np.uint16(np.int32(alpha[x] * np.float32(OPAQUE) + np.float32(0.5)))
+
+
+@njit(cache=True, nogil=True)
+def _spread(words: NDArray[np.uint16], thrice: NDArray[np.uint16]) -> None:
+    """Repeat what is known of each pixel for its three levels, (3 N,)."""
     three = np.uint64(3)
-    for x in range(np.uint64(len(pixels))):
-        weight = np.uint16(np.int32(pixels[x] * np.float32(OPAQUE) + np.float32(0.5)))
-        words[three * x] = weight
-        words[three * x + np.uint64(1)] = weight
-        words[three * x + np.uint64(2)] = weight
+    for x in range(np.uint64(len(words))):
+        word = words[x]
+        thrice[three * x] = word
+        thrice[three * x + np.uint64(1)] = word
+        thrice[three * x + np.uint64(2)] = word

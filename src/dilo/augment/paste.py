@@ -11,16 +11,10 @@ from numba import njit
 from numpy.typing import NDArray
 
 from dilo.augment.box import Box
-from dilo.augment.cutout import Cutout, lay_spans
-from dilo.augment.overlay import blend, flat_background, is_plain, spread_weights
-from dilo.augment.resample import (
-    Side,
-    box_rows,
-    fixed_taps,
-    mix_line,
-    scale_rows,
-    transpose,
-)
+from dilo.augment.cutout import Cutout, View, Whole, lay_spans
+from dilo.augment.overlay import blend, fixed_alpha, is_plain
+from dilo.augment.planes import Lines, split, take_apart, transpose
+from dilo.augment.resample import Side, box_rows, fixed_taps, mix_line, scale_apart
 from dilo.augment.shown import Places, Taps, count_from, locate, mix_two, tap
 from dilo.image import Image, Map
 
@@ -34,7 +28,7 @@ _VECTOR = 32
 class Shown(NamedTuple):
     """What a view shows of an image and of its alpha."""
 
-    rows: NDArray[np.uint8]  # (R, W * 3): those that show, of W old columns
+    rows: Lines  # (3 R, W): those that show, each a line for a channel, of W columns
     lines: NDArray[np.float32]  # (L, S): columns of the map, at the rows of the view
     spans: NDArray[np.uint64]  # (S, 2): of each new column its first row that shows,
     # and the one behind the last
@@ -45,7 +39,7 @@ class Shown(NamedTuple):
 
 def paste_view(
     image: Image, alpha: Map, box: Box, background: Image, *, flip: bool = False
-) -> Cutout | Image:
+) -> View:
     """Make a view of a box and paste it.
 
     The same as `composite_view` of what `crop_resize` makes, but for the rounding of
@@ -56,10 +50,10 @@ def paste_view(
         alpha: of the whole image, float32 of any size in [0, 1].
         box: what the view shows; lies within `image`.
         background: uint8 (S, S, 3).
-        flip: mirror the view left and right when it is made.
+        flip: mirror the view left and right then.
 
     Returns:
-        What shows on the background if that is one colour; else the whole view.
+        A Cutout if the background is one colour.
     """
     below = _flat_columns(background)
     levels, spans = _paste_spans(image, alpha, box, len(background), below, flip)
@@ -67,7 +61,7 @@ def paste_view(
         return Cutout(levels, spans, background[0, 0])
     if flip:
         below = np.ascontiguousarray(below.reshape(len(background), -1)[::-1])
-    return lay_spans(levels, spans, below.reshape(-1))
+    return Whole(lay_spans(levels, spans, below.reshape(-1)))
 
 
 def _paste_spans(
@@ -84,20 +78,21 @@ def _paste_spans(
         rows,
         columns,
     )
-    pasted = np.empty(3 * shown.total, np.uint8)
+    pasted = np.empty((3, shown.total), np.uint8)
     if shown.total:
-        # On the columns, as the second half of scaling is done: `scale_box`.
-        turned = transpose(shown.rows.reshape(len(shown.rows), -1, 3))
+        # On the columns, as the second half of scaling is done: `scale_planes`.
+        turned = transpose(shown.rows)
         where = box.width, alpha.shape[1], columns
         _lay_columns(turned.reshape(-1), shown, where, below, flip, pasted)
     return pasted, shown.spans[::-1].copy() if flip else shown.spans
 
 
 def _flat_columns(background: Image) -> NDArray[np.uint8]:
-    """Give the levels of a background by columns in a line; of one if it is plain."""
-    if not is_plain(background):  # else a column is what a row is
-        background = transpose(np.ascontiguousarray(background))
-    return flat_background(background)
+    """Give the levels of a background for `lay_spans`."""
+    side = len(background)
+    if is_plain(background):
+        return np.repeat(background[0, 0], side)
+    return transpose(split(background).reshape(-1, side)).reshape(-1)
 
 
 @njit(cache=True, nogil=True)
@@ -133,9 +128,9 @@ def _scale_shown(
             lines[x, np.uint64(y)] = line[x]
     old, weights = fixed_taps(width, columns.number)
     begin, stop = old[left], old[right - 1] + weights.shape[1]
-    scaled = np.empty((bottom - top, 3 * (stop - begin)), np.uint8)
+    scaled = np.empty((3 * (bottom - top), stop - begin), np.uint8)
     part = Side(side.start + 3 * begin, side.stride, side.old, side.new)
-    scale_rows(levels, part, top, False, scaled)
+    scale_apart(levels, part, top, (3, 1), scaled)
     return Shown(scaled, lines, spans, count, top, begin)
 
 
@@ -231,30 +226,31 @@ def _lay_columns(
         levels: of the old columns, `shown.rows` transposed.
         shown: which columns they are, and the alpha.
         where: width of the box and of the alpha, and the columns of the view in it.
-        background: its columns, or one for all.
+        background: as `lay_spans` takes it.
         back: the last column is written first.
-        pasted: the spans of the columns, one after the other, to be written.
+        pasted: the spans of the columns, one after the other, (3, N), to be written.
     """
     width, cells, columns = where
     old, weights = fixed_taps(width, columns.number)
     around, _ = _tap_window(columns, cells)
-    three = np.uint64(3)
-    height, stride = columns.number, 3 * len(shown.rows)
-    line = np.empty(3 * height, np.uint16)
-    alpha = np.empty(height, np.float32)
-    alphas = np.empty(3 * height, np.uint16)  # each thrice
-    place = np.uint64(0)
+    height, stride = columns.number, len(shown.rows)
+    line, apart = np.empty(3 * height, np.uint16), np.empty((3, height), np.uint16)
+    alpha, words = np.empty(height, np.float32), np.empty(height, np.uint16)
+    three, place = np.uint64(3), np.uint64(0)
     for number in range(height):  # as many as columns
         x = height - 1 - number if back else number
         first, end = shown.spans[x, 0], shown.spans[x, 1]
         if first == end:
             continue
-        part = alpha[: end - first]
-        mix_two(shown.lines, around, x, first, part)
-        spread_weights(part, alphas)
+        count = end - first
+        mix_two(shown.lines, around, x, first, alpha[:count])
+        fixed_alpha(alpha[:count], words)
         start = (old[x] - shown.begin) * stride + 3 * (np.int64(first) - shown.top)
-        mixed = line[: three * (end - first)]
+        mixed = line[: three * count]
         mix_line(levels, np.uint64(start), np.uint64(stride), weights[x], mixed)
-        below = np.uint64(3 * x * height) % np.uint64(len(background)) + three * first
-        blend(mixed, alphas, background[below:], pasted[place:])
-        place += np.uint64(len(mixed))
+        take_apart(mixed, apart[0], apart[1], apart[2])
+        for channel in range(3):
+            below = (3 * x + channel) * height % len(background) + np.int64(first)
+            over = apart[channel, :count]
+            blend(over, words, background[below:], pasted[channel, place:])
+        place += count

@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 
 from dilo.augment.box import Box
-from dilo.augment.resample import scale_box
+from dilo.augment.planes import join
+from dilo.augment.resample import scale_planes
 from dilo.image import Image, Map
 
 CROP_TRIES = 20  # boxes drawn for one that shows enough of the object
@@ -56,7 +57,7 @@ def show_box(image: Image, box: Box, height: int, width: int) -> Image:
             Image, cv2.copyMakeBorder(shown, *above, *left, cv2.BORDER_REPLICATE)
         )
     whole = Box(top=0, left=0, height=box.height, width=box.width)
-    return scale_box(shown, whole, height, width)
+    return join(scale_planes(shown, whole, height, width))
 
 
 def centre_of(alpha: Map, shape: tuple[int, int]) -> tuple[float, float]:

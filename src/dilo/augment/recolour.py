@@ -5,13 +5,15 @@ in fifty is rounded down otherwise than in exact arithmetic. `batched_jitter` wo
 the same integers.
 """
 
+import math
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from dilo.augment.fixed_point import above, high_half, minus, plus
 
-Plane = NDArray[np.uint16]  # (H * W + 1,), whole levels; the last is of all others
+Plane = NDArray[np.uint16]  # whole levels of a channel
 
 BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)
 GREY = 4
@@ -27,6 +29,8 @@ CIRCLE = 6 << HUE_BITS + 8
 _ONE = np.uint16(1 << FACTOR_BITS)
 _BLENDED, _EIGHT = np.uint16(BLEND_BITS), np.uint16(8)
 _TWO, _LAST = np.uint16(2), np.uint16(255)
+_BLOCK = 2048  # pixels, whose three channels take 12 KB
+_SUMMED = np.uint64(256)  # levels, whose sum has 16 bits
 
 
 def fixed_factor(step: int, factor: float) -> int:
@@ -38,12 +42,12 @@ def fixed_factor(step: int, factor: float) -> int:
     if step == HUE:
         # The kernels count from a sixth of the circle before red.
         return round((factor - 1 / 6) % 1 * CIRCLE) % CIRCLE
-    return min(int(np.ceil(np.float32(factor) * np.float32(_ONE))), (1 << 16) - 1)
+    return min(math.ceil(factor * (1 << FACTOR_BITS)), (1 << 16) - 1)
 
 
 @njit(cache=True, nogil=True)
 def recolour_levels(
-    pixels: NDArray[np.uint8],
+    levels: NDArray[np.uint8],
     colour: NDArray[np.uint8],
     beside: int,
     kinds: NDArray[np.int64],
@@ -53,55 +57,87 @@ def recolour_levels(
     """Apply steps to levels, and to the colour of all other pixels.
 
     Args:
-        pixels: (3 N,).
-        colour: (3,), of the others.
+        levels: (3, N).
+        colour: (3,), of the others; changed.
         beside: how many they are.
         kinds: the steps.
         factors: of `fixed_factor`.
-        coloured: (3 N + 3,), to be written: pixels and colour.
+        coloured: the levels then, (3, N), to be written.
     """
-    count = len(pixels) // 3 + 1
-    red = np.empty(count, np.uint16)
-    green = np.empty(count, np.uint16)
-    blue = np.empty(count, np.uint16)
-    _split(pixels, red, green, blue)
-    red[-1], green[-1], blue[-1] = colour[0], colour[1], colour[2]
-    for i in range(len(kinds)):
-        kind, factor = kinds[i], factors[i]
-        if kind == BRIGHTNESS:
-            _scale(red, factor)
-            _scale(green, factor)
-            _scale(blue, factor)
-        elif kind == CONTRAST:
-            mean = _mean_grey(red, green, blue, beside)
-            _blend(red, mean, factor)
-            _blend(green, mean, factor)
-            _blend(blue, mean, factor)
-        elif kind == SATURATION:
-            _blend_with_grey(red, green, blue, factor)
-        elif kind == HUE:
-            _turn_hue(red, green, blue, factor)
-        else:
-            _blend_with_grey(red, green, blue, np.uint16(0))
-    _join(red, green, blue, coloured)
+    count = levels.shape[1]
+    other = colour.reshape(3, 1)
+    mean, begin = np.uint16(0), 0
+    for end in range(len(kinds) + 1):
+        if end < len(kinds) and kinds[end] != CONTRAST:
+            continue
+        # A contrast must have seen all pixels before it changes one.
+        part = slice(begin, end)
+        _recolour_blocks(levels, kinds[part], factors[part], mean, coloured)
+        _recolour_blocks(other, kinds[part], factors[part], mean, other)
+        if end < len(kinds):
+            total = _sum_grey(coloured) + beside * _sum_grey(other)
+            mean = np.uint16(np.floor(total / (count + beside) + 0.5))
+        levels, begin = coloured, end
 
 
 @njit(cache=True, nogil=True)
-def _split(pixels: NDArray[np.uint8], red: Plane, green: Plane, blue: Plane) -> None:
-    for i in range(np.uint64(len(pixels) // 3)):
-        at = i * np.uint64(3)
-        red[i] = pixels[at]
-        green[i] = pixels[at + np.uint64(1)]
-        blue[i] = pixels[at + np.uint64(2)]
+def _recolour_blocks(
+    levels: NDArray[np.uint8],
+    kinds: NDArray[np.int64],
+    factors: NDArray[np.uint16],
+    mean: np.uint16,
+    coloured: NDArray[np.uint8],
+) -> None:
+    """Apply steps to blocks that stay in the nearest cache."""
+    count = levels.shape[1]
+    size = min(_BLOCK, count)
+    red, green = np.empty(size, np.uint16), np.empty(size, np.uint16)
+    blue = np.empty(size, np.uint16)
+    for start in range(0, count, _BLOCK):
+        end = min(start + _BLOCK, count)
+        r, g, b = red[: end - start], green[: end - start], blue[: end - start]
+        _widen(levels[0], start, r)
+        _widen(levels[1], start, g)
+        _widen(levels[2], start, b)
+        for i in range(len(kinds)):
+            _recolour(kinds[i], factors[i], mean, r, g, b)
+        _narrow(r, coloured[0], start)
+        _narrow(g, coloured[1], start)
+        _narrow(b, coloured[2], start)
 
 
 @njit(cache=True, nogil=True)
-def _join(red: Plane, green: Plane, blue: Plane, pixels: NDArray[np.uint8]) -> None:
-    for i in range(np.uint64(len(red))):
-        at = i * np.uint64(3)
-        pixels[at] = red[i]
-        pixels[at + np.uint64(1)] = green[i]
-        pixels[at + np.uint64(2)] = blue[i]
+def _recolour(
+    kind: int, factor: np.uint16, mean: np.uint16, red: Plane, green: Plane, blue: Plane
+) -> None:
+    if kind == BRIGHTNESS:
+        _scale(red, factor)
+        _scale(green, factor)
+        _scale(blue, factor)
+    elif kind == CONTRAST:
+        _blend(red, mean, factor)
+        _blend(green, mean, factor)
+        _blend(blue, mean, factor)
+    elif kind == SATURATION:
+        _blend_with_grey(red, green, blue, factor)
+    elif kind == HUE:
+        _turn_hue(red, green, blue, factor)
+    else:
+        _blend_with_grey(red, green, blue, np.uint16(0))
+
+
+@njit(cache=True, nogil=True)
+def _widen(levels: NDArray[np.uint8], start: int, plane: Plane) -> None:
+    begin = np.uint64(start)
+    for i in range(np.uint64(len(plane))):
+        plane[i] = levels[begin + i]
+
+
+@njit(cache=True, nogil=True)
+def _narrow(plane: Plane, levels: NDArray[np.uint8], start: int) -> None:
+    begin = np.uint64(start)
+    for i in range(np.uint64(len(plane))):
+        levels[begin + i] = plane[i]
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -154,17 +190,16 @@ def _blend_with_grey(red: Plane, green: Plane, blue: Plane, factor: np.uint16) -
 
 
 @njit(cache=True, nogil=True)
-def _mean_grey(red: Plane, green: Plane, blue: Plane, beside: int) -> np.uint16:
-    """Round the mean of all pixels; the last stands for `beside` of them."""
-    total = np.int64(beside) * np.int64(_grey(red[-1], green[-1], blue[-1]))
-    count = np.uint64(len(red) - 1)
-    block = np.uint64(256)  # of levels, whose sum has 16 bits
-    for start in range(np.uint64(0), count, block):
+def _sum_grey(levels: NDArray[np.uint8]) -> np.int64:
+    red, green, blue = levels[0], levels[1], levels[2]
+    total, count = np.int64(0), np.uint64(len(red))
+    for start in range(np.uint64(0), count, _SUMMED):
         part = np.uint16(0)
-        for i in range(start, min(start + block, count)):
-            part = plus(part, _grey(red[i], green[i], blue[i]))
+        for i in range(start, min(start + _SUMMED, count)):
+            grey = _grey(np.uint16(red[i]), np.uint16(green[i]), np.uint16(blue[i]))
+            part = plus(part, grey)
         total += np.int64(part)
-    return np.uint16(np.floor(total / (count + np.uint64(beside)) + 0.5))
+    return total
 
 
 @njit(cache=True, nogil=True)

@@ -10,16 +10,16 @@ hundred is another than in float32, by one.
 """
 
 import math
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from dilo.augment.box import Box
 from dilo.augment.fixed_point import ONE, high_half, plus
-from dilo.image import Pixels
+from dilo.augment.planes import Lines, Planes, join, split, take_apart, transpose
+from dilo.image import Image, Map
 
 Words = NDArray[np.uint16]
 
@@ -35,55 +35,60 @@ class Side(NamedTuple):
     new: int  # rows of the view
 
 
-def crop_resize(pixels: Pixels, box: Box, side: int, *, flip: bool = False) -> Pixels:
-    """Cut a box and scale it to a square: uint8 (S, S, 3) or float32 (S, S).
+def crop_resize(image: Image, box: Box, side: int) -> Image:
+    """Cut a box of an image and scale it to a square: uint8 (S, S, 3).
 
     Args:
-        pixels: uint8 (H, W, 3) or float32 (H, W).
-        box: lies within `pixels`.
+        image: uint8 (H, W, 3).
+        box: lies within `image`.
         side: of the square, in pixels.
-        flip: mirror it left and right.
 
     Source: as `torchvision.transforms.v2.functional.resized_crop` with antialiasing.
     """
-    return scale_box(pixels, box, side, side, flip=flip)
+    return join(scale_planes(image, box, side, side))
 
 
-def scale_box(
-    pixels: Pixels, box: Box, height: int, width: int, *, flip: bool = False
-) -> Pixels:
-    """Cut a box and scale it to a height and a width: as `crop_resize`."""
+def crop_map(saliency: Map, box: Box, side: int) -> Map:
+    """Cut a box of a map and scale it to a square: float32 (S, S), as `crop_resize`."""
+    if (box.height, box.width) == (side, side):
+        return saliency[box.top : box.top + side, box.left : box.left + side].copy()
+    lines = np.empty((side, box.width), np.float32)
+    levels = np.ascontiguousarray(saliency).reshape(-1)
+    _scale_map_rows(levels, box_rows(saliency, box, side), lines)
+    columns = Side(0, side, box.width, side)
+    scaled = np.empty((side, side), np.float32)
+    _scale_map_rows(np.ravel(lines.T), columns, scaled)
+    return np.ascontiguousarray(scaled.T)
+
+
+def scale_planes(
+    image: Image, box: Box, height: int, width: int, *, flip: bool = False
+) -> Planes:
+    """Cut a box of an image and scale it: uint8 (3, height, width).
+
+    Args:
+        image: uint8 (H, W, 3).
+        box: lies within `image`.
+        height: in pixels.
+        width: in pixels.
+        flip: mirror it left and right.
+    """
     if (box.height, box.width) == (height, width):
-        cut = pixels[box.top : box.top + height, box.left : box.left + width]
-        return np.array(cut[:, ::-1] if flip else cut, order="C")
-    mix: Any = scale_rows if pixels.dtype == np.uint8 else scale_map_rows
-    rows = box_rows(pixels, box, height)
-    scaled = np.empty((height, box.width, *pixels.shape[2:]), pixels.dtype)
-    levels = np.ascontiguousarray(pixels).reshape(-1)
-    mix(levels, rows, 0, False, scaled.reshape(height, -1))
+        cut = image[box.top : box.top + height, box.left : box.left + width]
+        return split(cut[:, ::-1] if flip else cut)
+    levels = np.ascontiguousarray(image).reshape(-1)
+    lines = np.empty((3 * height, box.width), np.uint8)
+    scale_apart(levels, box_rows(image, box, height), 0, (1, height), lines)
     # The columns of new rows are the rows of their transpose: mixing whole rows is
     # vector work, and pays for transposing twice by far.
-    turned = transpose(scaled)
-    columns = Side(0, turned[0].size, box.width, width)
-    scaled = np.empty((width, height, *pixels.shape[2:]), pixels.dtype)
-    mix(turned.reshape(-1), columns, 0, flip, scaled.reshape(width, -1))
-    return transpose(scaled)
+    turned = transpose(lines)
+    columns = Side(0, 3 * height, box.width, width)
+    scaled = np.empty((width, 3 * height), np.uint8)
+    _scale_rows(turned.reshape(-1), columns, flip, scaled)
+    return transpose(scaled).reshape(3, height, width)
 
 
-def transpose(pixels: Pixels) -> Pixels:
-    """Swap rows and columns: C-contiguous (W, H) or (W, H, 3).
-
-    Not by Intel's IPP, which OpenCV would use: its widest vectors make the processor
-    lower its clock for milliseconds, which costs more than they save.
-    """
-    used = cv2.ipp.useIPP()
-    cv2.ipp.setUseIPP(False)  # for this thread
-    turned = cv2.transpose(pixels)
-    cv2.ipp.setUseIPP(used)
-    return cast(Pixels, turned)
-
-
-def box_rows(pixels: Pixels, box: Box, height: int) -> Side:
+def box_rows(pixels: Image | Map, box: Box, height: int) -> Side:
     """Say where the rows of a box lie, which are scaled to a height."""
     stride = pixels[0].size
     start = box.top * stride + box.left * (stride // pixels.shape[1])
@@ -104,6 +109,7 @@ def taps(length: int, count: int) -> tuple[NDArray[np.int64], NDArray[np.float32
     """
     scale = length / count
     reach = max(scale, 1.0)
+    share = 1 / reach
     size = min(math.ceil(2 * reach), length)
     first = np.empty(count, np.int64)
     weights = np.empty((count, size), np.float32)
@@ -113,12 +119,12 @@ def taps(length: int, count: int) -> tuple[NDArray[np.int64], NDArray[np.float32
         first[new] = begin
         total = 0.0
         for t in range(size):
-            distance = abs(begin + t + 0.5 - centre) / reach
-            weights[new, t] = max(0.0, 1.0 - distance)
-            total += max(0.0, 1.0 - distance)
-        share = np.float32(1 / total)
+            weight = max(0.0, 1.0 - abs(begin + t + 0.5 - centre) * share)
+            weights[new, t] = weight
+            total += weight
+        norm = np.float32(1 / total)
         for t in range(size):
-            weights[new, t] *= share
+            weights[new, t] *= norm
     return first, weights
 
 
@@ -154,43 +160,58 @@ def half_level(count: int) -> int:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def scale_rows(
+def scale_apart(
     levels: NDArray[np.uint8],
     side: Side,
     begin: int,
-    back: bool,
-    scaled: NDArray[np.uint8],
+    steps: tuple[int, int],
+    scaled: Lines,
 ) -> None:
     """Write new rows from number `begin` on, each from the old rows around it.
 
-    Back says that the last of them is written first.
+    Args:
+        levels: of an image.
+        side: its rows.
+        begin: as above.
+        steps: from a row to the next one in `scaled`, and from channel to channel.
+        scaled: three lines for each row, its channels apart, to be written.
     """
     first, weights = fixed_taps(side.old, side.new)
-    line = np.empty(scaled.shape[1], np.uint16)
-    for y in range(len(scaled)):
+    line = np.empty(3 * scaled.shape[1], np.uint16)
+    down, beside = steps
+    for y in range(len(scaled) // 3):
         start = np.uint64(side.start + first[begin + y] * side.stride)
         mix_line(levels, start, np.uint64(side.stride), weights[begin + y], line)
-        place = len(scaled) - 1 - y if back else y
-        for i in range(np.uint64(len(line))):
-            scaled[place, i] = line[i]
+        red = scaled[y * down]
+        green, blue = scaled[y * down + beside], scaled[y * down + 2 * beside]
+        take_apart(line, red, green, blue)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def scale_map_rows(
-    levels: NDArray[np.float32],
-    side: Side,
-    begin: int,
-    back: bool,
-    scaled: NDArray[np.float32],
+def _scale_rows(
+    levels: NDArray[np.uint8], side: Side, back: bool, scaled: NDArray[np.uint8]
 ) -> None:
-    """Do the same for the levels of a map."""
+    """Write new rows, each from the old rows around it; if back, the last one first."""
+    first, weights = fixed_taps(side.old, side.new)
+    line = np.empty(scaled.shape[1], np.uint16)
+    for y in range(len(scaled)):
+        start = np.uint64(side.start + first[y] * side.stride)
+        mix_line(levels, start, np.uint64(side.stride), weights[y], line)
+        new = scaled[len(scaled) - 1 - y if back else y]
+        for i in range(np.uint64(len(line))):
+            new[i] = line[i]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _scale_map_rows(levels: NDArray[np.float32], side: Side, scaled: Map) -> None:
+    """Write new rows of a map, each from the old rows around it."""
     first, weights = taps(side.old, side.new)
     for y in range(len(scaled)):
-        start = np.uint64(side.start + first[begin + y] * side.stride)
-        line = scaled[len(scaled) - 1 - y if back else y]
+        start = np.uint64(side.start + first[y] * side.stride)
+        line = scaled[y]
         line[:] = 0
         for t in range(weights.shape[1]):
-            weight = weights[begin + y, t]
+            weight = weights[y, t]
             place = start + np.uint64(t * side.stride)
             for i in range(np.uint64(len(line))):
                 line[i] += weight * levels[place + i]

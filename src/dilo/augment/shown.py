@@ -12,7 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from dilo.augment.box import Box
-from dilo.augment.resample import crop_resize
+from dilo.augment.resample import crop_map
 from dilo.image import Map, resize
 
 
@@ -63,7 +63,7 @@ def locate(
     if _scales_alike(alpha, shape, box, view_shape):
         # As the view itself was scaled, so that both have the same edges.
         each = Places(0.0, 1.0, view_shape[0])
-        return Sampling(crop_resize(alpha, box, view_shape[0]), each, each)
+        return Sampling(crop_map(alpha, box, view_shape[0]), each, each)
     sampling = Sampling(alpha, *sample_places(alpha.shape, shape, box, view_shape))
     steps = sampling.rows.step, sampling.columns.step
     if max(steps) <= 1:

@@ -20,7 +20,7 @@ from dilo.augment.copy_paste import (
     paste_probability,
 )
 from dilo.augment.crops import between, centre_crop, draw_crop
-from dilo.augment.cutout import Cutout, recolour_view, whole_view
+from dilo.augment.cutout import View, Whole
 from dilo.augment.jitter import draw_jitter
 from dilo.augment.layer import (
     Layer,
@@ -33,7 +33,7 @@ from dilo.augment.layer import (
 from dilo.augment.paste import paste_view
 from dilo.augment.placement import cover, draw_covering
 from dilo.augment.recolour import GREY
-from dilo.augment.resample import crop_resize
+from dilo.augment.resample import crop_resize, scale_planes
 from dilo.augment.sources import NOTHING, Setting
 from dilo.image import Image, Map
 
@@ -175,11 +175,11 @@ def show_view(
     parameters: ViewParameters,
     copy_paste: CopyPasteConfig,
     setting: Setting = NOTHING,
-) -> Cutout | Image:
+) -> View:
     """Cut, scale, mirror and paste; arguments as `apply_view`."""
     sheet, box, flip = parameters.sheet, parameters.box, parameters.flip
     if saliency is None or parameters.paste_seed is None:
-        return crop_resize(image, box, crop_size, flip=flip)
+        return Whole(scale_planes(image, box, crop_size, crop_size, flip=flip))
     if sheet is not None:
         return paste_view(image, sheet.alpha, box, sheet.background, flip=flip)
     layer = view_layer(image, saliency, crop_size, parameters, copy_paste, setting)
@@ -188,7 +188,7 @@ def show_view(
 
 
 def finish_view(
-    shown: Cutout | Image, parameters: ViewParameters, out: Image | None = None
+    shown: View, parameters: ViewParameters, out: Image | None = None
 ) -> Image:
     """Recolour and blur what `show_view` gives.
 
@@ -197,10 +197,10 @@ def finish_view(
         parameters: of the same view.
         out: where to write the view, uint8 (crop_size, crop_size, 3), C-contiguous.
     """
-    shown = recolour_view(shown, parameters.colour)
+    shown = shown.recoloured(parameters.colour)
     if not parameters.blur:
-        return whole_view(shown, out)
-    return blur_image(whole_view(shown), parameters.blur, out)
+        return shown.laid(out)
+    return blur_image(shown.laid(), parameters.blur, out)
 
 
 def view_layer(

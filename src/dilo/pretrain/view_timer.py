@@ -9,7 +9,7 @@ import numpy as np
 
 from dilo.augment import ViewConfig, draw_view, view_rng
 from dilo.augment.blur_image import blur_image
-from dilo.augment.cutout import Cutout, recolour_view, whole_view
+from dilo.augment.cutout import View
 from dilo.augment.sources import Setting, Sources
 from dilo.augment.views import ViewParameters, show_view
 from dilo.data.image_set import FindMap, check_aspect
@@ -17,12 +17,12 @@ from dilo.errors import DiloError, ImageError
 from dilo.image import Image, Map, read_image
 
 # In the order of the work; the views of an image share the first three. A view is
-# cropped, or cropped and pasted in one pass, in which its background is read too; of a
-# view on one grey only what shows is recoloured, and laid on the grey then, mirrored
-# or not.
+# cropped, or cropped and pasted in one pass, in which its background is read too. Its
+# channels are apart then, and of one on grey there is only what shows: "write" puts all
+# of it together.
 STAGES = (
     *("read", "decode", "map", "draw", "crop", "crop and paste"),
-    *("jitter", "flip", "lay on grey", "blur"),
+    *("jitter", "write", "blur"),
 )
 
 
@@ -90,13 +90,12 @@ class ViewTimer:
                 view = blur_image(view, drawn.blur)
         return view
 
-    def _colour(self, view: Cutout | Image, drawn: ViewParameters) -> Image:
+    def _colour(self, view: View, drawn: ViewParameters) -> Image:
         if drawn.colour:
             with self._stage("jitter"):
-                view = recolour_view(view, drawn.colour)
-        stage = "lay on grey" if isinstance(view, Cutout) else "flip"
-        with self._stage(stage):
-            return whole_view(view)
+                view = view.recoloured(drawn.colour)
+        with self._stage("write"):
+            return view.laid()
 
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:
