@@ -4,9 +4,9 @@ from hypothesis import strategies as st
 
 from dilo.augment.backgrounds import grey
 from dilo.augment.box import Box
-from dilo.augment.cutout import Cutout
 from dilo.augment.overlay import composite_view
 from dilo.augment.paste import paste_view
+from dilo.augment.planes import join
 from dilo.augment.resample import crop_resize
 from dilo.image import Image, Map
 
@@ -18,7 +18,7 @@ def noise(seed: int, height: int, width: int) -> Image:
 def paste(
     image: Image, alpha: Map, box: Box, background: Image, flip: bool = False
 ) -> Image:
-    return paste_view(image, alpha, box, background, flip=flip).laid()
+    return join(paste_view(image, alpha, box, background, flip=flip))
 
 
 def patch(rng: np.random.Generator, height: int, width: int) -> Map:
@@ -62,19 +62,6 @@ def test_it_is_the_crop_composited(shape, alpha_shape, side, plain, seed):
     assert differences.mean() < 0.02
     mirrored = paste(image, alpha, box, background, flip=True)
     np.testing.assert_array_equal(mirrored, made[:, ::-1])
-
-
-def test_on_one_colour_it_is_what_shows():
-    image, grey_view = noise(0, 300, 400), grey(np.random.default_rng(0), 224, 224)
-    alpha = np.zeros((60, 80), np.float32)
-    alpha[20:40, 30:50] = 1
-    box = Box(top=0, left=0, height=300, width=400)
-    cutout = paste_view(image, alpha, box, grey_view)
-    assert isinstance(cutout, Cutout)
-    np.testing.assert_array_equal(cutout.colour, grey_view[0, 0])
-    rows, columns = 22 / 60 * 224, 22 / 80 * 224  # half a pixel of the map around it
-    shown = cutout.levels.shape[1]
-    assert rows * (columns - 1) < shown < (rows + 32) * (columns + 1)
 
 
 def test_where_nothing_is_shown_the_background_is_untouched():

@@ -16,9 +16,9 @@ from torch import Tensor
 from dilo.augment.batched_blur import blur
 from dilo.augment.batched_jitter import recolour
 from dilo.augment.layer import Layer
-from dilo.augment.overlay import BLEND_HALF, OPAQUE
+from dilo.augment.overlay import BLEND_HALF
 from dilo.augment.resample import fixed_taps, half_level
-from dilo.augment.shown import view_alpha
+from dilo.augment.shown import OPAQUE, view_alpha
 from dilo.augment.views import ViewParameters
 from dilo.errors import InputError
 

@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from dilo.augment.planes import join, split
+from dilo.augment.planes import Planes, join, split
 from dilo.augment.recolour import (
     GREY,
     HUE,
@@ -63,33 +62,19 @@ def apply_colour(image: Image, steps: Steps) -> Image:
         steps: BRIGHTNESS, CONTRAST, SATURATION, HUE or GREY (whose factor is not
             looked at), each with its factor.
     """
-    planes = split(image)
-    levels, _ = recolour(planes.reshape(3, -1), steps, np.zeros(3, np.uint8), 0)
-    return join(levels.reshape(planes.shape))
+    return join(recolour(split(image), steps))
 
 
-def recolour(
-    levels: NDArray[np.uint8], steps: Steps, colour: NDArray[np.uint8], beside: int
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Apply steps to a part of an image that is of one colour otherwise.
-
-    Args:
-        levels: of the part, uint8 (3, N).
-        steps: as for `apply_colour`.
-        colour: of the pixels beside it, uint8 (3,).
-        beside: how many there are; the mean grey of the contrast counts them.
-
-    Returns:
-        The levels and the colour, as they are then.
-    """
+def recolour(planes: Planes, steps: Steps) -> Planes:
+    """Apply steps as `apply_colour`, to the channels apart: uint8 (3, H, W)."""
     steps = [step for step in steps if not _is_neutral(*step)]
     if not steps:
-        return levels, colour
+        return planes
     kinds = np.array([kind for kind, _ in steps])
     factors = np.array([fixed_factor(*step) for step in steps], np.uint16)
-    coloured, other = np.empty_like(levels), colour.copy()
-    recolour_levels(levels, other, beside, kinds, factors, coloured)
-    return coloured, other
+    coloured = np.empty_like(planes)
+    recolour_levels(planes.reshape(3, -1), kinds, factors, coloured.reshape(3, -1))
+    return coloured
 
 
 def _is_neutral(kind: int, factor: float) -> bool:

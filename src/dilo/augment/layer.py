@@ -11,11 +11,10 @@ import numpy as np
 
 from dilo.augment.box import Box
 from dilo.augment.copy_paste import BACKGROUNDS, BLENDINGS, OF_ITSELF, CopyPasteConfig
-from dilo.augment.cutout import View, Whole
 from dilo.augment.overlay import composite_view
 from dilo.augment.paste import paste_view
 from dilo.augment.placement import centre_of, move_box, show_box
-from dilo.augment.planes import split
+from dilo.augment.planes import Planes, split
 from dilo.augment.sources import Setting
 from dilo.errors import InputError
 from dilo.image import Image, Map
@@ -99,10 +98,10 @@ def lay(view: Image, layer: Layer) -> Image:
     return composite_view(shown, layer.alpha, layer.shape, layer.box, layer.background)
 
 
-def show(image: Image, layer: Layer, *, flip: bool = False) -> View:
+def show(image: Image, layer: Layer, *, flip: bool = False) -> Planes:
     """Make the view of a layer from the whole image, as `paste_view` does."""
     if layer.view is None:
         where = layer.alpha, layer.box, layer.background
         return paste_view(image, *where, flip=flip)
     view = lay(layer.view, layer)
-    return Whole(split(view[:, ::-1] if flip else view))
+    return split(view[:, ::-1] if flip else view)

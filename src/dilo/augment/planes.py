@@ -1,6 +1,6 @@
 """The channels of an image apart: what shares a line can be worked on at once."""
 
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import cv2
 import numpy as np
@@ -11,6 +11,7 @@ from dilo.image import Image
 
 Planes = NDArray[np.uint8]  # (3, H, W): red, green, blue
 Lines = NDArray[np.uint8]  # (H, W): rows of levels
+Level = TypeVar("Level", np.uint8, np.uint16)
 
 
 def split(image: Image) -> Planes:
@@ -27,7 +28,7 @@ def join(planes: Planes, out: Image | None = None) -> Image:
     return image
 
 
-def transpose(lines: Lines) -> Lines:
+def transpose(lines: NDArray[Level]) -> NDArray[Level]:
     """Swap rows and columns: C-contiguous (W, H).
 
     Not by Intel's IPP, which OpenCV would use: its widest vectors make the processor
@@ -37,7 +38,7 @@ def transpose(lines: Lines) -> Lines:
     cv2.ipp.setUseIPP(False)  # for this thread
     turned = cv2.transpose(lines)
     cv2.ipp.setUseIPP(used)
-    return np.asarray(turned, np.uint8)
+    return cast(NDArray[Level], turned)
 
 
 @njit(cache=True, nogil=True)

@@ -48,36 +48,30 @@ def fixed_factor(step: int, factor: float) -> int:
 @njit(cache=True, nogil=True)
 def recolour_levels(
     levels: NDArray[np.uint8],
-    colour: NDArray[np.uint8],
-    beside: int,
     kinds: NDArray[np.int64],
     factors: NDArray[np.uint16],
     coloured: NDArray[np.uint8],
 ) -> None:
-    """Apply steps to levels, and to the colour of all other pixels.
+    """Apply steps to levels.
 
     Args:
         levels: (3, N).
-        colour: (3,), of the others; changed.
-        beside: how many they are.
         kinds: the steps.
         factors: of `fixed_factor`.
         coloured: the levels then, (3, N), to be written.
     """
-    count = levels.shape[1]
-    other = colour.reshape(3, 1)
     mean, begin = np.uint16(0), 0
     for end in range(len(kinds) + 1):
         if end < len(kinds) and kinds[end] != CONTRAST:
             continue
         # A contrast must have seen all pixels before it changes one.
-        part = slice(begin, end)
-        _recolour_blocks(levels, kinds[part], factors[part], mean, coloured)
-        _recolour_blocks(other, kinds[part], factors[part], mean, other)
+        if begin < end:
+            part = slice(begin, end)
+            _recolour_blocks(levels, kinds[part], factors[part], mean, coloured)
+            levels = coloured
         if end < len(kinds):
-            total = _sum_grey(coloured) + beside * _sum_grey(other)
-            mean = np.uint16(np.floor(total / (count + beside) + 0.5))
-        levels, begin = coloured, end
+            mean = np.uint16(np.floor(_sum_grey(levels) / levels.shape[1] + 0.5))
+        begin = end
 
 
 @njit(cache=True, nogil=True)

@@ -66,6 +66,17 @@ def scale_planes(
 ) -> Planes:
     """Cut a box of an image and scale it: uint8 (3, height, width).
 
+    Arguments as `scale_turned`.
+    """
+    turned = scale_turned(image, box, height, width, flip=flip)
+    return transpose(turned).reshape(3, height, width)
+
+
+def scale_turned(
+    image: Image, box: Box, height: int, width: int, *, flip: bool = False
+) -> Lines:
+    """Cut a box of an image and scale it: its columns, uint8 (width, 3 height).
+
     Args:
         image: uint8 (H, W, 3).
         box: lies within `image`.
@@ -75,17 +86,17 @@ def scale_planes(
     """
     if (box.height, box.width) == (height, width):
         cut = image[box.top : box.top + height, box.left : box.left + width]
-        return split(cut[:, ::-1] if flip else cut)
+        return transpose(split(cut[:, ::-1] if flip else cut).reshape(-1, width))
     levels = np.ascontiguousarray(image).reshape(-1)
     lines = np.empty((3 * height, box.width), np.uint8)
-    scale_apart(levels, box_rows(image, box, height), 0, (1, height), lines)
+    _scale_apart(levels, box_rows(image, box, height), lines)
     # The columns of new rows are the rows of their transpose: mixing whole rows is
     # vector work, and pays for transposing twice by far.
     turned = transpose(lines)
     columns = Side(0, 3 * height, box.width, width)
     scaled = np.empty((width, 3 * height), np.uint8)
     _scale_rows(turned.reshape(-1), columns, flip, scaled)
-    return transpose(scaled).reshape(3, height, width)
+    return scaled
 
 
 def box_rows(pixels: Image | Map, box: Box, height: int) -> Side:
@@ -160,31 +171,14 @@ def half_level(count: int) -> int:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def scale_apart(
-    levels: NDArray[np.uint8],
-    side: Side,
-    begin: int,
-    steps: tuple[int, int],
-    scaled: Lines,
-) -> None:
-    """Write new rows from number `begin` on, each from the old rows around it.
-
-    Args:
-        levels: of an image.
-        side: its rows.
-        begin: as above.
-        steps: from a row to the next one in `scaled`, and from channel to channel.
-        scaled: three lines for each row, its channels apart, to be written.
-    """
+def _scale_apart(levels: NDArray[np.uint8], side: Side, scaled: Lines) -> None:
+    """Write new rows of an image, first all of their red, then green, then blue."""
     first, weights = fixed_taps(side.old, side.new)
     line = np.empty(3 * scaled.shape[1], np.uint16)
-    down, beside = steps
-    for y in range(len(scaled) // 3):
-        start = np.uint64(side.start + first[begin + y] * side.stride)
-        mix_line(levels, start, np.uint64(side.stride), weights[begin + y], line)
-        red = scaled[y * down]
-        green, blue = scaled[y * down + beside], scaled[y * down + 2 * beside]
-        take_apart(line, red, green, blue)
+    for y in range(side.new):
+        start = np.uint64(side.start + first[y] * side.stride)
+        mix_line(levels, start, np.uint64(side.stride), weights[y], line)
+        take_apart(line, scaled[y], scaled[side.new + y], scaled[2 * side.new + y])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -1,7 +1,7 @@
 """What a view shows of an alpha of the whole image, which may have another size.
 
-The alpha is sampled bilinearly, along one axis after the other, so that most of it is
-mixing two lines, which is vector work.
+The alpha is sampled bilinearly, along one axis after the other, so that all of it is
+mixing two lines, which is vector work, in fixed point.
 """
 
 import math
@@ -12,8 +12,14 @@ from numba import njit
 from numpy.typing import NDArray
 
 from dilo.augment.box import Box
+from dilo.augment.fixed_point import high_half, plus
+from dilo.augment.planes import transpose
 from dilo.augment.resample import crop_map
 from dilo.image import Map, resize
+
+Words = NDArray[np.uint16]
+
+OPAQUE = (1 << 16) - 1  # an alpha of 1 in fixed point
 
 
 class Places(NamedTuple):
@@ -27,10 +33,10 @@ class Places(NamedTuple):
 class Taps(NamedTuple):
     """The two lines around each place, and their weights: (S,) each."""
 
-    before: NDArray[np.uint64]
-    behind: NDArray[np.uint64]
-    near: NDArray[np.float32]  # of the line before
-    far: NDArray[np.float32]  # of the line behind
+    before: NDArray[np.int64]
+    behind: NDArray[np.int64]
+    near: Words  # of the line before
+    far: Words  # of the line behind
 
 
 class Sampling(NamedTuple):
@@ -53,7 +59,9 @@ def view_alpha(
         view_shape: S and T, of the view.
     """
     alpha, rows, columns = locate(alpha, shape, box, view_shape)
-    return _sample(np.ascontiguousarray(alpha.T), rows, columns)
+    lines = sample_rows(np.ascontiguousarray(alpha), rows)
+    words = transpose(_mix_lines(transpose(lines), columns))
+    return words.astype(np.float32) / np.float32(OPAQUE)
 
 
 def locate(
@@ -110,82 +118,53 @@ def _scales_alike(
 
 
 @njit(cache=True, nogil=True)
-def _sample(turned: Map, rows: Places, columns: Places) -> NDArray[np.float32]:
-    """Write what `view_alpha` returns, from the transposed map."""
-    lines, around = _sample_lines(turned, rows, columns)
-    shown = np.empty((rows.number, columns.number), np.float32)
-    for y in range(rows.number):
-        mix_two(lines, around, y, np.uint64(0), shown[y])
-    return shown
+def sample_rows(alpha: Map, rows: Places) -> Words:
+    """Sample an alpha at the rows of a view, in fixed point: (S, columns)."""
+    words = np.empty(alpha.shape, np.uint16)
+    for y in range(len(alpha)):
+        fixed_alpha(alpha[y], words[y])
+    return _mix_lines(words, rows)
 
 
 @njit(cache=True, nogil=True)
-def _sample_lines(
-    turned: Map, rows: Places, columns: Places
-) -> tuple[NDArray[np.float32], Taps]:
-    """Sample the rows of a map at the places of the columns.
-
-    Args:
-        turned: the map, transposed, C-contiguous.
-        rows: of the view.
-        columns: of the view, T of them.
-
-    Returns:
-        Those rows that the view lies among, float32 (L, T), and which two of them are
-        around each row of the view.
-    """
-    around = tap(rows, turned.shape[1])
-    top = around.before[0]
-    count_from(around, top)
-    beside = tap(columns, len(turned))
-    lines = np.empty((around.behind[-1] + np.uint64(1), columns.number), np.float32)
-    for x in range(np.uint64(columns.number)):
-        before, behind = beside.before[x], beside.behind[x]
-        near, far = beside.near[x], beside.far[x]
-        for y in range(np.uint64(len(lines))):
-            lines[y, x] = near * turned[before, top + y] + far * turned[behind, top + y]
-    return lines, around
+def _mix_lines(lines: Words, places: Places) -> Words:
+    """Mix the two lines around each place."""
+    around = tap(places, len(lines))
+    mixed = np.empty((places.number, lines.shape[1]), np.uint16)
+    for place in range(places.number):
+        mix_two(lines, around, place, mixed[place])
+    return mixed
 
 
 @njit(cache=True, nogil=True)
-def count_from(around: Taps, first: np.uint64) -> None:
-    """Count the lines around each place from another first one."""
-    for i in range(len(around.before)):
-        around.before[i] -= first
-        around.behind[i] -= first
+def fixed_alpha(alpha: NDArray[np.float32], words: Words) -> None:
+    """Write alphas in fixed point."""
+    for x in range(np.uint64(len(alpha))):
+        words[x] = np.uint16(np.int32(alpha[x] * np.float32(OPAQUE) + np.float32(0.5)))
 
 
 @njit(cache=True, nogil=True)
-def mix_two(
-    lines: NDArray[np.float32],
-    taps: Taps,
-    place: int,
-    begin: np.uint64,
-    mixed: NDArray[np.float32],
-) -> None:
-    """Mix the two lines around a place, from pixel `begin` on: as long as `mixed`.
-
-    A slice of the lines would not do: they must lie side by side to make vectors.
-    """
-    before, behind = taps.before[place], taps.behind[place]
-    near, far = taps.near[place], taps.far[place]
+def mix_two(lines: Words, around: Taps, place: int, mixed: Words) -> None:
+    """Mix the two lines around a place: as long as they are."""
+    one, other = lines[around.before[place]], lines[around.behind[place]]
+    near, far = around.near[place], around.far[place]
     for x in range(np.uint64(len(mixed))):
-        mixed[x] = near * lines[before, begin + x] + far * lines[behind, begin + x]
+        mixed[x] = plus(high_half(one[x], near), high_half(other[x], far))
 
 
 @njit(cache=True, nogil=True)
 def tap(places: Places, length: int) -> Taps:
     """Name the two lines around each place, and weigh them; 0 beyond the map."""
-    before = np.empty(places.number, np.uint64)
-    behind = np.empty(places.number, np.uint64)
-    near = np.empty(places.number, np.float32)
-    far = np.empty(places.number, np.float32)
+    before = np.empty(places.number, np.int64)
+    behind = np.empty(places.number, np.int64)
+    near = np.empty(places.number, np.uint16)
+    far = np.empty(places.number, np.uint16)
     for i in range(places.number):
         place = places.first + i * places.step
-        inside = np.float32(place >= -0.5 and place <= length - 0.5)
+        inside = OPAQUE if -0.5 <= place <= length - 0.5 else 0
         within = min(max(place, 0.0), length - 1.0)
         first = int(within)
         before[i], behind[i] = first, min(first + 1, length - 1)
-        far[i] = inside * np.float32(within - first)
+        far[i] = int(inside * (within - first) + 0.5)
         near[i] = inside - far[i]
     return Taps(before, behind, near, far)

@@ -20,8 +20,7 @@ from dilo.augment.copy_paste import (
     paste_probability,
 )
 from dilo.augment.crops import between, centre_crop, draw_crop
-from dilo.augment.cutout import View, Whole
-from dilo.augment.jitter import draw_jitter
+from dilo.augment.jitter import draw_jitter, recolour
 from dilo.augment.layer import (
     Layer,
     Sheet,
@@ -32,6 +31,7 @@ from dilo.augment.layer import (
 )
 from dilo.augment.paste import paste_view
 from dilo.augment.placement import cover, draw_covering
+from dilo.augment.planes import Planes, join
 from dilo.augment.recolour import GREY
 from dilo.augment.resample import crop_resize, scale_planes
 from dilo.augment.sources import NOTHING, Setting
@@ -175,11 +175,11 @@ def show_view(
     parameters: ViewParameters,
     copy_paste: CopyPasteConfig,
     setting: Setting = NOTHING,
-) -> View:
-    """Cut, scale, mirror and paste; arguments as `apply_view`."""
+) -> Planes:
+    """Cut, scale, mirror and paste: uint8 (3, S, S); arguments as `apply_view`."""
     sheet, box, flip = parameters.sheet, parameters.box, parameters.flip
     if saliency is None or parameters.paste_seed is None:
-        return Whole(scale_planes(image, box, crop_size, crop_size, flip=flip))
+        return scale_planes(image, box, crop_size, crop_size, flip=flip)
     if sheet is not None:
         return paste_view(image, sheet.alpha, box, sheet.background, flip=flip)
     layer = view_layer(image, saliency, crop_size, parameters, copy_paste, setting)
@@ -188,7 +188,7 @@ def show_view(
 
 
 def finish_view(
-    shown: View, parameters: ViewParameters, out: Image | None = None
+    shown: Planes, parameters: ViewParameters, out: Image | None = None
 ) -> Image:
     """Recolour and blur what `show_view` gives.
 
@@ -197,10 +197,10 @@ def finish_view(
         parameters: of the same view.
         out: where to write the view, uint8 (crop_size, crop_size, 3), C-contiguous.
     """
-    shown = shown.recoloured(parameters.colour)
+    shown = recolour(shown, parameters.colour)
     if not parameters.blur:
-        return shown.laid(out)
-    return blur_image(shown.laid(), parameters.blur, out)
+        return join(shown, out)
+    return blur_image(join(shown), parameters.blur, out)
 
 
 def view_layer(

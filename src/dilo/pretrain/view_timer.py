@@ -9,7 +9,8 @@ import numpy as np
 
 from dilo.augment import ViewConfig, draw_view, view_rng
 from dilo.augment.blur_image import blur_image
-from dilo.augment.cutout import View
+from dilo.augment.jitter import recolour
+from dilo.augment.planes import Planes, join
 from dilo.augment.sources import Setting, Sources
 from dilo.augment.views import ViewParameters, show_view
 from dilo.data.image_set import FindMap, check_aspect
@@ -18,8 +19,7 @@ from dilo.image import Image, Map, read_image
 
 # In the order of the work; the views of an image share the first three. A view is
 # cropped, or cropped and pasted in one pass, in which its background is read too. Its
-# channels are apart then, and of one on grey there is only what shows: "write" puts all
-# of it together.
+# channels are apart then; "write" puts them together.
 STAGES = (
     *("read", "decode", "map", "draw", "crop", "crop and paste"),
     *("jitter", "write", "blur"),
@@ -90,12 +90,12 @@ class ViewTimer:
                 view = blur_image(view, drawn.blur)
         return view
 
-    def _colour(self, view: View, drawn: ViewParameters) -> Image:
+    def _colour(self, view: Planes, drawn: ViewParameters) -> Image:
         if drawn.colour:
             with self._stage("jitter"):
-                view = view.recoloured(drawn.colour)
+                view = recolour(view, drawn.colour)
         with self._stage("write"):
-            return view.laid()
+            return join(view)
 
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:
