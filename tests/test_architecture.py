@@ -23,6 +23,7 @@ LAYERS = {
     **dict.fromkeys(
         (
             "image",
+            "jpeg",
             "folder",
             "files",
             "config",
@@ -41,7 +42,10 @@ LAYERS = {
 }
 
 # Modules of `augment` that are imported only when they are asked for.
-NEED_TORCH = ("batched", "batched_jitter", "normalise", "soft_map", "transform")
+NEED_TORCH = (
+    *("batched", "batched_blur", "batched_jitter"),
+    *("normalise", "soft_map", "transform"),
+)
 
 MODULES = sorted(path.relative_to(ROOT) for path in ROOT.rglob("*.py"))
 

@@ -25,9 +25,8 @@ def test_half_alpha_is_the_rounded_mean():
     image = np.full((1, 1, 3), 101, np.uint8)
     background = np.full((1, 1, 3), 200, np.uint8)
     half = np.full((1, 1), 0.5, np.float32)
-    assert composite(image, half, background).tolist() == [
-        [[151, 151, 151]]
-    ]  # halves go up
+    # The mean is 150.5, and halves go up.
+    assert composite(image, half, background).tolist() == [[[151, 151, 151]]]
 
 
 def test_curve_maps_low_to_zero_and_high_to_one():

@@ -148,6 +148,9 @@ def mix_two(lines: Words, around: Taps, place: int, mixed: Words) -> None:
     """Mix the two lines around a place: as long as they are."""
     one, other = lines[around.before[place]], lines[around.behind[place]]
     near, far = around.near[place], around.far[place]
+    if near == OPAQUE:  # products lose a bit, and this line need not
+        mixed[:] = one
+        return
     for x in range(np.uint64(len(mixed))):
         mixed[x] = plus(high_half(one[x], near), high_half(other[x], far))
 
