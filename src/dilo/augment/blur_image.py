@@ -12,9 +12,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from dilo.augment.fixed_point import plus
+from dilo.augment.fixed_point import Words, plus
 from dilo.augment.gaussian import check_sigma, gaussian_weights
-from dilo.augment.weigh import Words, fixed_weights, margin, weigher
+from dilo.augment.weigh import fixed_weights, margin, weigher
 from dilo.image import Image
 
 BITS = 7  # behind the point

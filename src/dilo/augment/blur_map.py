@@ -6,9 +6,9 @@ The maps of a store are small: OpenCV takes longer to begin than to blur them.
 import numpy as np
 from numba import njit
 
-from dilo.augment.fixed_point import high_half, plus
+from dilo.augment.fixed_point import Words, high_half, plus
 from dilo.augment.gaussian import check_sigma, gaussian_weights, mirror
-from dilo.augment.weigh import Words, fixed_weights, margin, weigher
+from dilo.augment.weigh import fixed_weights, margin, weigher
 from dilo.image import Map
 
 _OPAQUE = (1 << 15) - 1  # a value of 1: the sum of two fits 16 bits

@@ -9,9 +9,13 @@ decoding the next image, takes up to a sixth longer.
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+Words = NDArray[np.uint16]
 
 WIDTH = 16
 ONE = 1 << WIDTH  # a weight of 1

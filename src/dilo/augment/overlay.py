@@ -5,8 +5,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from dilo.augment.box import Box
-from dilo.augment.fixed_point import high_half, minus, plus
-from dilo.augment.shown import OPAQUE, Words, fixed_alpha, view_alpha
+from dilo.augment.fixed_point import Words, high_half, minus, plus
+from dilo.augment.shown import OPAQUE, fixed_alpha, view_alpha
 from dilo.image import Image, Map
 
 BLEND_HALF = 129  # of 256: half a level, and what two products lose on the mean

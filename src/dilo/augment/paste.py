@@ -4,10 +4,11 @@ import numpy as np
 from numba import njit
 
 from dilo.augment.box import Box
+from dilo.augment.fixed_point import Words
 from dilo.augment.overlay import blend, is_plain
 from dilo.augment.planes import Lines, Planes, split, transpose
 from dilo.augment.resample import scale_turned
-from dilo.augment.shown import Places, Words, locate, mix_two, sample_rows, tap
+from dilo.augment.shown import Places, locate, mix_two, sample_rows, tap
 from dilo.image import Image, Map
 
 

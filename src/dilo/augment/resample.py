@@ -17,11 +17,9 @@ from numba import njit
 from numpy.typing import NDArray
 
 from dilo.augment.box import Box
-from dilo.augment.fixed_point import ONE, high_half, plus
+from dilo.augment.fixed_point import ONE, Words, high_half, plus
 from dilo.augment.planes import Lines, Planes, join, split, take_apart, transpose
 from dilo.image import Image, Map
-
-Words = NDArray[np.uint16]
 
 _LEVEL = np.uint16(8)  # bits behind the point of levels while they are mixed
 

@@ -12,12 +12,10 @@ from numba import njit
 from numpy.typing import NDArray
 
 from dilo.augment.box import Box
-from dilo.augment.fixed_point import high_half, plus
+from dilo.augment.fixed_point import Words, high_half, plus
 from dilo.augment.planes import transpose
 from dilo.augment.resample import crop_map
 from dilo.image import Map, resize
-
-Words = NDArray[np.uint16]
 
 OPAQUE = (1 << 16) - 1  # an alpha of 1 in fixed point
 

@@ -9,9 +9,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from dilo.augment.fixed_point import ONE, high_half, plus
-
-Words = NDArray[np.uint16]
+from dilo.augment.fixed_point import ONE, Words, high_half, plus
 
 
 def margin(reach: int) -> int:
