@@ -1,5 +1,7 @@
 """The fast way into a JPEG file that needs nothing but decoding, as most do not."""
 
+import warnings
+
 import cv2
 import numpy as np
 import PIL.ExifTags
@@ -62,7 +64,9 @@ def _is_upright(segment: bytes) -> bool:
         return False
     exif = PIL.Image.Exif()
     try:
-        exif.load(segment)
-        return exif.get(PIL.ExifTags.Base.Orientation, 1) == 1
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of odd but usable files
+            exif.load(segment)
+            return exif.get(PIL.ExifTags.Base.Orientation, 1) == 1
     except (SyntaxError, ValueError, KeyError, OSError, TypeError, EOFError):
         return False
