@@ -165,7 +165,7 @@ def _chosen(mask: NDArray[np.bool_], device: torch.device) -> Tensor:
 
 
 def _scale_rows(rows: Tensor, boxes: NDArray[np.int64], side: int) -> Tensor:
-    """Scale a span of the rows of each image, as `resample.scale_rows`: uint8.
+    """Scale a span of the rows of each image, as `resample.scale_planes`: uint8.
 
     Args:
         rows: uint8 (N, H, L).

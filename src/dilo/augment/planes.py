@@ -11,7 +11,7 @@ from dilo.image import Image
 
 Planes = NDArray[np.uint8]  # (3, H, W): red, green, blue
 Lines = NDArray[np.uint8]  # (H, W): rows of levels
-Level = TypeVar("Level", np.uint8, np.uint16)
+Level = TypeVar("Level", np.uint8, np.uint16, np.float32)
 
 
 def split(image: Image) -> Planes:

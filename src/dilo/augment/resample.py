@@ -55,8 +55,8 @@ def crop_map(saliency: Map, box: Box, side: int) -> Map:
     _scale_map_rows(levels, box_rows(saliency, box, side), lines)
     columns = Side(0, side, box.width, side)
     scaled = np.empty((side, side), np.float32)
-    _scale_map_rows(np.ravel(lines.T), columns, scaled)
-    return np.ascontiguousarray(scaled.T)
+    _scale_map_rows(transpose(lines).reshape(-1), columns, scaled)
+    return transpose(scaled)
 
 
 def scale_planes(
