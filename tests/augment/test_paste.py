@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from dilo.augment.backgrounds import grey
 from dilo.augment.box import Box
 from dilo.augment.overlay import composite_view
-from dilo.augment.paste import paste_view
+from dilo.augment.paste import cut_stencil, paste_view
 from dilo.augment.planes import join
 from dilo.augment.resample import crop_resize
 from dilo.image import Image, Map
@@ -18,7 +18,8 @@ def noise(seed: int, height: int, width: int) -> Image:
 def paste(
     image: Image, alpha: Map, box: Box, background: Image, flip: bool = False
 ) -> Image:
-    return join(paste_view(image, alpha, box, background, flip=flip))
+    stencil = cut_stencil(alpha, image.shape, box, background)
+    return join(paste_view(image, box, stencil, flip=flip))
 
 
 def patch(rng: np.random.Generator, height: int, width: int) -> Map:

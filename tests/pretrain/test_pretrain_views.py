@@ -148,7 +148,6 @@ def test_what_is_drawn_before_an_image_is_read_is_what_its_view_draws(
             drawn = draw_view(
                 (48, 48), config, rng, saliency=example.saliency, paste=paste
             )
-            assert drawn.sheet is None
             setting = Setting(index=index, sources=sources)
             expected = apply_view(
                 example.image, example.saliency, 24, drawn, config.copy_paste, setting

@@ -12,7 +12,7 @@ import numpy as np
 from dilo.augment.box import Box
 from dilo.augment.copy_paste import BACKGROUNDS, BLENDINGS, OF_ITSELF, CopyPasteConfig
 from dilo.augment.overlay import composite_view
-from dilo.augment.paste import paste_view
+from dilo.augment.paste import cut_stencil, paste_view
 from dilo.augment.placement import centre_of, move_box, show_box
 from dilo.augment.planes import Planes, split
 from dilo.augment.sources import Setting
@@ -101,7 +101,8 @@ def lay(view: Image, layer: Layer) -> Image:
 def show(image: Image, layer: Layer, *, flip: bool = False) -> Planes:
     """Make the view of a layer from the whole image, as `paste_view` does."""
     if layer.view is None:
-        where = layer.alpha, layer.box, layer.background
-        return paste_view(image, *where, flip=flip)
+        where = layer.shape, layer.box, layer.background
+        stencil = cut_stencil(layer.alpha, *where)
+        return paste_view(image, layer.box, stencil, flip=flip)
     view = lay(layer.view, layer)
     return split(view[:, ::-1] if flip else view)

@@ -18,6 +18,7 @@ from dilo.augment.resample import crop_map
 from dilo.image import Map, resize
 
 OPAQUE = (1 << 16) - 1  # an alpha of 1 in fixed point
+_LANES = 16  # of a vector, in words
 
 
 class Places(NamedTuple):
@@ -28,21 +29,19 @@ class Places(NamedTuple):
     number: int
 
 
-class Taps(NamedTuple):
-    """The two lines around each place, and their weights: (S,) each."""
-
-    before: NDArray[np.int64]
-    behind: NDArray[np.int64]
-    near: Words  # of the line before
-    far: Words  # of the line behind
-
-
 class Sampling(NamedTuple):
     """A map, and where the rows and the columns of a view lie in it."""
 
     alpha: Map
     rows: Places
     columns: Places
+
+
+class Shown(NamedTuple):
+    """What a view shows of an alpha: sampled at its rows, not yet at its columns."""
+
+    lines: Words  # the columns of the alpha that it needs, (C, S)
+    columns: Places  # of the view, among them
 
 
 def view_alpha(
@@ -56,13 +55,22 @@ def view_alpha(
         box: what the view shows, in pixels of the image.
         view_shape: S and T, of the view.
     """
-    alpha, rows, columns = locate(alpha, shape, box, view_shape)
-    lines = sample_rows(np.ascontiguousarray(alpha), rows)
-    words = transpose(_mix_lines(transpose(lines), columns))
+    shown = sample(alpha, shape, box, view_shape)
+    words = transpose(_mix_lines(*shown))
     return words.astype(np.float32) / np.float32(OPAQUE)
 
 
-def locate(
+def sample(
+    alpha: Map, shape: tuple[int, ...], box: Box, view_shape: tuple[int, ...]
+) -> Shown:
+    """Sample of an alpha what a view shows, at its rows; arguments as `view_alpha`."""
+    alpha, rows, columns = _locate(alpha, shape, box, view_shape)
+    begin, end = _span(columns, alpha.shape[1])
+    lines = _sample_rows(np.ascontiguousarray(alpha), rows, begin, end)
+    return Shown(transpose(lines), columns._replace(first=columns.first - begin))
+
+
+def _locate(
     alpha: Map, shape: tuple[int, ...], box: Box, view_shape: tuple[int, ...]
 ) -> Sampling:
     """Say what `view_alpha` samples, and where: the alpha itself if it is coarse."""
@@ -115,23 +123,35 @@ def _scales_alike(
     )
 
 
-@njit(cache=True, nogil=True)
-def sample_rows(alpha: Map, rows: Places) -> Words:
-    """Sample an alpha at the rows of a view, in fixed point: (S, columns)."""
-    words = np.empty(alpha.shape, np.uint16)
+def _span(places: Places, length: int) -> tuple[int, int]:
+    """Say which of a map's lines are mixed: from one on, and up to another."""
+    last = places.first + (places.number - 1) * places.step
+    begin = min(max(math.floor(places.first), 0), length - 1)
+    end = min(max(math.floor(last) + 2, begin + 1), length)
+    # Whole vectors, where there are as many lines: a rest is mixed one by one.
+    count = -(-(end - begin) // _LANES) * _LANES
+    end = min(begin + count, length)
+    return max(end - count, 0), end
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _sample_rows(alpha: Map, rows: Places, begin: int, end: int) -> Words:
+    """Sample some columns of an alpha at the rows of a view: (S, columns)."""
+    words = np.empty((len(alpha), end - begin), np.uint16)
     for y in range(len(alpha)):
-        fixed_alpha(alpha[y], words[y])
+        fixed_alpha(alpha[y, begin:end], words[y])
     return _mix_lines(words, rows)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _mix_lines(lines: Words, places: Places) -> Words:
     """Mix the two lines around each place."""
-    around = tap(places, len(lines))
-    mixed = np.empty((places.number, lines.shape[1]), np.uint16)
-    for place in range(places.number):
-        mix_two(lines, around, place, mixed[place])
-    return mixed
+    size, start = np.uint64(lines.shape[1]), np.uint64(0)
+    levels, mixed = lines.reshape(-1), np.empty(places.number * size, np.uint16)
+    for i in range(places.number):
+        mix_two(levels, size, len(lines), place_of(places, i), mixed, start)
+        start += size
+    return mixed.reshape((places.number, lines.shape[1]))
 
 
 @njit(cache=True, nogil=True)
@@ -142,30 +162,49 @@ def fixed_alpha(alpha: NDArray[np.float32], words: Words) -> None:
 
 
 @njit(cache=True, nogil=True)
-def mix_two(lines: Words, around: Taps, place: int, mixed: Words) -> None:
-    """Mix the two lines around a place: as long as they are."""
-    one, other = lines[around.before[place]], lines[around.behind[place]]
-    near, far = around.near[place], around.far[place]
+def place_of(places: Places, number: int) -> float:
+    """Say where a row or column of a view lies in a map."""
+    return places.first + number * places.step
+
+
+# Lines stand one after the other: to take one out of two dimensions costs as much as
+# to mix it.
+@njit(cache=True, nogil=True, error_model="numpy")
+def mix_two(
+    lines: Words,
+    size: np.uint64,
+    count: int,
+    place: float,
+    mixed: Words,
+    start: np.uint64,
+) -> None:
+    """Mix the two lines around a place, and write them from a start on.
+
+    Args:
+        lines: so many, each of this size; beyond them is 0.
+        size: of a line.
+        count: of lines.
+        place: of what is mixed, in lines.
+        mixed: to write to.
+        start: in `mixed`.
+    """
+    before, behind, near, far = _tap(place, count)
+    one, other = before * size, behind * size
     if near == OPAQUE:  # products lose a bit, and this line need not
-        mixed[:] = one
+        for x in range(size):
+            mixed[start + x] = lines[one + x]
         return
-    for x in range(np.uint64(len(mixed))):
-        mixed[x] = plus(high_half(one[x], near), high_half(other[x], far))
+    for x in range(size):
+        first = high_half(lines[one + x], near)
+        mixed[start + x] = plus(first, high_half(lines[other + x], far))
 
 
-@njit(cache=True, nogil=True)
-def tap(places: Places, length: int) -> Taps:
-    """Name the two lines around each place, and weigh them; 0 beyond the map."""
-    before = np.empty(places.number, np.int64)
-    behind = np.empty(places.number, np.int64)
-    near = np.empty(places.number, np.uint16)
-    far = np.empty(places.number, np.uint16)
-    for i in range(places.number):
-        place = places.first + i * places.step
-        inside = OPAQUE if -0.5 <= place <= length - 0.5 else 0
-        within = min(max(place, 0.0), length - 1.0)
-        first = int(within)
-        before[i], behind[i] = first, min(first + 1, length - 1)
-        far[i] = int(inside * (within - first) + 0.5)
-        near[i] = inside - far[i]
-    return Taps(before, behind, near, far)
+@njit(cache=True, nogil=True, error_model="numpy")
+def _tap(place: float, length: int) -> tuple[np.uint64, np.uint64, np.uint16, np.uint16]:
+    """Name the lines before and behind a place, and weigh them; 0 beyond the map."""
+    inside = OPAQUE if -0.5 <= place <= length - 0.5 else 0
+    within = min(max(place, 0.0), length - 1.0)
+    before = int(within)
+    far = int(inside * (within - before) + 0.5)
+    behind = np.uint64(min(before + 1, length - 1))
+    return np.uint64(before), behind, np.uint16(inside - far), np.uint16(far)

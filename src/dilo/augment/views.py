@@ -23,13 +23,11 @@ from dilo.augment.crops import between, centre_crop, draw_crop
 from dilo.augment.jitter import draw_jitter, recolour
 from dilo.augment.layer import (
     Layer,
-    Sheet,
     draw_layer,
     draw_sheet,
-    needs_image,
     show,
 )
-from dilo.augment.paste import paste_view
+from dilo.augment.paste import Stencil, cut_stencil, paste_view
 from dilo.augment.placement import cover, draw_covering
 from dilo.augment.planes import Planes, join
 from dilo.augment.recolour import GREY
@@ -46,7 +44,6 @@ class Paste(NamedTuple):
 
     wanted: bool
     seed: int  # of the background, the blending, and crops that must show the object
-    sheet: Sheet | None = None  # of the seed, if it has been drawn already
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +55,6 @@ class ViewParameters:
     colour: tuple[tuple[int, float], ...]  # steps of `jitter` with their factors
     blur: float  # sigma in pixels; 0 does not blur
     flip: bool
-    sheet: Sheet | None = None  # of the paste seed, if it has been drawn already
 
 
 def view_rng(seed: int, epoch: int, index: int) -> np.random.Generator:
@@ -115,7 +111,6 @@ def draw_view(
         colour=tuple(colour + grey if config.grey_last else grey + colour),
         blur=blur,
         flip=flip,
-        sheet=paste.sheet,
     )
 
 
@@ -175,13 +170,17 @@ def show_view(
     parameters: ViewParameters,
     copy_paste: CopyPasteConfig,
     setting: Setting = NOTHING,
+    stencil: Stencil | None = None,
 ) -> Planes:
-    """Cut, scale, mirror and paste: uint8 (3, S, S); arguments as `apply_view`."""
-    sheet, box, flip = parameters.sheet, parameters.box, parameters.flip
+    """Cut, scale, mirror and paste: uint8 (3, S, S).
+
+    Arguments as `apply_view`; or a stencil of `view_stencil` for what follows them.
+    """
+    box, flip = parameters.box, parameters.flip
+    if stencil is not None:
+        return paste_view(image, box, stencil, flip=flip)
     if saliency is None or parameters.paste_seed is None:
         return scale_planes(image, box, crop_size, crop_size, flip=flip)
-    if sheet is not None:
-        return paste_view(image, sheet.alpha, box, sheet.background, flip=flip)
     layer = view_layer(image, saliency, crop_size, parameters, copy_paste, setting)
     assert layer is not None
     return show(image, layer, flip=flip)
@@ -219,20 +218,29 @@ def view_layer(
     return draw_layer(size, parameters.box, whole, copy_paste, rng)
 
 
-def paste_sheet(
-    crop_size: int, seed: int, copy_paste: CopyPasteConfig, setting: Setting
-) -> Sheet | None:
-    """Draw of a paste what can be drawn before the image is read; None if it cannot.
+def view_stencil(
+    shape: tuple[int, int],
+    crop_size: int,
+    parameters: ViewParameters,
+    copy_paste: CopyPasteConfig,
+    setting: Setting,
+) -> Stencil | None:
+    """Prepare a paste before the image is read; None if there is none.
+
+    Only for backgrounds that need no image, see `needs_image`.
 
     Args:
+        shape: height and width of the image.
         crop_size: side of the view in pixels.
-        seed: of `draw_paste`.
+        parameters: what `draw_view` drew.
         copy_paste: as for `apply_view`.
         setting: likewise, with the alpha of the image.
     """
-    if needs_image(copy_paste):
+    if parameters.paste_seed is None:
         return None
-    return draw_sheet((crop_size, crop_size), setting, copy_paste, _paste_rng(seed))
+    rng, size = _paste_rng(parameters.paste_seed), (crop_size, crop_size)
+    sheet = draw_sheet(size, setting, copy_paste, rng)
+    return cut_stencil(sheet.alpha, shape, parameters.box, sheet.background)
 
 
 def _paste_rng(seed: int) -> np.random.Generator:

@@ -19,6 +19,8 @@ from torch.utils.data import DataLoader, Dataset
 from dilo.allocator import keep_memory
 from dilo.augment import ViewConfig, view_rng
 from dilo.augment.copy_paste import map_to_alpha
+from dilo.augment.layer import needs_image
+from dilo.augment.paste import Stencil
 from dilo.augment.sources import NOTHING, Setting, Sources
 from dilo.augment.views import (
     Paste,
@@ -26,8 +28,8 @@ from dilo.augment.views import (
     draw_paste,
     draw_view,
     finish_view,
-    paste_sheet,
     show_view,
+    view_stencil,
 )
 from dilo.data.image_set import (
     Example,
@@ -76,6 +78,8 @@ class _Draft(NamedTuple):
     # All else too, where the size of the image was known: the mask store knows it.
     shape: tuple[int, int] | None = None
     drawn: Sequence[ViewParameters] = ()
+    # Of the views that are pasted, where all that needs no image could be drawn.
+    stencils: Sequence[Stencil | None] = ()
 
     @property
     def number(self) -> int:
@@ -139,7 +143,7 @@ class Views(Dataset[Made]):
         return _Draft((epoch, index), rng, pastes)
 
     def _prepare(self, draft: _Draft) -> Prepared:
-        """Draw what needs no image, and what needs only its size if that is known.
+        """Draw and prepare what needs only the size of an image, if that is known.
 
         What fails here fails again when the view is made, and is told then.
         """
@@ -148,26 +152,29 @@ class Views(Dataset[Made]):
         found = read_map(self.examples, draft.number)
         if found is None or isinstance(found, DiloError):
             return draft, found
-        draft = draft._replace(pastes=self._draw_sheets(draft, found.saliency))
         shape = expected_shape(self.examples, found)
         if shape is None:
             return draft, found
         drawn = self._draw(draft, shape, found.saliency)
-        return draft._replace(shape=shape, drawn=drawn), found
+        draft = draft._replace(shape=shape, drawn=drawn)
+        if needs_image(self.config.copy_paste):
+            return draft, found
+        stencils = outcome(self._stencils, draft, shape, found.saliency)
+        if isinstance(stencils, DiloError):
+            return draft, found
+        # The map itself would take the place of others in the caches.
+        return draft._replace(stencils=stencils), None
 
-    def _draw_sheets(self, draft: _Draft, saliency: Map) -> list[Paste]:
+    def _stencils(
+        self, draft: _Draft, shape: tuple[int, int], saliency: Map
+    ) -> list[Stencil | None]:
         pasting = self.config.copy_paste
         alpha = map_to_alpha(saliency, pasting)
         setting = Setting(alpha=alpha, index=draft.number, sources=self.sources)
-        pastes = []
-        for paste in draft.pastes:
-            if paste.wanted:
-                arguments = self.crop_size, paste.seed, pasting, setting
-                sheet = outcome(paste_sheet, *arguments)
-                if not isinstance(sheet, DiloError):
-                    paste = paste._replace(sheet=sheet)
-            pastes.append(paste)
-        return pastes
+        return [
+            view_stencil(shape, self.crop_size, view, pasting, setting)
+            for view in draft.drawn
+        ]
 
     def _draw(
         self, draft: _Draft, shape: tuple[int, int], saliency: Map | None
@@ -189,6 +196,11 @@ class Views(Dataset[Made]):
         example = read_example(self.examples, draft.number, found)
         if isinstance(example, DiloError):
             raise example
+        shape = example.image.shape[:2]
+        if draft.shape not in (None, shape):  # the file has changed since
+            again = self._draft(*draft.sample)
+            self._write(again, read_map(self.examples, draft.number), stack)
+            return
         try:
             self._make(example, draft, stack)
         except DiloError as error:
@@ -197,16 +209,15 @@ class Views(Dataset[Made]):
 
     def _make(self, example: Example, draft: _Draft, stack: Stack) -> None:
         image, saliency = example.image, example.saliency
-        shape, drawn = (image.shape[0], image.shape[1]), draft.drawn
-        if draft.shape not in (None, shape):  # the file has changed since
-            draft = self._draft(*draft.sample)
+        drawn, side, pasting = draft.drawn, self.crop_size, self.config.copy_paste
         if draft.shape is None:
+            shape = image.shape[0], image.shape[1]
             drawn = self._draw(draft, shape, saliency)
-        pasting = self.config.copy_paste
         setting = Setting(index=draft.number, sources=self.sources)
-        for view, out in zip(drawn, stack, strict=True):
-            shown = show_view(image, saliency, self.crop_size, view, pasting, setting)
-            finish_view(shown, view, out)
+        stencils = draft.stencils or [None] * len(drawn)
+        for view, stencil, out in zip(drawn, stencils, stack, strict=True):
+            how = side, view, pasting, setting, stencil
+            finish_view(show_view(image, saliency, *how), view, out)
 
 
 class ViewLoader:
