@@ -21,7 +21,9 @@ class Stencil(NamedTuple):
     below: Lines  # the background's columns, as `scale_turned`; or one for all
 
 
-def cut_stencil(alpha: Map, shape: tuple[int, ...], box: Box, background: Image) -> Stencil:
+def cut_stencil(
+    alpha: Map, shape: tuple[int, ...], box: Box, background: Image
+) -> Stencil:
     """Prepare the paste of a view.
 
     Args:
@@ -33,7 +35,9 @@ def cut_stencil(alpha: Map, shape: tuple[int, ...], box: Box, background: Image)
     return Stencil(sample(alpha, shape, box, background.shape), _columns(background))
 
 
-def paste_view(image: Image, box: Box, stencil: Stencil, *, flip: bool = False) -> Planes:
+def paste_view(
+    image: Image, box: Box, stencil: Stencil, *, flip: bool = False
+) -> Planes:
     """Make a view of a box and paste it: uint8 (3, S, S).
 
     The same as `composite_view` of what `crop_resize` makes.

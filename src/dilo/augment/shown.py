@@ -200,7 +200,9 @@ def mix_two(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _tap(place: float, length: int) -> tuple[np.uint64, np.uint64, np.uint16, np.uint16]:
+def _tap(
+    place: float, length: int
+) -> tuple[np.uint64, np.uint64, np.uint16, np.uint16]:
     """Name the lines before and behind a place, and weigh them; 0 beyond the map."""
     inside = OPAQUE if -0.5 <= place <= length - 0.5 else 0
     within = min(max(place, 0.0), length - 1.0)

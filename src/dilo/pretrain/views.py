@@ -53,7 +53,7 @@ START_METHOD = "fork" if sys.platform == "linux" else None
 
 
 # Images whose maps are read at once: of more, they fall out of the caches themselves.
-TOGETHER = 16
+TOGETHER = 32
 
 Stack = NDArray[np.uint8]  # (V, ..., S, S, 3): views of one image or of several
 
@@ -87,7 +87,8 @@ class _Draft(NamedTuple):
         return self.sample[1]
 
 
-Prepared = tuple[_Draft, Foreground | DiloError | None]
+Found = Foreground | DiloError | None
+Prepared = tuple[_Draft, Found]  # once there are stencils, the map is let go
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +133,11 @@ class Views(Dataset[Made]):
         between two images takes two to three times as long.
         """
         for start in range(0, len(drafts), TOGETHER):
-            yield from [self._prepare(each) for each in drafts[start:][:TOGETHER]]
+            some = drafts[start:][:TOGETHER]
+            # One step after the other, of all of them: the code of each stays hot.
+            found = [self._find(draft) for draft in some]
+            drawn = list(map(self._draw_ahead, some, found))
+            yield from list(map(self._cut_ahead, drawn, found))
 
     def _draft(self, epoch: int, index: int) -> _Draft:
         rng = view_rng(self.seed, epoch, index)
@@ -142,24 +147,27 @@ class Views(Dataset[Made]):
         pastes = [draw_paste(rng, pasting, progress) for _ in range(self.views)]
         return _Draft((epoch, index), rng, pastes)
 
-    def _prepare(self, draft: _Draft) -> Prepared:
-        """Draw and prepare what needs only the size of an image, if that is known.
-
-        What fails here fails again when the view is made, and is told then.
-        """
+    def _find(self, draft: _Draft) -> Found:
         if not self._needs_map(draft):
-            return draft, None
-        found = read_map(self.examples, draft.number)
-        if found is None or isinstance(found, DiloError):
-            return draft, found
+            return None
+        return read_map(self.examples, draft.number)
+
+    def _draw_ahead(self, draft: _Draft, found: Found) -> _Draft:
+        """Draw what needs only the size of an image, if its map tells that."""
+        if not isinstance(found, Foreground):
+            return draft
         shape = expected_shape(self.examples, found)
         if shape is None:
-            return draft, found
+            return draft
         drawn = self._draw(draft, shape, found.saliency)
-        draft = draft._replace(shape=shape, drawn=drawn)
-        if needs_image(self.config.copy_paste):
+        return draft._replace(shape=shape, drawn=drawn)
+
+    def _cut_ahead(self, draft: _Draft, found: Found) -> Prepared:
+        """Cut stencils; what fails here fails again, and is told, for its view."""
+        if draft.shape is None or needs_image(self.config.copy_paste):
             return draft, found
-        stencils = outcome(self._stencils, draft, shape, found.saliency)
+        assert isinstance(found, Foreground)
+        stencils = outcome(self._stencils, draft, draft.shape, found.saliency)
         if isinstance(stencils, DiloError):
             return draft, found
         # The map itself would take the place of others in the caches.
@@ -189,9 +197,7 @@ class Views(Dataset[Made]):
             return True  # for the crops of all views
         return any(paste.wanted for paste in draft.pastes)
 
-    def _write(
-        self, draft: _Draft, found: Foreground | DiloError | None, stack: Stack
-    ) -> None:
+    def _write(self, draft: _Draft, found: Found, stack: Stack) -> None:
         """Make the views of an image; what backgrounds are made of can fail them."""
         example = read_example(self.examples, draft.number, found)
         if isinstance(example, DiloError):
