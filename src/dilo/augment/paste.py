@@ -48,10 +48,12 @@ def paste_view(
         stencil: what `cut_stencil` prepares for this box.
         flip: mirror the view left and right then.
     """
-    side = stencil.shown.columns.number
-    # As the second half of scaling is done, on the columns.
-    turned = scale_turned(image, box, side, side, flip=flip)
-    _lay(turned, stencil.shown.lines, stencil.shown.columns, stencil.below, flip)
+    lines, columns, window = stencil.shown
+    side = columns.number
+    turned = scale_turned(image, box, side, side, flip=flip, window=window)
+    # As the second half of scaling is done, on the columns. What was not scaled is
+    # anything, and weighs nothing.
+    _lay(turned, lines, columns, stencil.below, flip)
     return transpose(turned).reshape(3, side, side)
 
 

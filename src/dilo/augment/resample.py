@@ -24,6 +24,15 @@ from dilo.image import Image, Map
 _LEVEL = np.uint16(8)  # bits behind the point of levels while they are mixed
 
 
+class Window(NamedTuple):
+    """A part of a view, in pixels: from one row or column on, and up to another."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+
 class Side(NamedTuple):
     """A side of a box and of its view, whose rows lie somewhere in a line of levels."""
 
@@ -71,7 +80,13 @@ def scale_planes(
 
 
 def scale_turned(
-    image: Image, box: Box, height: int, width: int, *, flip: bool = False
+    image: Image,
+    box: Box,
+    height: int,
+    width: int,
+    *,
+    flip: bool = False,
+    window: Window | None = None,
 ) -> Lines:
     """Cut a box of an image and scale it: its columns, uint8 (width, 3 height).
 
@@ -81,19 +96,27 @@ def scale_turned(
         height: in pixels.
         width: in pixels.
         flip: mirror it left and right.
+        window: what is needed, before it is mirrored; beside it is anything.
     """
     if (box.height, box.width) == (height, width):
         cut = image[box.top : box.top + height, box.left : box.left + width]
         return transpose(split(cut[:, ::-1] if flip else cut).reshape(-1, width))
+    window = window or Window(0, height, 0, width)
+    top, bottom, left, right = window
+    scaled = np.empty((width, 3 * height), np.uint8)
+    if bottom <= top or right <= left:
+        return scaled
+    begin, end = tapped(box.width, width, left, right)
     levels = np.ascontiguousarray(image).reshape(-1)
-    lines = np.empty((3 * height, box.width), np.uint8)
-    _scale_apart(levels, box_rows(image, box, height), lines)
+    lines = np.empty((3 * height, end - begin), np.uint8)
+    rows = box_rows(image, box, height)
+    rows = rows._replace(start=rows.start + 3 * begin)
+    _scale_apart(levels, rows, top, bottom, lines)
     # The columns of new rows are the rows of their transpose: mixing whole rows is
     # vector work, and pays for transposing twice by far.
     turned = transpose(lines)
-    columns = Side(0, 3 * height, box.width, width)
-    scaled = np.empty((width, 3 * height), np.uint8)
-    _scale_rows(turned.reshape(-1), columns, flip, scaled)
+    columns = Side(-begin * 3 * height, 3 * height, box.width, width)
+    _scale_rows(turned.reshape(-1), columns, left, right, flip, scaled)
     return scaled
 
 
@@ -124,7 +147,7 @@ def taps(length: int, count: int) -> tuple[NDArray[np.int64], NDArray[np.float32
     weights = np.empty((count, size), np.float32)
     for new in range(count):
         centre = (new + 0.5) * scale
-        begin = min(max(int(np.floor(centre - reach + 0.5)), 0), length - size)
+        begin = _first_tap(centre - reach, length - size)
         first[new] = begin
         total = 0.0
         for t in range(size):
@@ -135,6 +158,25 @@ def taps(length: int, count: int) -> tuple[NDArray[np.int64], NDArray[np.float32
         for t in range(size):
             weights[new, t] *= norm
     return first, weights
+
+
+@njit(cache=True, nogil=True)
+def _first_tap(edge: float, last: int) -> int:
+    return min(max(int(np.floor(edge + 0.5)), 0), last)
+
+
+@njit(cache=True, nogil=True)
+def tapped(length: int, count: int, begin: int, end: int) -> tuple[int, int]:
+    """Say which old pixels make the new ones from one on and up to another.
+
+    Arguments and result as of `taps`.
+    """
+    scale = length / count
+    reach = max(scale, 1.0)
+    size = min(math.ceil(2 * reach), length)
+    first = _first_tap((begin + 0.5) * scale - reach, length - size)
+    last = _first_tap((end - 0.5) * scale - reach, length - size)
+    return first, last + size
 
 
 @njit(cache=True, nogil=True)
@@ -169,11 +211,16 @@ def half_level(count: int) -> int:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _scale_apart(levels: NDArray[np.uint8], side: Side, scaled: Lines) -> None:
-    """Write new rows of an image, first all of their red, then green, then blue."""
+def _scale_apart(
+    levels: NDArray[np.uint8], side: Side, begin: int, end: int, scaled: Lines
+) -> None:
+    """Write new rows of an image from one on and up to another.
+
+    First all of their red, then green, then blue.
+    """
     first, weights = fixed_taps(side.old, side.new)
     line = np.empty(3 * scaled.shape[1], np.uint16)
-    for y in range(side.new):
+    for y in range(begin, end):
         start = np.uint64(side.start + first[y] * side.stride)
         mix_line(levels, start, np.uint64(side.stride), weights[y], line)
         take_apart(line, scaled[y], scaled[side.new + y], scaled[2 * side.new + y])
@@ -181,12 +228,17 @@ def _scale_apart(levels: NDArray[np.uint8], side: Side, scaled: Lines) -> None:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _scale_rows(
-    levels: NDArray[np.uint8], side: Side, back: bool, scaled: NDArray[np.uint8]
+    levels: NDArray[np.uint8],
+    side: Side,
+    begin: int,
+    end: int,
+    back: bool,
+    scaled: Lines,
 ) -> None:
-    """Write new rows, each from the old rows around it; if back, the last one first."""
+    """Write new rows from one on and up to another; if back, the last one first."""
     first, weights = fixed_taps(side.old, side.new)
     line = np.empty(scaled.shape[1], np.uint16)
-    for y in range(len(scaled)):
+    for y in range(begin, end):
         start = np.uint64(side.start + first[y] * side.stride)
         mix_line(levels, start, np.uint64(side.stride), weights[y], line)
         new = scaled[len(scaled) - 1 - y if back else y]

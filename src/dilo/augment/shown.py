@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from dilo.augment.box import Box
 from dilo.augment.fixed_point import Words, high_half, plus
 from dilo.augment.planes import transpose
-from dilo.augment.resample import crop_map
+from dilo.augment.resample import Window, crop_map
 from dilo.image import Map, resize
 
 OPAQUE = (1 << 16) - 1  # an alpha of 1 in fixed point
@@ -42,6 +42,7 @@ class Shown(NamedTuple):
 
     lines: Words  # the columns of the alpha that it needs, (C, S)
     columns: Places  # of the view, among them
+    window: Window  # of the view; beside it the alpha is 0
 
 
 def view_alpha(
@@ -56,7 +57,7 @@ def view_alpha(
         view_shape: S and T, of the view.
     """
     shown = sample(alpha, shape, box, view_shape)
-    words = transpose(_mix_lines(*shown))
+    words = transpose(_mix_lines(shown.lines, shown.columns))
     return words.astype(np.float32) / np.float32(OPAQUE)
 
 
@@ -66,8 +67,10 @@ def sample(
     """Sample of an alpha what a view shows, at its rows; arguments as `view_alpha`."""
     alpha, rows, columns = _locate(alpha, shape, box, view_shape)
     begin, end = _span(columns, alpha.shape[1])
-    lines = _sample_rows(np.ascontiguousarray(alpha), rows, begin, end)
-    return Shown(transpose(lines), columns._replace(first=columns.first - begin))
+    columns = columns._replace(first=columns.first - begin)
+    alpha = np.ascontiguousarray(alpha)
+    lines, *window = _sample_rows(alpha, rows, columns, begin, end)
+    return Shown(transpose(lines), columns, Window(*window))
 
 
 def _locate(
@@ -135,12 +138,48 @@ def _span(places: Places, length: int) -> tuple[int, int]:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _sample_rows(alpha: Map, rows: Places, begin: int, end: int) -> Words:
-    """Sample some columns of an alpha at the rows of a view: (S, columns)."""
+def _sample_rows(
+    alpha: Map, rows: Places, columns: Places, begin: int, end: int
+) -> tuple[Words, int, int, int, int]:
+    """Sample some columns of an alpha at the rows of a view: (S, columns).
+
+    And say where the view shows anything of the alpha, as a `Window` does.
+    """
     words = np.empty((len(alpha), end - begin), np.uint16)
+    across = np.zeros(end - begin, np.uint16)
+    down = np.zeros(len(alpha), np.uint16)
     for y in range(len(alpha)):
         fixed_alpha(alpha[y, begin:end], words[y])
-    return _mix_lines(words, rows)
+        down[y] = _gather(words[y], across)
+    top, bottom = _show_span(down, rows)
+    left, right = _show_span(across, columns)
+    return _mix_lines(words, rows), top, bottom, left, right
+
+
+@njit(cache=True, nogil=True)
+def _gather(words: Words, across: Words) -> np.uint16:
+    """Add the bits of words to those of others, and to each other."""
+    along = np.uint32(0)
+    for x in range(np.uint64(len(words))):
+        across[x] |= words[x]
+        along |= np.uint32(words[x])
+    return np.uint16(along)
+
+
+@njit(cache=True, nogil=True)
+def _show_span(lines: Words, places: Places) -> tuple[int, int]:
+    """Say which places see lines that are not 0: from one on, and up to another."""
+    first, last = 0, len(lines)
+    while first < last and lines[first] == 0:
+        first += 1
+    while last > first and lines[last - 1] == 0:
+        last -= 1
+    if first == last:
+        return 0, 0
+    begin = math.ceil((first - 1 - places.first) / places.step)
+    end = math.floor((last - places.first) / places.step) + 1
+    begin = min(max(begin, 0), places.number)
+    return begin, min(max(end, begin), places.number)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

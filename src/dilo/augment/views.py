@@ -27,7 +27,7 @@ from dilo.augment.layer import (
     draw_sheet,
     show,
 )
-from dilo.augment.paste import Stencil, cut_stencil, paste_view
+from dilo.augment.paste import Stencil, cut_stencil
 from dilo.augment.placement import cover, draw_covering
 from dilo.augment.planes import Planes, join
 from dilo.augment.recolour import GREY
@@ -170,15 +170,9 @@ def show_view(
     parameters: ViewParameters,
     copy_paste: CopyPasteConfig,
     setting: Setting = NOTHING,
-    stencil: Stencil | None = None,
 ) -> Planes:
-    """Cut, scale, mirror and paste: uint8 (3, S, S).
-
-    Arguments as `apply_view`; or a stencil of `view_stencil` for what follows them.
-    """
+    """Cut, scale, mirror and paste: uint8 (3, S, S); arguments as `apply_view`."""
     box, flip = parameters.box, parameters.flip
-    if stencil is not None:
-        return paste_view(image, box, stencil, flip=flip)
     if saliency is None or parameters.paste_seed is None:
         return scale_planes(image, box, crop_size, crop_size, flip=flip)
     layer = view_layer(image, saliency, crop_size, parameters, copy_paste, setting)

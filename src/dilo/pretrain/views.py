@@ -20,7 +20,7 @@ from dilo.allocator import keep_memory
 from dilo.augment import ViewConfig, view_rng
 from dilo.augment.copy_paste import map_to_alpha
 from dilo.augment.layer import needs_image
-from dilo.augment.paste import Stencil
+from dilo.augment.paste import Stencil, paste_view
 from dilo.augment.sources import NOTHING, Setting, Sources
 from dilo.augment.views import (
     Paste,
@@ -222,8 +222,11 @@ class Views(Dataset[Made]):
         setting = Setting(index=draft.number, sources=self.sources)
         stencils = draft.stencils or [None] * len(drawn)
         for view, stencil, out in zip(drawn, stencils, stack, strict=True):
-            how = side, view, pasting, setting, stencil
-            finish_view(show_view(image, saliency, *how), view, out)
+            if stencil is not None:
+                shown = paste_view(image, view.box, stencil, flip=view.flip)
+            else:
+                shown = show_view(image, saliency, side, view, pasting, setting)
+            finish_view(shown, view, out)
 
 
 class ViewLoader:
