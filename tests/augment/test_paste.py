@@ -8,6 +8,7 @@ from dilo.augment.overlay import composite_view
 from dilo.augment.paste import cut_stencil, paste_view
 from dilo.augment.planes import join
 from dilo.augment.resample import crop_resize
+from dilo.augment.shown import sample, view_alpha
 from dilo.image import Image, Map
 
 
@@ -95,3 +96,35 @@ def test_an_image_that_is_a_part_of_another_is_pasted_alike():
     expected = paste(np.ascontiguousarray(part), alpha, box, background)
     made = paste(part, alpha, box, background)
     np.testing.assert_array_equal(made, expected)
+
+
+@given(
+    shape=st.tuples(st.integers(1, 60), st.integers(1, 60)),
+    alpha_shape=st.none() | st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    side=st.integers(1, 40),
+    seed=st.integers(0, 10_000),
+)
+@settings(max_examples=200, deadline=None)
+def test_beside_the_window_nothing_is_shown(shape, alpha_shape, side, seed):
+    rng = np.random.default_rng(seed)
+    alpha, box = patch(rng, *(alpha_shape or shape)), draw_box(rng, *shape)
+    weights = view_alpha(alpha, shape, box, (side, side))
+    top, bottom, left, right = sample(alpha, shape, box, (side, side)).window
+    assert 0 <= top <= bottom <= side
+    assert 0 <= left <= right <= side
+    weights[top:bottom, left:right] = 0
+    assert not weights.any()
+
+
+def test_the_window_is_no_larger_than_what_shows():
+    alpha = np.zeros((24, 32), np.float32)
+    alpha[10:14, 10:20] = 1
+    whole, beside = (
+        Box(top=0, left=0, height=96, width=128),
+        Box(top=60, left=0, height=36, width=128),
+    )
+    seen = sample(alpha, (96, 128), whole, (48, 64)).window
+    # Two pixels of the view are one of the map, and it fades to 0 over one of these.
+    assert seen == (19, 29, 19, 41)
+    unseen = sample(alpha, (96, 128), beside, (48, 48)).window
+    assert unseen.top == unseen.bottom

@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 
 from dilo.augment.box import Box
 from dilo.augment.planes import join
-from dilo.augment.resample import crop_map, crop_resize, fixed_taps, scale_planes, taps
+from dilo.augment.resample import (
+    Window,
+    crop_map,
+    crop_resize,
+    fixed_taps,
+    scale_planes,
+    scale_turned,
+    taps,
+)
 
 BOXES = [
     (Box(top=0, left=0, height=90, width=120), 224),  # enlarged
@@ -129,3 +137,25 @@ def test_an_image_that_is_a_part_of_another_is_scaled_alike():
     box = Box(top=4, left=5, height=50, width=70)
     expected = crop_resize(np.ascontiguousarray(part), box, 32)
     np.testing.assert_array_equal(crop_resize(part, box, 32), expected)
+
+
+@given(
+    shape=st.tuples(st.integers(1, 50), st.integers(1, 50)),
+    side=st.integers(1, 30),
+    flip=st.booleans(),
+    seed=st.integers(0, 1000),
+)
+@settings(max_examples=100, deadline=None)
+def test_a_window_of_a_view_is_that_of_the_whole(shape, side, flip, seed):
+    rng = np.random.default_rng(seed)
+    image = rng.integers(0, 256, (*shape, 3), np.uint8)
+    box = Box(top=0, left=0, height=shape[0], width=shape[1])
+    top, bottom = np.sort(rng.integers(0, side + 1, 2)).tolist()
+    left, right = np.sort(rng.integers(0, side + 1, 2)).tolist()
+    window = Window(top, bottom, left, right)
+    whole = scale_turned(image, box, side, side, flip=flip)
+    part = scale_turned(image, box, side, side, flip=flip, window=window)
+    columns = slice(side - right, side - left) if flip else slice(left, right)
+    for channel in range(3):
+        rows = slice(channel * side + top, channel * side + bottom)
+        np.testing.assert_array_equal(part[columns, rows], whole[columns, rows])

@@ -29,6 +29,7 @@ from dilo.image import Image, encode_image
 from dilo.pretrain.views import ViewLoader, Views
 
 RISING = ViewConfig(copy_paste=CopyPasteConfig(probability=1.0, ramp=0.8))
+ALWAYS = ViewConfig(copy_paste=CopyPasteConfig(probability=1.0, ramp=0.0))
 
 
 class Noise:
@@ -155,6 +156,27 @@ def test_what_is_drawn_before_an_image_is_read_is_what_its_view_draws(
             np.testing.assert_array_equal(view, expected)
             pasted += paste.wanted
     assert 4 < pasted < 20
+
+
+@pytest.mark.parametrize("known", [None, (40, 60)])
+def test_a_map_of_another_shape_fails_its_image(tmp_path, known):
+    """Even where the mask store takes the image for one of its own size."""
+    for name in ("good.png", "bad.png"):
+        image = np.full((40, 60, 3), 9, np.uint8)
+        (tmp_path / name).write_bytes(encode_image(image))
+    maps = {
+        "good.png": np.ones((20, 30), np.float32),
+        "bad.png": np.ones((30, 20), np.float32),
+    }
+    examples = SourceSet(
+        source=ImageFiles(tmp_path, list(maps)),
+        find_map=lambda name: Foreground(maps[name], known),
+    )
+    views = Views(examples=examples, crop_size=8, config=ALWAYS, seed=4, epochs=1)
+    made = views.__getitems__([(0, 0), (0, 1)])
+    assert made.index == [0, 0]
+    assert list(made.failures) == ["bad.png"]
+    assert "its map is 20 x 30, another shape" in made.failures["bad.png"]
 
 
 @pytest.mark.slow

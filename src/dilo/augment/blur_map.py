@@ -3,6 +3,8 @@
 The maps of a store are small: OpenCV takes longer to begin than to blur them.
 """
 
+import functools
+
 import numpy as np
 from numba import njit
 
@@ -25,11 +27,18 @@ def blur_map(alpha: Map, sigma: float) -> Map:
         InputError: `sigma` is not positive.
     """
     check_sigma(sigma)
+    blurred = np.empty(alpha.shape, np.float32)
+    _blur(np.ascontiguousarray(alpha), _weights(sigma), blurred)
+    return blurred
+
+
+@functools.lru_cache(maxsize=256)
+def _weights(sigma: float) -> Words:
+    """Give the weights of a Gaussian; maps of one size all ask for the same."""
     half = gaussian_weights(sigma)
     weights = fixed_weights(half, margin(len(half) - 1))
-    blurred = np.empty(alpha.shape, np.float32)
-    _blur(np.ascontiguousarray(alpha), weights, blurred)
-    return blurred
+    weights.flags.writeable = False
+    return weights
 
 
 _weigh = weigher(0)
@@ -50,10 +59,12 @@ def _blur(alpha: Map, weights: Words, blurred: Map) -> None:
     mixed = np.empty(len(rows) - 2 * reach, np.uint16)
     _weigh(rows, margin, np.uint64(1), weights, mixed)
     scale = np.float32(1 / _opaque(weights))
+    values = blurred.reshape(-1)
     for y in range(np.uint64(height)):
+        start = y * np.uint64(width)
         for x in range(np.uint64(width)):
             value = np.float32(mixed[y * stride + x]) * scale
-            blurred[y, x] = min(value, np.float32(1))
+            values[start + x] = min(value, np.float32(1))
 
 
 @njit(cache=True, nogil=True)
@@ -61,16 +72,20 @@ def _widen(alpha: Map, reach: int) -> Words:
     """Write an alpha in fixed point, mirrored at the rim, in a line."""
     height, width = alpha.shape
     before, after = mirror(-reach, 0, width), mirror(width, width + reach, width)
-    words = np.empty((height + 2 * reach, width + 2 * reach), np.uint16)
-    for y, place in enumerate(mirror(-reach, height + reach, height)):
-        row, values = words[y], alpha[place]
+    rows = mirror(-reach, height + reach, height)
+    words = np.empty(len(rows) * (width + 2 * reach), np.uint16)
+    values = alpha.reshape(-1)
+    start = np.uint64(0)
+    for place in rows:
+        first, old = start + np.uint64(reach), np.uint64(place * width)
         for x in range(np.uint64(width)):
-            word = np.int32(values[x] * np.float32(_OPAQUE) + np.float32(0.5))
-            row[x + np.uint64(reach)] = word
-        for x in range(reach):
-            row[x] = row[reach + before[x]]
-            row[reach + width + x] = row[reach + after[x]]
-    return words.reshape(-1)
+            value = values[old + x] * np.float32(_OPAQUE) + np.float32(0.5)
+            words[first + x] = np.int32(value)
+        for x in range(np.uint64(reach)):
+            words[start + x] = words[first + np.uint64(before[x])]
+            words[first + np.uint64(width) + x] = words[first + np.uint64(after[x])]
+        start = first + np.uint64(width + reach)
+    return words
 
 
 @njit(cache=True, nogil=True)

@@ -127,6 +127,8 @@ def expected_shape(examples: Examples, found: Foreground) -> tuple[int, int] | N
     """
     if not isinstance(examples, SourceSet) or not found.shape or min(found.shape) < 1:
         return None
+    if not _same_aspect(found.shape, found.saliency.shape):
+        return None
     shape = reduced_shape(*found.shape, examples.short_side)
     return None if found.saliency.shape[0] > shape[0] else shape
 
@@ -195,13 +197,18 @@ def check_aspect(name: str, image: Image, saliency: Map) -> None:
         ImageError: their aspects differ by more than rounding explains.
     """
     (height, width), (rows, columns) = image.shape[:2], saliency.shape
-    # A map stored at a smaller size has its sides rounded to whole pixels.
-    slack = 1.0 / min(rows, columns) + 0.01
-    if abs(math.log(height * columns / (width * rows))) > slack:
+    if not _same_aspect((height, width), (rows, columns)):
         raise ImageError(
             f"{name}: its map is {columns} x {rows}, another shape than the image's "
             f"{width} x {height}; was it computed before the image was changed?"
         )
+
+
+def _same_aspect(shape: tuple[int, ...], map_shape: tuple[int, ...]) -> bool:
+    (height, width), (rows, columns) = shape, map_shape
+    # A map stored at a smaller size has its sides rounded to whole pixels.
+    slack = 1.0 / min(rows, columns) + 0.01
+    return abs(math.log(height * columns / (width * rows))) <= slack
 
 
 def outcome(read: Callable[..., Found], *arguments: Any) -> Found | DiloError:
