@@ -132,7 +132,11 @@ def our_loaders(files: Files) -> dict[str, Step]:
     root = files.images[0].parent
     maps = Maps(files.store)
     plain = SourceSet(source=ImageFiles(root, files.names))
-    mapped = SourceSet(source=ImageFiles(root, files.names), find_map=maps)
+    mapped = SourceSet(
+        source=ImageFiles(root, files.names),
+        find_map=maps,
+        find_shape=maps.image_shape,
+    )
     chain = view_chain("moco_v2", CopyPasteConfig(ramp=0.0))
     blurred = replace(chain, **{"copy_paste.blending": "gaussian"})
     published = recipe("moco_v2", images="").view.copy_paste.probability
@@ -221,7 +225,11 @@ def measure_rates(files: Files) -> dict[str, float]:
     rates = dict.fromkeys(maps, 0.0)
     for _ in range(ROUNDS):  # alternating, for the machine is shared
         for name, find_map in maps.items():
-            examples = SourceSet(source=ImageFiles(images, names), find_map=find_map)
+            examples = SourceSet(
+                source=ImageFiles(images, names),
+                find_map=find_map,
+                find_shape=find_map.image_shape if find_map else None,
+            )
             batches = loader(examples, side=SIDE, batch=64, workers=workers)(0)
             next(iter(batches))  # workers have started
             start = time.perf_counter()

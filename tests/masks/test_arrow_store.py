@@ -84,6 +84,8 @@ def test_maps_have_the_size_of_their_image_and_a_stored_size(store):
     assert store.names() == ["a/small.png", "dark.jpg", "wide.jpg"]
     assert store["wide.jpg"].shape == (150, 400)
     assert store.stored("wide.jpg").shape == (48, 128)
+    assert store.image_shape("wide.jpg") == (150, 400)
+    assert store.image_shape("none.jpg") is None
     assert store["a/small.png"].shape == store.stored("a/small.png").shape == (30, 20)
     np.testing.assert_allclose(store["wide.jpg"], blob_map(150, 400), atol=0.08)
     assert store["wide.jpg"].max() <= 1

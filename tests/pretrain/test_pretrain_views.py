@@ -26,6 +26,7 @@ from dilo.data.synthetic import SceneConfig, make_scene
 from dilo.errors import ImageError, RunError
 from dilo.foreground import Foreground
 from dilo.image import Image, encode_image
+from dilo.pretrain import views as module
 from dilo.pretrain.views import ViewLoader, Views
 
 RISING = ViewConfig(copy_paste=CopyPasteConfig(probability=1.0, ramp=0.8))
@@ -120,7 +121,7 @@ def test_a_batch_holds_the_views_of_its_images_one_behind_the_other():
 )
 @pytest.mark.parametrize("known", [None, (48, 48), (60, 60), (0, 48)], ids=str)
 def test_what_is_drawn_before_an_image_is_read_is_what_its_view_draws(
-    tmp_path, pasting, known
+    tmp_path, monkeypatch, pasting, known
 ):
     """Whether or not the mask store knows the image's size, or another one."""
     scenes = [make_scene(SceneConfig(size=48), index) for index in range(3)]
@@ -131,6 +132,7 @@ def test_what_is_drawn_before_an_image_is_read_is_what_its_view_draws(
         find_map=lambda name: Foreground(
             scenes[int(name[0])].mask[::2, ::2].astype(np.float32), known
         ),
+        find_shape=lambda name: known,
     )
     config = ViewConfig(copy_paste=CopyPasteConfig(ramp=0.0, **pasting))
     sources = Sources(others=examples)
@@ -142,6 +144,8 @@ def test_what_is_drawn_before_an_image_is_read_is_what_its_view_draws(
     samples = [(epoch, index) for epoch in range(4) for index in range(3)]
     made = views.__getitems__(samples)
     assert made.index == [index for _, index in samples]
+    monkeypatch.setattr(module, "LARGEST", 5000)  # of two maps
+    np.testing.assert_array_equal(views.__getitems__(samples).views, made.views)
     for place, (epoch, index) in enumerate(samples):
         rng, example = view_rng(4, epoch, index), examples[index]
         pastes = [draw_paste(rng, config.copy_paste) for _ in range(2)]

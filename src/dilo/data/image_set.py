@@ -18,6 +18,7 @@ from dilo.image import Image, Map, Pixels, grey_levels, read_image, resize
 from dilo.progress import Progress
 
 FindMap = Callable[[str], Foreground | None]
+FindShape = Callable[[str], tuple[int, int] | None]
 Found = TypeVar("Found")
 
 
@@ -49,6 +50,7 @@ class SourceSet:
 
     source: Source
     find_map: FindMap | None = None  # gives the map of a name, None if it has none
+    find_shape: FindShape | None = None  # gives that of the upright image, if known
     short_side: int | None = None  # reduce images and maps to this, in pixels
 
     @property
@@ -68,6 +70,10 @@ class SourceSet:
         """Read a map; what is wrong with it is told after what is with the image."""
         find_map = self.find_map
         return outcome(find_map, self.names[index]) if find_map else None
+
+    def image_shape(self, index: int) -> tuple[int, int] | None:
+        """Tell the height and width of an upright image, where they are known."""
+        return self.find_shape(self.names[index]) if self.find_shape else None
 
     def read(self, index: int, found: Foreground | DiloError | None) -> Example:
         """Read one image, with the map that `read_map` gave; errors as of `self[]`."""
@@ -120,17 +126,24 @@ def read_example(
     return outcome(examples.__getitem__, index)
 
 
-def expected_shape(examples: Examples, found: Foreground) -> tuple[int, int] | None:
+def expected_shape(
+    examples: Examples, index: int, found: Foreground | None
+) -> tuple[int, int] | None:
     """Say which shape an example will have, unless its file has changed since.
 
-    None where nobody knows, or where its map will not stay as it is.
+    None where nobody knows, or where its map, if it is found, will not stay as it is.
     """
-    if not isinstance(examples, SourceSet) or not found.shape or min(found.shape) < 1:
+    if not isinstance(examples, SourceSet):
         return None
-    if not _same_aspect(found.shape, found.saliency.shape):
+    shape = found.shape if found else examples.image_shape(index)
+    if not shape or min(shape) < 1:
         return None
-    shape = reduced_shape(*found.shape, examples.short_side)
-    return None if found.saliency.shape[0] > shape[0] else shape
+    reduced = reduced_shape(*shape, examples.short_side)
+    if found is None:
+        return reduced
+    rows, columns = found.saliency.shape
+    stays = rows <= reduced[0] and _same_aspect(shape, (rows, columns))
+    return reduced if stays else None
 
 
 def load_into_memory(source: Examples) -> tuple[MemorySet, dict[str, str]]:

@@ -127,6 +127,9 @@ class ShardMasks:
             return None
         return Foreground(saliency)
 
+    def image_shape(self, name: str) -> None:
+        """Tell nothing: the shape of an image is not known before it is read."""
+
     def is_empty(self, name: str) -> bool:
         """Tell whether there is nothing to paste.
 

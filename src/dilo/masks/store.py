@@ -209,6 +209,15 @@ class MaskStore:
         # a foreground at the stored size may be too little.
         return Foreground(saliency, entry.shape) if has_foreground(saliency) else None
 
+    def image_shape(self, name: str) -> tuple[int, int] | None:
+        """Tell the height and width of the upright image, or None if it is not known.
+
+        Raises:
+            InputError: `name` is no relative name.
+        """
+        entry = self._catalog.find(name)
+        return None if entry is None else entry.shape
+
     def mask(self, name: str) -> NDArray[np.bool_]:
         """Read a ground-truth mask, (H, W): foreground is brighter than 128 of 255.
 

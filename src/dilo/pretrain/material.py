@@ -27,6 +27,10 @@ class MapSource(Protocol):
         """Give the map of an image, or None where there is nothing to paste."""
         ...
 
+    def image_shape(self, name: str) -> tuple[int, int] | None:
+        """Tell the height and width of the upright image, where they are known."""
+        ...
+
     def path(self, name: str) -> Path:
         """Say where the map of an image is, or would be."""
         ...
@@ -53,6 +57,10 @@ class Maps:
             StoreError: the file of the map is damaged.
         """
         return self.store.foreground(name)
+
+    def image_shape(self, name: str) -> tuple[int, int] | None:
+        """Tell the height and width of the upright image, where they are known."""
+        return self.store.image_shape(name)
 
 
 def open_maps(config: PretrainConfig, source: Source) -> Maps | None:
@@ -90,7 +98,12 @@ def read_examples(
         )
     if maps is not None and config.view.copy_paste.missing == "refuse":
         _refuse_missing(names, maps)
-    images = SourceSet(source=source, find_map=maps, short_side=config.cache_size)
+    images = SourceSet(
+        source=source,
+        find_map=maps,
+        find_shape=maps.image_shape if maps else None,
+        short_side=config.cache_size,
+    )
     examples: Examples = images
     failures: Mapping[str, str] = {}
     if config.cache_size is not None:

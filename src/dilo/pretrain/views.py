@@ -52,8 +52,8 @@ from dilo.training.preemption import SIGNALS
 START_METHOD = "fork" if sys.platform == "linux" else None
 
 
-# Images whose maps are read at once: of more, they fall out of the caches themselves.
-TOGETHER = 32
+# Images whose maps are read at once, and the size at which they are enough, in bytes.
+TOGETHER, LARGEST = 32, 32 << 20
 
 Stack = NDArray[np.uint8]  # (V, ..., S, S, 3): views of one image or of several
 
@@ -132,12 +132,24 @@ class Views(Dataset[Made]):
         Decoding an image sweeps the caches of the processor, so that what is done
         between two images takes two to three times as long.
         """
-        for start in range(0, len(drafts), TOGETHER):
-            some = drafts[start:][:TOGETHER]
-            # One step after the other, of all of them: the code of each stays hot.
-            found = [self._find(draft) for draft in some]
-            drawn = list(map(self._draw_ahead, some, found))
-            yield from list(map(self._cut_ahead, drawn, found))
+        some: list[_Draft] = []
+        found: list[Found] = []
+        size = 0
+        for draft in drafts:
+            some.append(draft)
+            found.append(self._find(draft))
+            size += _size(found[-1])
+            if len(some) == TOGETHER or size > LARGEST:
+                yield from self._ahead(some, found)
+                some, found, size = [], [], 0
+        yield from self._ahead(some, found)
+
+    def _ahead(
+        self, drafts: Sequence[_Draft], found: Sequence[Found]
+    ) -> list[Prepared]:
+        # One step after the other, of all images: the code of each stays in the caches.
+        drawn = list(map(self._draw_ahead, drafts, found))
+        return list(map(self._cut_ahead, drawn, found))
 
     def _draft(self, epoch: int, index: int) -> _Draft:
         rng = view_rng(self.seed, epoch, index)
@@ -153,20 +165,21 @@ class Views(Dataset[Made]):
         return read_map(self.examples, draft.number)
 
     def _draw_ahead(self, draft: _Draft, found: Found) -> _Draft:
-        """Draw what needs only the size of an image, if its map tells that."""
-        if not isinstance(found, Foreground):
+        """Draw what needs only the size of an image, if its map or the store has it."""
+        if isinstance(found, DiloError):
             return draft
-        shape = expected_shape(self.examples, found)
+        shape = expected_shape(self.examples, draft.number, found)
         if shape is None:
             return draft
-        drawn = self._draw(draft, shape, found.saliency)
+        drawn = self._draw(draft, shape, found.saliency if found else None)
         return draft._replace(shape=shape, drawn=drawn)
 
     def _cut_ahead(self, draft: _Draft, found: Found) -> Prepared:
         """Cut stencils; what fails here fails again, and is told, for its view."""
         if draft.shape is None or needs_image(self.config.copy_paste):
             return draft, found
-        assert isinstance(found, Foreground)
+        if not isinstance(found, Foreground):  # there is nothing to paste
+            return draft, found
         stencils = outcome(self._stencils, draft, draft.shape, found.saliency)
         if isinstance(stencils, DiloError):
             return draft, found
@@ -205,7 +218,7 @@ class Views(Dataset[Made]):
         shape = example.image.shape[:2]
         if draft.shape not in (None, shape):  # the file has changed since
             again = self._draft(*draft.sample)
-            self._write(again, read_map(self.examples, draft.number), stack)
+            self._write(again, self._find(again), stack)
             return
         try:
             self._make(example, draft, stack)
@@ -227,6 +240,10 @@ class Views(Dataset[Made]):
             else:
                 shown = show_view(image, saliency, side, view, pasting, setting)
             finish_view(shown, view, out)
+
+
+def _size(found: Found) -> int:
+    return found.saliency.nbytes if isinstance(found, Foreground) else 0
 
 
 class ViewLoader:
