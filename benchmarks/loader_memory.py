@@ -3,7 +3,7 @@
     python benchmarks/loader_memory.py
 
 The images are made up and tiny, for what may grow is what belongs to an index: names,
-order, parameters. Takes one to three minutes.
+order, parameters. Takes two to six minutes.
 """
 
 import multiprocessing
@@ -15,9 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from dilo.augment import CopyPasteConfig, view_chain
-from dilo.data.image_set import Example, Examples
+from dilo.data.image_set import Examples, SourceSet
 from dilo.data.sampler import BatchSampler
 from dilo.folder import Names
+from dilo.foreground import Foreground
+from dilo.image import encode_image
 from dilo.pretrain.views import ViewLoader, Views
 from record import record
 
@@ -31,12 +33,13 @@ class ManyNames:
     """A million images, of which each is the same small one."""
 
     names: Sequence[str]
+    content: bytes
+    root: Path = Path()
 
-    def __getitem__(self, index: int) -> Example:
-        """Look the name up, as the folder does, and give the image with a map."""
+    def read(self, index: int) -> bytes:
+        """Look the name up, as the folder does, and give the file."""
         assert self.names[index]
-        image = np.full((4, 4, 3), index % 256, np.uint8)
-        return Example(image=image, saliency=np.ones((4, 4), np.float32))
+        return self.content
 
 
 def main() -> None:
@@ -49,7 +52,13 @@ def main() -> None:
 def measure_memory() -> dict[str, float]:
     """Private memory of the largest worker after few and after a million indices."""
     names = Names(f"n{place % 1000:08d}/{place:012d}.JPEG" for place in range(INDICES))
-    batches = loader(ManyNames(names=names), side=4, batch=500, workers=WORKERS)(0)
+    image = np.full((4, 4, 3), 99, np.uint8)
+    examples = SourceSet(
+        source=ManyNames(names=names, content=encode_image(image)),
+        find_map=lambda name: Foreground(np.ones((4, 4), np.float32), (4, 4)),
+        find_shape=lambda name: (4, 4),
+    )
+    batches = loader(examples, side=4, batch=500, workers=WORKERS)(0)
     megabytes: dict[str, float] = {}
     seen = 0
     for batch in batches:
