@@ -148,8 +148,8 @@ def test_an_image_that_is_a_part_of_another_is_scaled_alike():
 @settings(max_examples=100, deadline=None)
 def test_a_window_of_a_view_is_that_of_the_whole(shape, side, flip, seed):
     rng = np.random.default_rng(seed)
-    image = rng.integers(0, 256, (*shape, 3), np.uint8)
-    box = Box(top=0, left=0, height=shape[0], width=shape[1])
+    image = rng.integers(0, 256, (shape[0] + 5, shape[1] + 9, 3), np.uint8)
+    box = Box(top=3, left=7, height=shape[0], width=shape[1])
     top, bottom = np.sort(rng.integers(0, side + 1, 2)).tolist()
     left, right = np.sort(rng.integers(0, side + 1, 2)).tolist()
     window = Window(top, bottom, left, right)

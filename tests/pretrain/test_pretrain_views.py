@@ -19,11 +19,12 @@ from dilo.augment import (
 )
 from dilo.augment.sources import Setting, Sources
 from dilo.augment.views import draw_paste
+from dilo.config import replace
 from dilo.data.image_set import Example, SourceSet
 from dilo.data.sampler import BatchSampler
 from dilo.data.sources import ImageFiles
 from dilo.data.synthetic import SceneConfig, make_scene
-from dilo.errors import ImageError, RunError
+from dilo.errors import ImageError, RunError, StoreError
 from dilo.foreground import Foreground
 from dilo.image import Image, encode_image
 from dilo.pretrain import views as module
@@ -181,6 +182,55 @@ def test_a_map_of_another_shape_fails_its_image(tmp_path, known):
     assert made.index == [0, 0]
     assert list(made.failures) == ["bad.png"]
     assert "its map is 20 x 30, another shape" in made.failures["bad.png"]
+
+
+@pytest.mark.parametrize("probability", [0.0, 1.0])
+def test_an_image_that_was_reduced_since_its_map_was_made_is_read_once(
+    tmp_path, probability
+):
+    image = np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8)
+    (tmp_path / "0.png").write_bytes(encode_image(image))
+    read = []
+
+    class Counted(ImageFiles):
+        def read(self, index: int) -> Path:
+            read.append(index)
+            return super().read(index)
+
+    examples = SourceSet(
+        source=Counted(tmp_path, ["0.png"]),
+        find_map=lambda name: Foreground(np.ones((15, 20), np.float32), (60, 80)),
+        find_shape=lambda name: (60, 80),
+    )
+    config = replace(ALWAYS, **{"copy_paste.probability": probability})
+    views = Views(examples=examples, crop_size=8, config=config, seed=4, epochs=1)
+    made = views.__getitems__([(0, 0), (1, 0), (2, 0)])
+    assert read == [0, 0, 0]
+    unknown = dataclasses.replace(
+        examples,
+        find_map=lambda name: Foreground(np.ones((15, 20), np.float32)),
+        find_shape=None,
+    )
+    same = dataclasses.replace(views, examples=unknown)
+    np.testing.assert_array_equal(
+        made.views, same.__getitems__([(0, 0), (1, 0), (2, 0)]).views
+    )
+
+
+def test_a_size_that_cannot_be_told_does_not_end_a_batch(tmp_path):
+    image = np.full((30, 40, 3), 9, np.uint8)
+    (tmp_path / "0.png").write_bytes(encode_image(image))
+
+    def fail(name: str) -> None:
+        raise StoreError("a part is damaged")
+
+    source = ImageFiles(tmp_path, ["0.png"])
+    never = replace(ALWAYS, **{"copy_paste.probability": 0.0})
+    examples = SourceSet(source=source, find_map=fail, find_shape=fail)
+    views = Views(examples=examples, crop_size=8, config=never, seed=4, epochs=1)
+    assert views.__getitems__([(0, 0)]).index == [0]  # needs no map
+    views = dataclasses.replace(views, config=ALWAYS)
+    assert views.__getitems__([(0, 0)]).failures == {"0.png": "a part is damaged"}
 
 
 @pytest.mark.slow

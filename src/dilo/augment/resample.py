@@ -167,9 +167,16 @@ def _first_tap(edge: float, last: int) -> int:
 
 @njit(cache=True, nogil=True)
 def tapped(length: int, count: int, begin: int, end: int) -> tuple[int, int]:
-    """Say which old pixels make the new ones from one on and up to another.
+    """Say which old pixels make some of the new ones, of which `taps` tells each.
 
-    Arguments and result as of `taps`.
+    Args:
+        length: number of old pixels.
+        count: number of new pixels.
+        begin: first new pixel.
+        end: the one behind the last; more than `begin`.
+
+    Returns:
+        The first old pixel, and the one behind the last.
     """
     scale = length / count
     reach = max(scale, 1.0)

@@ -40,7 +40,7 @@ class Sampling(NamedTuple):
 class Shown(NamedTuple):
     """What a view shows of an alpha: sampled at its rows, not yet at its columns."""
 
-    lines: Words  # the columns of the alpha that it needs, (C, S)
+    lines: Words  # the alpha's columns around those of the view, (C, S)
     columns: Places  # of the view, among them
     window: Window  # of the view; beside it the alpha is 0
 

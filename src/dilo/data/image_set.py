@@ -85,11 +85,17 @@ class SourceSet:
             if isinstance(content, Path):
                 raise
             raise ImageError(f"{name}: {error}") from error
+        return self.add_map(index, image, found)
+
+    def add_map(
+        self, index: int, image: Image, found: Foreground | DiloError | None
+    ) -> Example:
+        """Add to an image what `read_map` gave of its map; errors as of `self[]`."""
         if isinstance(found, DiloError):
             raise found
         saliency = found.saliency if found else None
         if saliency is not None:
-            check_aspect(name, image, saliency)
+            check_aspect(self.names[index], image, saliency)
         image = reduce_short_side(image, self.short_side)
         if saliency is not None and saliency.shape[0] > image.shape[0]:
             saliency = resize_map(saliency, *image.shape[:2])
@@ -115,6 +121,13 @@ class MemorySet:
 def read_map(examples: Examples, index: int) -> Foreground | DiloError | None:
     """Read the map of an example before its image, if maps are read by themselves."""
     return examples.read_map(index) if isinstance(examples, SourceSet) else None
+
+
+def read_map_again(examples: Examples, index: int, example: Example) -> Example:
+    """Give an example that was read without its map its map; errors as of `self[]`."""
+    if not isinstance(examples, SourceSet):
+        return example
+    return examples.add_map(index, example.image, examples.read_map(index))
 
 
 def read_example(

@@ -38,6 +38,7 @@ from dilo.data.image_set import (
     outcome,
     read_example,
     read_map,
+    read_map_again,
 )
 from dilo.data.sampler import BatchSampler, Sample
 from dilo.errors import DiloError, RunError
@@ -140,8 +141,9 @@ class Views(Dataset[Made]):
             found.append(self._find(draft))
             size += _size(found[-1])
             if len(some) == TOGETHER or size > LARGEST:
-                yield from self._ahead(some, found)
-                some, found, size = [], [], 0
+                prepared = self._ahead(some, found)
+                some, found, size = [], [], 0  # lets go of the maps
+                yield from prepared
         yield from self._ahead(some, found)
 
     def _ahead(
@@ -168,8 +170,8 @@ class Views(Dataset[Made]):
         """Draw what needs only the size of an image, if its map or the store has it."""
         if isinstance(found, DiloError):
             return draft
-        shape = expected_shape(self.examples, draft.number, found)
-        if shape is None:
+        shape = outcome(expected_shape, self.examples, draft.number, found)
+        if shape is None or isinstance(shape, DiloError):
             return draft
         drawn = self._draw(draft, shape, found.saliency if found else None)
         return draft._replace(shape=shape, drawn=drawn)
@@ -183,7 +185,7 @@ class Views(Dataset[Made]):
         stencils = outcome(self._stencils, draft, draft.shape, found.saliency)
         if isinstance(stencils, DiloError):
             return draft, found
-        # The map itself would take the place of others in the caches.
+        # The map is let go: it would take the place of others in the caches.
         return draft._replace(stencils=stencils), None
 
     def _stencils(
@@ -215,11 +217,11 @@ class Views(Dataset[Made]):
         example = read_example(self.examples, draft.number, found)
         if isinstance(example, DiloError):
             raise example
-        shape = example.image.shape[:2]
-        if draft.shape not in (None, shape):  # the file has changed since
-            again = self._draft(*draft.sample)
-            self._write(again, self._find(again), stack)
-            return
+        if draft.shape not in (None, example.image.shape[:2]):
+            # The file has changed since its map was made.
+            if draft.stencils:  # the map has been let go
+                example = read_map_again(self.examples, draft.number, example)
+            draft = self._draft(*draft.sample)
         try:
             self._make(example, draft, stack)
         except DiloError as error:
