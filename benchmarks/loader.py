@@ -31,7 +31,7 @@ from dilo.data.sources import ImageFiles
 from dilo.folder import Names, list_images
 from dilo.image import read_image
 from dilo.masks import Layout, MaskStore, compute_masks, convert_store
-from dilo.pretrain.material import Maps
+from dilo.pretrain.material import Maps, with_maps
 from dilo.pretrain.recipes import recipe
 from dilo.pretrain.views import Views
 from dilo.saliency import METHODS
@@ -131,12 +131,8 @@ def our_loaders(files: Files) -> dict[str, Step]:
     """Name what is timed of dilo: decoding, and items with and without pasting."""
     root = files.images[0].parent
     maps = Maps(files.store)
-    plain = SourceSet(source=ImageFiles(root, files.names))
-    mapped = SourceSet(
-        source=ImageFiles(root, files.names),
-        find_map=maps,
-        find_shape=maps.image_shape,
-    )
+    plain = with_maps(ImageFiles(root, files.names), None)
+    mapped = with_maps(ImageFiles(root, files.names), maps)
     chain = view_chain("moco_v2", CopyPasteConfig(ramp=0.0))
     blurred = replace(chain, **{"copy_paste.blending": "gaussian"})
     published = recipe("moco_v2", images="").view.copy_paste.probability
@@ -225,11 +221,7 @@ def measure_rates(files: Files) -> dict[str, float]:
     rates = dict.fromkeys(maps, 0.0)
     for _ in range(ROUNDS):  # alternating, for the machine is shared
         for name, find_map in maps.items():
-            examples = SourceSet(
-                source=ImageFiles(images, names),
-                find_map=find_map,
-                find_shape=find_map.image_shape if find_map else None,
-            )
+            examples = with_maps(ImageFiles(images, names), find_map)
             batches = loader(examples, side=SIDE, batch=64, workers=workers)(0)
             next(iter(batches))  # workers have started
             start = time.perf_counter()

@@ -139,10 +139,8 @@ def taps(length: int, count: int) -> tuple[NDArray[np.int64], NDArray[np.float32
         First old pixel of each new one, (count,), and the weights of the pixels from
         there on, (count, T), which sum to 1.
     """
-    scale = length / count
-    reach = max(scale, 1.0)
+    scale, reach, size = _triangle(length, count)
     share = 1 / reach
-    size = min(math.ceil(2 * reach), length)
     first = np.empty(count, np.int64)
     weights = np.empty((count, size), np.float32)
     for new in range(count):
@@ -158,6 +156,14 @@ def taps(length: int, count: int) -> tuple[NDArray[np.int64], NDArray[np.float32
         for t in range(size):
             weights[new, t] *= norm
     return first, weights
+
+
+@njit(cache=True, nogil=True)
+def _triangle(length: int, count: int) -> tuple[float, float, int]:
+    """Say how wide a new pixel is, how far it looks each way, and at how many."""
+    scale = length / count
+    reach = max(scale, 1.0)
+    return scale, reach, min(math.ceil(2 * reach), length)
 
 
 @njit(cache=True, nogil=True)
@@ -178,9 +184,7 @@ def tapped(length: int, count: int, begin: int, end: int) -> tuple[int, int]:
     Returns:
         The first old pixel, and the one behind the last.
     """
-    scale = length / count
-    reach = max(scale, 1.0)
-    size = min(math.ceil(2 * reach), length)
+    scale, reach, size = _triangle(length, count)
     first = _first_tap((begin + 0.5) * scale - reach, length - size)
     last = _first_tap((end - 0.5) * scale - reach, length - size)
     return first, last + size

@@ -78,6 +78,24 @@ def open_maps(config: PretrainConfig, source: Source) -> Maps | None:
     return Maps(MaskStore.open(config.masks))
 
 
+def with_maps(
+    source: Source, maps: Maps | None, short_side: int | None = None
+) -> SourceSet:
+    """Give images with all that is known of their maps, read when asked for.
+
+    Args:
+        source: of the images.
+        maps: None where they stay as they are.
+        short_side: to which images and maps are reduced, in pixels.
+    """
+    return SourceSet(
+        source=source,
+        find_map=maps,
+        find_shape=maps.image_shape if maps else None,
+        short_side=short_side,
+    )
+
+
 def read_examples(
     config: PretrainConfig, source: Source, maps: Maps | None
 ) -> tuple[Examples, Mapping[str, str]]:
@@ -98,12 +116,7 @@ def read_examples(
         )
     if maps is not None and config.view.copy_paste.missing == "refuse":
         _refuse_missing(names, maps)
-    images = SourceSet(
-        source=source,
-        find_map=maps,
-        find_shape=maps.image_shape if maps else None,
-        short_side=config.cache_size,
-    )
+    images = with_maps(source, maps, config.cache_size)
     examples: Examples = images
     failures: Mapping[str, str] = {}
     if config.cache_size is not None:

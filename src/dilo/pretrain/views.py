@@ -128,7 +128,7 @@ class Views(Dataset[Made]):
         return Made(views=views, index=index, failures=failures)
 
     def _prepared(self, drafts: Sequence[_Draft]) -> Iterator[Prepared]:
-        """Read maps and draw pastes of several images before any of them is read.
+        """Do all that needs no pixel, of several images before any of them is decoded.
 
         Decoding an image sweeps the caches of the processor, so that what is done
         between two images takes two to three times as long.
