@@ -31,7 +31,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from dilo.augment.normalise import normalise
+from dilo.models.normalise import normalise
 from dilo.models import backbone
 from dilo.pretrain import OBJECTIVES, PretrainConfig
 from dilo.pretrain.grouped import encode_groups

@@ -30,7 +30,7 @@ from dilo.augment.batched import (
 )
 from dilo.augment.blur_image import blur_image
 from dilo.augment.jitter import apply_colour
-from dilo.augment.normalise import normalise
+from dilo.models.normalise import normalise
 from dilo.augment.recolour import BRIGHTNESS, CONTRAST, GREY, HUE, SATURATION
 from dilo.augment.resample import crop_resize
 from dilo.augment.views import ViewParameters

@@ -16,10 +16,10 @@ LAYERS = {
     "cli": 7,
     "experiments": 6,
     "diagnose": 5,
-    "evaluate": 4,
-    **dict.fromkeys(("pretrain", "basnet"), 3),
-    **dict.fromkeys(("training", "attribution", "augment", "models"), 2),
-    **dict.fromkeys(("saliency", "masks", "data"), 1),
+    **dict.fromkeys(("evaluate", "methods"), 4),
+    **dict.fromkeys(("pretrain", "segmentation"), 3),
+    **dict.fromkeys(("training", "attribution", "augment"), 2),
+    **dict.fromkeys(("saliency", "masks", "data", "models"), 1),
     **dict.fromkeys(
         (
             "image",
@@ -27,6 +27,7 @@ LAYERS = {
             "folder",
             "files",
             "config",
+            "cores",
             "progress",
             "runs",
             "errors",
@@ -44,7 +45,7 @@ LAYERS = {
 # Modules of `augment` that are imported only when they are asked for.
 NEED_TORCH = (
     *("batched", "batched_blur", "batched_jitter"),
-    *("normalise", "soft_map", "transform"),
+    *("soft_map", "transform"),
 )
 
 MODULES = sorted(path.relative_to(ROOT) for path in ROOT.rglob("*.py"))

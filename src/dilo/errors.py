@@ -1,5 +1,7 @@
 """The errors that a user can cause; the command line makes exit statuses of them."""
 
+from collections.abc import Iterable
+
 
 class DiloError(Exception):
     """Something the user can put right; the message names it and the remedy."""
@@ -28,3 +30,10 @@ class StoppedError(DiloError):
         """Say it on the one process that has a message; `status` is the program's."""
         super().__init__(message)
         self.status = status
+
+
+def shortened(items: Iterable[object], shown: int = 10) -> list[str]:
+    """Give the first items as texts, then "and N more" if there are more."""
+    texts = list(map(str, items))
+    rest = len(texts) - shown
+    return texts if rest <= 0 else [*texts[:shown], f"and {rest} more"]

@@ -4,11 +4,17 @@ import json
 import os
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 
-def write_atomic(path: Path, content: bytes) -> None:
+def write_atomic(path: Path, content: bytes, *, durable: bool = True) -> None:
     """Write `content` beside `path`, then rename it over `path`.
+
+    Args:
+        path: the file; its folder is made if missing.
+        content: all of it.
+        durable: wait until the disk has it, which takes milliseconds. Not for the
+            many files of a job that finds damaged ones by itself.
 
     Raises:
         OSError: the disk is full or the folder cannot be written; `path` is then as
@@ -17,11 +23,24 @@ def write_atomic(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = partial_path(path)
     try:
-        partial.write_bytes(content)
+        with partial.open("wb") as file:
+            file.write(content)
+            if durable:
+                sync(file)
         partial.replace(path)
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+def sync(file: IO[Any]) -> None:
+    """Force a written file onto the disk.
+
+    Call it before the file is renamed over another: else a power loss may keep the
+    rename and lose the content.
+    """
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def write_json_atomic(path: Path, value: Any) -> None:

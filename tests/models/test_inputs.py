@@ -8,7 +8,7 @@ import torch
 from scipy import ndimage
 from torch import nn
 
-from dilo.augment.normalise import normalise
+from dilo.models.normalise import normalise
 from dilo.errors import InputError
 from dilo.models import backbone
 from dilo.models.inputs import INPUTS, grey, luma, sobel, with_input

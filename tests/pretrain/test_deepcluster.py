@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from dilo.augment.normalise import normalise
+from dilo.models.normalise import normalise
 from dilo.models import backbone
 from dilo.models.inputs import sobel, with_input
 from dilo.pretrain import PretrainConfig, pretrain

@@ -3,7 +3,7 @@ import math
 import torch
 import torch.nn.functional as F
 
-from dilo.augment.normalise import normalise
+from dilo.models.normalise import normalise
 from dilo.models import backbone
 from dilo.pretrain import PretrainConfig
 from dilo.pretrain.instdisc import InstDisc

@@ -5,7 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from dilo.augment.normalise import normalise
+from dilo.models.normalise import normalise
 from dilo.models import backbone
 from dilo.pretrain import PretrainConfig
 from dilo.pretrain.grouped import Shuffle, encode_groups

@@ -15,7 +15,7 @@ import torch
 from overfit import overfit, scene_views
 from torch import Tensor
 
-from dilo.augment.normalise import normalise
+from dilo.models.normalise import normalise
 from dilo.config import to_dict
 from dilo.errors import RunError
 from dilo.models import backbone

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from dilo.augment.normalise import normalise
+from dilo.models.normalise import normalise
 from dilo.errors import InputError
 from dilo.models import backbone
 from dilo.pretrain import PretrainConfig

@@ -6,7 +6,7 @@ import torch
 from lightning.fabric import Fabric
 
 from dilo.augment import centre_view
-from dilo.augment.normalise import normalise
+from dilo.models.normalise import normalise
 from dilo.data.image_set import Example
 from dilo.errors import ImageError
 from dilo.models import backbone

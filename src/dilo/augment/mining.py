@@ -168,7 +168,7 @@ def _mine_one(
         return "no_room"
     buffer = io.BytesIO()
     PIL.Image.fromarray(crop).save(buffer, "JPEG", quality=config.quality)
-    write_atomic(path, buffer.getvalue())
+    write_atomic(path, buffer.getvalue(), durable=False)
     return "crop"
 
 

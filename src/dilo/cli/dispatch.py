@@ -38,9 +38,6 @@ COMMANDS: dict[str, Command] = {
     "mine-backgrounds": Command(
         "dilo.cli.mining:mine_backgrounds", "collect crops that show background alone"
     ),
-    "augment-cost": Command(
-        "dilo.cli.cost:augment_cost", "time the views of a folder and a training step"
-    ),
     "pretrain": Command(
         "dilo.cli.training:pretrain", "train a backbone without labels; --masks pastes"
     ),

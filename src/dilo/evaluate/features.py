@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from dilo.augment import centre_view
-from dilo.augment.normalise import normalise
+from dilo.models.normalise import normalise
 from dilo.data.labels import LabelledImages
 from dilo.errors import ImageError, InputError
 from dilo.image import Image, read_image

@@ -18,7 +18,7 @@ from dilo.attribution.gradient import (
     gradient_map,
 )
 from dilo.augment import centre_view
-from dilo.augment.normalise import normalise
+from dilo.models.normalise import normalise
 from dilo.data.labels import LabelledImages, read_labels
 from dilo.data.synthetic import BACKGROUNDS
 from dilo.evaluate.features import LabelledFeatures, extract_labelled

@@ -194,7 +194,7 @@ def _do_image(task: Task, name: str, *, take: bool) -> tuple[Row, bool]:
                 saliency, made = read_map(path), False
         if saliency is None:
             saliency = task.source.map(name)
-            write_atomic(path, encode_map(saliency))
+            write_atomic(path, encode_map(saliency), durable=False)
             # Judged as it will be read, so that one kept is judged as one made.
             saliency = grey_levels(saliency).astype(np.float32) / np.float32(255)
     judgement = task.source.judge(name, saliency)

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dilo.augment.normalise import normalise
+from dilo.models.normalise import normalise
 from dilo.models.spatial import feature_map, find_map_layer, parameters_behind
 from dilo.pretrain.colour_bins import gamut_bins, rebalancing, rgb_to_lab, soft_encode
 from dilo.pretrain.config import PretrainConfig

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dilo.augment.normalise import normalise
+from dilo.models.normalise import normalise
 from dilo.models.heads import feature_dim
 from dilo.pretrain.config import PretrainConfig
 from dilo.pretrain.kmeans import cluster_count, kmeans

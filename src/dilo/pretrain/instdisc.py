@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dilo.augment.normalise import normalise
+from dilo.models.normalise import normalise
 from dilo.models.heads import feature_dim, linear_head
 from dilo.pretrain.config import PretrainConfig
 from dilo.pretrain.losses import softmax_nce

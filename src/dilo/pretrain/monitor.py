@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from lightning.fabric import Fabric
 from torch import Tensor, nn
 
-from dilo.augment.normalise import normalise
+from dilo.models.normalise import normalise
 from dilo.pretrain.views import Views
 
 # 1,024 views through the forward pass alone: of ImageNet's epoch a 3,000th.

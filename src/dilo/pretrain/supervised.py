@@ -5,7 +5,7 @@ import math
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dilo.augment.normalise import normalise
+from dilo.models.normalise import normalise
 from dilo.errors import InputError
 from dilo.models.heads import feature_dim, linear_head
 from dilo.pretrain.config import PretrainConfig

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from dilo.augment import centre_view
-from dilo.augment.normalise import normalise
+from dilo.models.normalise import normalise
 from dilo.data.image_set import Examples
 from dilo.errors import DiloError
 from dilo.image import Image

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from dilo.errors import RunError
-from dilo.files import partial_path
+from dilo.files import partial_path, sync
 from dilo.torch_files import read_torch_file
 
 
@@ -21,6 +21,7 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
         # A file of Python's: one of torch's own keeps the system's reason to itself.
         with partial.open("wb") as file:
             torch.save(state, file)
+            sync(file)
         partial.replace(path)
     except (OSError, RuntimeError) as error:
         partial.unlink(missing_ok=True)

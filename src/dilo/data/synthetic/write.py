@@ -55,8 +55,8 @@ def write_scenes(
         )
     for number, name in enumerate(names, SPLIT_STARTS[split]):
         scene = make_scene(config, number)
-        write_atomic(folder / "images" / name, encode_image(scene.image))
-        write_atomic(folder / "masks" / name, _encode_mask(scene.mask))
+        write_atomic(folder / "images" / name, encode_image(scene.image), durable=False)
+        write_atomic(folder / "masks" / name, _encode_mask(scene.mask), durable=False)
         label, background = CLASSES[scene.label], BACKGROUNDS[scene.background]
         rows[name] = dict(zip(COLUMNS, (name, label, split, background), strict=True))
     write_atomic(folder / "labels.csv", _encode_rows(rows))

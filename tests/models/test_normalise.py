@@ -2,7 +2,7 @@ import numpy as np
 import torch
 import torchvision.transforms.v2.functional as functional
 
-from dilo.augment.normalise import normalise
+from dilo.models.normalise import normalise
 from dilo.image import MEAN, STD
 
 

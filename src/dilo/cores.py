@@ -1,0 +1,32 @@
+"""How many processor cores this process may use."""
+
+import os
+from pathlib import Path
+
+_CGROUP = Path("/sys/fs/cgroup")
+
+
+def available_cores() -> int:
+    """Count the cores that the process may use: affinity and container quota count.
+
+    A job of one core on a machine of 64 must not start 64 threads.
+    """
+    if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+    quota = _cgroup_quota()
+    return cores if quota is None else max(1, min(cores, round(quota)))
+
+
+def _cgroup_quota(root: Path = _CGROUP) -> float | None:
+    """Read the quota of the control group in cores, of version 2 or 1; None if none."""
+    try:
+        if (root / "cpu.max").exists():
+            quota, period = (root / "cpu.max").read_text().split()
+        else:
+            quota = (root / "cpu" / "cpu.cfs_quota_us").read_text()
+            period = (root / "cpu" / "cpu.cfs_period_us").read_text()
+        return int(quota) / int(period) if int(quota) > 0 else None
+    except (OSError, ValueError):  # no control groups, or the quota is "max"
+        return None

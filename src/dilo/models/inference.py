@@ -1,0 +1,50 @@
+"""Where and how a network is used once it is trained."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+from dilo.errors import InputError
+
+
+def find_device(name: str = "auto") -> torch.device:
+    """Give the device of a `--device` flag: auto is the GPU if there is one.
+
+    Args:
+        name: auto, cpu, cuda, cuda:1, mps, ...
+
+    Raises:
+        InputError: there is no such device here.
+    """
+    if name == "auto":
+        accelerator = torch.accelerator.current_accelerator(check_available=True)
+        return accelerator or torch.device("cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)  # raises where it is not available
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(
+            f"device {name} cannot be used here ({str(error).splitlines()[0]}); "
+            "give cpu, or auto for the GPU if there is one"
+        ) from error
+    return device
+
+
+def device_of(module: nn.Module) -> torch.device:
+    """Give the device of a module's weights; the CPU if it has none."""
+    parameter = next(module.parameters(), None)
+    return torch.device("cpu") if parameter is None else parameter.device
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Put a module and all its parts into evaluation mode, and back at the end."""
+    modes = {part: part.training for part in module.modules()}
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, training in modes.items():
+            part.training = training
