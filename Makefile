@@ -7,7 +7,7 @@ TRAIN := .venv/.train
 TEST := .venv/.test
 DEV := .venv/.dev
 
-.PHONY: help demo test check format bench clean
+.PHONY: help demo test check format lowest bench clean
 .DEFAULT_GOAL := help
 .NOTPARALLEL:  # two installations at once into one .venv would break it
 
@@ -30,12 +30,19 @@ format: $(DEV)  ## let ruff format the code and mend what it can
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
+lowest:  ## run the tests with the lowest versions that pyproject.toml allows
+	$(PYTHON) -m venv .venv-lowest
+	$(PYTHON) tests/lowest_versions.py > .venv-lowest/constraints.txt
+	.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check \
+		--constraint .venv-lowest/constraints.txt --editable ".[train,test]"
+	.venv-lowest/bin/python -m pytest --numprocesses auto --maxprocesses 4
+
 bench: $(TEST)  ## time the saliency maps
 	@echo "about half a minute, on one thread"
 	$(BIN)/python benchmarks/saliency.py
 
 clean:  ## remove .venv and caches
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-lowest .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # The lists of extras, one stamp each; whoever changes the two files gets a new one.
 $(TRAIN): EXTRAS = train

@@ -8,7 +8,7 @@ from dilo.models.inputs import with_input
 from dilo.pretrain import PretrainConfig
 from dilo.pretrain.colorization import Colorization, colour_targets
 from dilo.pretrain.colour_bins import gamut_bins, rgb_to_lab
-from dilo.pretrain.subject import Subject
+from dilo.pretrain.objective import ImageSetInfo
 
 BINS = gamut_bins()
 CONFIG = PretrainConfig(images="", arch="conv6", objective="colorization")
@@ -16,7 +16,7 @@ CONFIG = PretrainConfig(images="", arch="conv6", objective="colorization")
 
 def objective(count: int = 8, arch: str = "conv6") -> Colorization:
     torch.manual_seed(0)
-    method = Colorization(backbone(arch), Subject(count=count), CONFIG)
+    method = Colorization(backbone(arch), ImageSetInfo(count=count), CONFIG)
     with_input(method.backbone, method.input)
     return method
 
@@ -56,7 +56,7 @@ def test_a_patch_has_the_weight_of_its_nearest_bin():
 
 def test_it_sees_no_colour_and_even_bins_are_at_chance():
     method = objective().eval()
-    views = torch.randint(0, 256, (1, 2, 16, 16, 3), dtype=torch.uint8)
+    views = torch.randint(0, 256, (2, 1, 16, 16, 3), dtype=torch.uint8)
     grey = (views.float() @ torch.tensor([0.299, 0.587, 0.114])).round()
     seen = []
     method.head.register_forward_hook(lambda head, args, output: seen.append(output))
@@ -66,25 +66,25 @@ def test_it_sees_no_colour_and_even_bins_are_at_chance():
     torch.nn.init.zeros_(method.head[3].weight)
     torch.nn.init.zeros_(method.head[3].bias)
     loss, _ = method(views, torch.arange(2))
-    assert loss.item() == pytest.approx(method.chance)
-    assert method.chance == pytest.approx(math.log(261))
+    assert loss.item() == pytest.approx(method.chance_level)
+    assert method.chance_level == pytest.approx(math.log(261))
 
 
 def test_colours_are_counted_during_the_first_epoch_only():
     method = objective(count=5)
     first, second = torch.rand(3, 261).softmax(dim=1), torch.rand(2, 261).softmax(dim=1)
-    method.update(first, torch.arange(3))
+    method.update(first)
     half, other = method.weights.clone(), objective(count=5)
     other.load_state_dict(method.state_dict())
     for each in (method, other):
-        each.update(second, torch.arange(2))
+        each.update(second)
     assert torch.equal(other.weights, method.weights)
     assert not torch.equal(method.weights, half)
     prior = torch.cat([first, second]).mean(dim=0)
     assert (prior * method.weights).sum().item() == pytest.approx(1)
-    torch.testing.assert_close(method.counts, 5 * prior.double())
+    torch.testing.assert_close(method.counts, 5 * prior)
     full = method.weights.clone()
-    method.update(second, torch.arange(2))
+    method.update(second)
     assert torch.equal(method.weights, full)
 
 

@@ -4,7 +4,6 @@ import torch
 from skimage.color import rgb2lab
 
 from dilo.pretrain.colour_bins import (
-    annealed_mean,
     gamut_bins,
     rebalancing,
     rgb_to_lab,
@@ -67,22 +66,3 @@ def test_rebalancing_keeps_the_mean_and_lifts_the_rare():
     assert (weights[3] / weights[0]).item() == pytest.approx(expected)
     even = torch.full((4,), 0.25)
     torch.testing.assert_close(rebalancing(even), torch.ones(4))
-
-
-def test_the_annealed_mean_lies_between_mean_and_mode():
-    bins = torch.tensor([[0.0, 0.0], [100.0, -50.0]])
-    share = torch.tensor([0.25, 0.75])
-    sharp = share ** (1 / 0.38)
-    expected = sharp[1] / sharp.sum() * bins[1]
-    torch.testing.assert_close(annealed_mean(share.log(), bins), expected)
-    assert 75 < expected[0] < 100
-    certain = torch.tensor([[-99.0, 0.0], [0.0, -99.0]])
-    torch.testing.assert_close(annealed_mean(certain, bins), bins.flip(0))
-
-
-def test_encoded_colours_are_decoded_to_themselves():
-    bins = gamut_bins()
-    ab = rgb_to_lab(torch.from_numpy(colours(50)))[:, 1:].float()
-    chosen, shares = soft_encode(ab, bins)
-    logits = torch.full((50, len(bins)), -99.0).scatter_(1, chosen, shares.log())
-    assert (annealed_mean(logits, bins) - ab).norm(dim=1).median() < 5

@@ -11,14 +11,15 @@ from dilo.models import backbone
 from dilo.models.inputs import sobel, with_input
 from dilo.pretrain import PretrainConfig, pretrain
 from dilo.pretrain.deepcluster import DeepCluster, inverse_sizes
-from dilo.pretrain.subject import Subject
+from dilo.pretrain.objective import ImageSetInfo
 
 
 def objective(count: int = 16, **fields: object) -> DeepCluster:
     torch.manual_seed(0)
     config = PretrainConfig(images="", arch="conv6", **{"clusters": 4, **fields})
-    method = DeepCluster(backbone("conv6"), Subject(count=count), config)
+    method = DeepCluster(backbone("conv6"), ImageSetInfo(count=count), config)
     with_input(method.backbone, method.input)
+    method.survey = groups
     return method
 
 
@@ -31,7 +32,7 @@ def groups() -> torch.Tensor:
 
 def test_images_that_look_alike_share_a_cluster():
     method = objective(clusters=3)
-    method.start_epoch(0, groups)
+    method.start_epoch(0)
     first, second, third = method.labels.split([8, 6, 2])
     assert all(len(part.unique()) == 1 for part in (first, second, third))
     assert len({int(part[0]) for part in (first, second, third)}) == 3
@@ -50,14 +51,13 @@ def test_the_weighted_loss_is_that_of_drawing_evenly_over_clusters():
 
 def test_the_loss_is_the_weighted_cross_entropy_of_what_edges_tell():
     method = objective(clusters=3).eval()
-    method.start_epoch(0, groups)
-    views = torch.randint(0, 256, (1, 3, 16, 16, 3), dtype=torch.uint8)
+    method.start_epoch(0)
+    views = torch.randint(0, 256, (3, 1, 16, 16, 3), dtype=torch.uint8)
     index = torch.tensor([15, 0, 9])
-    loss, features = method(views, index)
+    loss = method(views, index)
     plain = copy.deepcopy(method.backbone)
     plain._forward_pre_hooks.clear()
-    expected = plain(sobel(normalise(views[0])))
-    torch.testing.assert_close(features, expected.detach())
+    expected = plain(sobel(normalise(views[:, 0])))
     labels = method.labels[index]
     each = F.cross_entropy(method.head(expected), labels, reduction="none")
     torch.testing.assert_close(loss, (each * method.weights[labels]).mean())
@@ -70,11 +70,11 @@ def test_colours_are_seen_where_edges_are_not_wanted():
 
 def test_an_epoch_depends_on_seed_epoch_and_survey_alone():
     method, other = objective(), objective()
-    method.start_epoch(4, groups)
-    other.start_epoch(3, groups)
+    method.start_epoch(4)
+    other.start_epoch(3)
     assert not torch.equal(other.head.weight, method.head.weight)
     torch.rand(3)
-    other.start_epoch(4, groups)
+    other.start_epoch(4)
     assert all(
         torch.equal(mine, theirs)
         for mine, theirs in zip(
@@ -86,7 +86,7 @@ def test_an_epoch_depends_on_seed_epoch_and_survey_alone():
 
 def test_the_middle_of_an_epoch_survives_saving():
     method, other = objective(), objective()
-    method.start_epoch(1, groups)
+    method.start_epoch(1)
     other.load_state_dict(method.state_dict())
     assert torch.equal(other.labels, method.labels)
     assert torch.equal(other.weights, method.weights)
@@ -96,8 +96,9 @@ def test_the_middle_of_an_epoch_survives_saving():
 def test_small_sets_have_fewer_clusters(count, clusters):
     method = objective(count)
     assert method.head.out_features == clusters
-    assert method.chance == math.log(clusters)
-    method.start_epoch(0, lambda: torch.randn(count, 128))
+    assert method.chance_level == math.log(clusters)
+    method.survey = lambda: torch.randn(count, 128)
+    method.start_epoch(0)
     assert (torch.bincount(method.labels) > 0).all()
 
 

@@ -8,19 +8,19 @@ from dilo.models import backbone
 from dilo.pretrain import PretrainConfig
 from dilo.pretrain.instdisc_nce import InstDiscNCE, RandomDirections
 from dilo.pretrain.losses import nce
-from dilo.pretrain.subject import Subject
+from dilo.pretrain.objective import ImageSetInfo
 
 
 def objective(count: int = 40, **fields: object) -> InstDiscNCE:
     torch.manual_seed(0)
     fields = {"negatives": 24, "temperature": 0.2, "embedding_dim": 16, **fields}
     config = PretrainConfig(images="", arch="conv6", **fields)
-    return InstDiscNCE(backbone("conv6"), Subject(count=count), config)
+    return InstDiscNCE(backbone("conv6"), ImageSetInfo(count=count), config)
 
 
 def batch(count: int = 4) -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(0)
-    shape = (1, count, 16, 16, 3)
+    shape = (count, 1, 16, 16, 3)
     views = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
     return views, torch.randperm(40, generator=generator)[:count]
 
@@ -38,7 +38,7 @@ def test_z_is_estimated_from_the_first_batch_and_kept():
     method = objective()
     views, index = batch()
     before = method.log_mean.clone()
-    _, features = method(views, index)
+    _, features, _ = method(views, index)
     assert torch.equal(method.log_mean, before)
     noise = method.bank.draw_noise(24, step=0)
     own = (features * method.bank.rows[index]).sum(dim=1, keepdim=True)
@@ -47,7 +47,7 @@ def test_z_is_estimated_from_the_first_batch_and_kept():
     torch.testing.assert_close(method.log_mean.exp(), (similarities / 0.2).exp().mean())
     kept = method.log_mean.clone()
     for _ in range(2):
-        _, features = method(views, index)
+        _, features, _ = method(views, index)
         method.update(features, index)
     assert torch.equal(method.log_mean, kept)
 
@@ -55,7 +55,7 @@ def test_z_is_estimated_from_the_first_batch_and_kept():
 def test_the_loss_is_that_of_the_head_over_the_noise():
     method = objective()
     views, index = batch()
-    loss, features = method(views, index)
+    loss, features, _ = method(views, index)
     noise, rows = method.bank.draw_noise(24, step=0), method.bank.rows
     expected = nce(features, rows[index], noise, 0.2, method.log_mean, 40)
     torch.testing.assert_close(loss.detach(), expected)
@@ -64,7 +64,7 @@ def test_the_loss_is_that_of_the_head_over_the_noise():
 def test_z_and_the_step_survive_saving():
     method = objective()
     views, index = batch()
-    method.update(method(views, index)[1], index)
+    method.update(*method(views, index)[1:])
     other = objective(seed=1)
     other.load_state_dict(method.state_dict())
     assert other.step == 1
@@ -91,7 +91,7 @@ def test_chance_is_the_loss_at_the_start(temperature, dim):
     generator = torch.Generator().manual_seed(0)
     features = F.normalize(torch.randn(1000, dim, generator=generator), dim=1)
     loss = method.contrast(features, index).item()
-    assert loss == pytest.approx(method.chance, rel=0.02)
+    assert loss == pytest.approx(method.chance_level, rel=0.02)
 
 
 def test_chance_is_about_the_log_of_the_choices_and_one():

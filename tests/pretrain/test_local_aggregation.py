@@ -10,7 +10,7 @@ from dilo.pretrain import PretrainConfig
 from dilo.pretrain import local_aggregation as module
 from dilo.pretrain.instdisc import InstDisc
 from dilo.pretrain.local_aggregation import LocalAggregation, chance_level, local_loss
-from dilo.pretrain.subject import Subject
+from dilo.pretrain.objective import ImageSetInfo
 
 
 def config(**fields: object) -> PretrainConfig:
@@ -27,11 +27,7 @@ def config(**fields: object) -> PretrainConfig:
 
 def objective(count: int = 16, **fields: object) -> LocalAggregation:
     torch.manual_seed(0)
-    return LocalAggregation(backbone("conv6"), Subject(count=count), config(**fields))
-
-
-def no_survey() -> torch.Tensor:
-    raise AssertionError("it is not needed")
+    return LocalAggregation(backbone("conv6"), ImageSetInfo(count=count), config(**fields))
 
 
 def problem() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -100,18 +96,18 @@ def test_chance_is_the_loss_of_equal_rows():
 def test_it_starts_as_instance_discrimination():
     method = objective(negatives=8)
     torch.manual_seed(0)
-    plain = InstDisc(backbone("conv6"), Subject(count=16), config(negatives=8))
+    plain = InstDisc(backbone("conv6"), ImageSetInfo(count=16), config(negatives=8))
     plain.load_state_dict(
         {k: v for k, v in method.state_dict().items() if k in plain.state_dict()}
         | {"_extra_state": 0}
     )
-    method.start_epoch(0, no_survey)
+    method.start_epoch(0)
     views, index = scene_views(4), torch.tensor([3, 11, 0, 5])
-    loss, features = method(views, index)
-    expected, theirs = plain(views, index)
+    loss, features, _ = method(views, index)
+    expected, theirs, _ = plain(views, index)
     torch.testing.assert_close(loss, expected)
     torch.testing.assert_close(features, theirs)
-    assert method.chance == plain.chance == math.log(9)
+    assert method.chance_level == plain.chance_level == math.log(9)
 
 
 def test_then_it_aggregates_what_the_bank_clusters():
@@ -119,13 +115,13 @@ def test_then_it_aggregates_what_the_bank_clusters():
     groups = torch.arange(16) % 3
     noise = torch.randn(16, 16, generator=torch.Generator().manual_seed(0))
     method.bank.rows.copy_(F.normalize(torch.eye(16)[groups] + 0.01 * noise, dim=1))
-    method.start_epoch(1, no_survey)
+    method.start_epoch(1)
     together = method.clusters[:, :, None] == method.clusters[:, None, :]  # (R, N, N)
     right = together == (groups[:, None] == groups)
     assert right.all(dim=2).all(dim=1).any()  # one run at least finds the groups
-    assert 0 < method.chance < math.log(9)
+    assert 0 < method.chance_level < math.log(9)
     views, index = scene_views(4), torch.tensor([3, 11, 0, 5])
-    loss, features = method(views, index)
+    loss, features, _ = method(views, index)
     expected = local_loss(
         features / method.temperature, method.bank.rows, index, method.clusters, 9
     )
@@ -134,20 +130,20 @@ def test_then_it_aggregates_what_the_bank_clusters():
 
 def test_the_middle_of_an_epoch_survives_saving():
     method, other = objective(), objective()
-    method.start_epoch(3, no_survey)
+    method.start_epoch(3)
     method.update(torch.randn(2, 16), torch.tensor([1, 2]))
     other.load_state_dict(method.state_dict())
     assert torch.equal(other.clusters, method.clusters)
-    assert (other.step, other.epoch, other.chance) == (1, 3, method.chance)
+    assert (other.step, other.epoch, other.chance_level) == (1, 3, method.chance_level)
     again = objective()
     again.bank.load_state_dict(objective().bank.state_dict())
-    again.start_epoch(3, no_survey)
+    again.start_epoch(3)
     assert torch.equal(again.clusters, method.clusters)
 
 
 def test_small_sets_have_fewer_clusters_and_neighbours():
     method = objective(3, clusters=100, close_neighbours=100)
-    method.start_epoch(1, no_survey)
+    method.start_epoch(1)
     assert method.cluster_count == 1
-    loss, _ = method(scene_views(3), torch.arange(3))
+    loss, *_ = method(scene_views(3), torch.arange(3))
     assert loss.item() == pytest.approx(0, abs=1e-6)

@@ -11,19 +11,19 @@ from dilo.pretrain import PretrainConfig
 from dilo.pretrain.grouped import Shuffle, encode_groups
 from dilo.pretrain.moco import MoCo, moco_v1, moco_v2
 from dilo.pretrain.queue import EMPTY
-from dilo.pretrain.subject import Subject
+from dilo.pretrain.objective import ImageSetInfo
 
 
 def objective(build=moco_v1, **fields) -> MoCo:
     torch.manual_seed(0)
     fields = {"embedding_dim": 16, "negatives": 12, "shuffle_groups": 2, **fields}
     config = PretrainConfig(images="", arch="conv6", **fields)
-    return build(backbone("conv6"), Subject(count=20), config)
+    return build(backbone("conv6"), ImageSetInfo(count=20), config)
 
 
 def batch(count: int = 8, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(seed)
-    shape = (2, count, 16, 16, 3)
+    shape = (count, 2, 16, 16, 3)
     views = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
     return views, torch.randperm(20, generator=generator)[:count]
 
@@ -33,7 +33,7 @@ def step(method: MoCo, seed: int, lr: float = 0.1) -> torch.Tensor:
     views, index = batch(seed=seed)
     trained = [value for value in method.parameters() if value.requires_grad]
     optimizer = torch.optim.SGD(trained, lr=lr)
-    loss, keys = method(views, index)
+    loss, keys, _ = method(views, index)
     loss.backward()
     optimizer.step()
     optimizer.zero_grad()
@@ -47,9 +47,9 @@ def test_the_loss_is_a_naive_loop_over_choices(build):
     method.queue.push(torch.ones(3, 16) / 4, torch.tensor([5, 6, 7]))
     views, index = batch()
     twin = copy.deepcopy(method)
-    loss, keys = method(views, index)
-    query = F.normalize(twin.head(twin.backbone(normalise(views[0]))), dim=1)
-    own = F.normalize(twin.key_encoder(normalise(views[1])), dim=1)
+    loss, keys, _ = method(views, index)
+    query = F.normalize(twin.head(twin.backbone(normalise(views[:, 0]))), dim=1)
+    own = F.normalize(twin.key_encoder(normalise(views[:, 1])), dim=1)
     torch.testing.assert_close(keys, own)
     losses = []
     for one, positive, image in zip(query, own, index.tolist(), strict=True):
@@ -64,11 +64,11 @@ def test_the_loss_is_a_naive_loop_over_choices(build):
 
 def test_query_and_key_of_an_image_see_different_statistics(monkeypatch):
     views, index = batch()
-    views[1] = views[0]  # the slow copy is equal still: only company tells them apart
+    views[:, 1] = views[:, 0]  # the slow copy is equal still: only company tells them apart
 
     def difference(method: MoCo) -> float:
-        query = encode_groups(method._encode, views[0], method.groups)
-        _, keys = method(views, index)
+        query = encode_groups(method._encode, views[:, 0], method.groups)
+        _, keys, _ = method(views, index)
         return (F.normalize(query, dim=1) - keys).norm(dim=1).min().item()
 
     assert difference(objective(shuffle_groups=4)) > 0.05
@@ -101,7 +101,7 @@ def test_forward_changes_no_key_and_update_queues_them_with_their_images():
     method = objective()
     views, index = batch()
     before = method.queue.rows.clone()
-    _, keys = method(views, index)
+    _, keys, _ = method(views, index)
     assert torch.equal(method.queue.rows, before)
     assert method.step == 0
     method.update(keys, index)
@@ -117,11 +117,11 @@ def test_older_keys_of_the_same_image_are_no_negatives():
     method.queue.index[1] = index[1]
     losses = []
     for _ in range(2):
-        loss, _ = method(views, index)
+        loss, *_ = method(views, index)
         losses.append(loss.item())
         method.queue.rows.copy_(method.queue.rows.flip(0))
     method.queue.index[:] = EMPTY
-    everyone, _ = method(views, index)
+    everyone, *_ = method(views, index)
     assert losses[0] != losses[1]  # which of the two counts matters
     assert everyone.item() > max(losses)
 
@@ -131,7 +131,7 @@ def test_an_image_alone_in_the_queue_gives_a_loss_of_zero():
     views, index = batch(2)
     index[:] = 3
     method.queue.index[:] = 3
-    loss, _ = method(views, index)
+    loss, *_ = method(views, index)
     loss.backward()
     assert loss.item() == 0
     assert all(p.grad.isfinite().all() for p in method._fast)
@@ -142,11 +142,11 @@ def test_any_batch_fits_any_queue(count):
     method = objective(negatives=5, shuffle_groups=8)
     views, index = batch(count)
     for _ in range(3):
-        loss, keys = method(views, index)
+        loss, keys, _ = method(views, index)
         loss.backward()
         method.update(keys, index)
     assert loss.isfinite()
-    assert method.chance == math.log(6)
+    assert method.chance_level == math.log(6)
 
 
 def test_resumed_training_equals_an_uninterrupted_one():
@@ -200,7 +200,7 @@ def test_no_step_waits_for_the_gpu():
     try:
         for mode in ("default", "error"):  # the first step may prepare things
             torch.cuda.set_sync_debug_mode(mode)
-            loss, keys = method(views, index)
+            loss, keys, _ = method(views, index)
             loss.backward()
             method.update(keys, index)
     finally:

@@ -16,7 +16,7 @@ from dilo.pretrain.monitor import (
     geometry,
     is_collapsed,
 )
-from dilo.pretrain.survey import undisturbed
+from dilo.models.inference import undisturbed
 from dilo.pretrain.views import Views
 
 

@@ -21,11 +21,11 @@ from dilo.errors import RunError
 from dilo.models import backbone
 from dilo.models.inputs import with_input
 from dilo.pretrain import OBJECTIVES, PretrainConfig, pretrain
-from dilo.pretrain.subject import Subject
-from dilo.pretrain.views import ViewLoader
+from dilo.pretrain.objective import ImageSetInfo
+from dilo.training.loader import Loader
+from dilo.training.task import Batch
 from dilo.runs import Run
 from dilo.training.checkpoint import load_checkpoint
-from dilo.training.loop import Batch
 from dilo.training.preemption import ASK_EVERY
 
 SCENES = 16
@@ -55,28 +55,29 @@ def test_the_loss_falls(objective):
         **fields,
     )
     labels = torch.arange(SCENES) % 4
-    subject = Subject(count=SCENES, labels=labels, classes=("a", "b", "c", "d"))
+    info = ImageSetInfo(count=SCENES, labels=labels, classes=("a", "b", "c", "d"))
     network = backbone("conv6")
-    method = OBJECTIVES[objective](network, subject, config)
+    method = OBJECTIVES[objective](network, info, config)
     with_input(network, method.input)
     scenes = scene_views(SCENES, size=20)
-    views = torch.cat([scenes, scenes.flip(3)])[: method.views]
-    method.start_epoch(0, lambda: network(normalise(scenes[0])).detach())
+    views = torch.cat([scenes, scenes.flip(3)], dim=1)[:, : method.views]
+    method.survey = lambda: network(normalise(scenes[:, 0])).detach()
+    method.start_epoch(0)
     losses = overfit(method, views, steps=18, lr=0.02)
     # A queue of random rows is easier than it will ever be again.
     assert sum(losses[-3:]) / 3 < 0.7 * max(losses)
-    assert losses[-1] < method.chance
+    assert losses[-1] < method.chance_level
 
 
 def stop_after(monkeypatch: pytest.MonkeyPatch, batches: int) -> None:
     """Interrupt the next pretraining after so many batches."""
-    load = ViewLoader.__call__
+    load = Loader.__call__
 
-    def cut(self: ViewLoader, first_step: int) -> Iterator[Batch]:
+    def cut(self: Loader, first_step: int) -> Iterator[Batch]:
         yield from itertools.islice(load(self, first_step), batches)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(ViewLoader, "__call__", cut)
+    monkeypatch.setattr(Loader, "__call__", cut)
 
 
 def differences(one: Any, other: Any, place: str = "") -> list[str]:
@@ -110,11 +111,11 @@ def test_stopped_twice_it_ends_like_one_that_was_not(
             stop_after(patch, batches)
             with pytest.raises(KeyboardInterrupt):
                 pretrain(config, run.folder)
-    assert load_checkpoint(run.checkpoint)["diary"]["step"] == 5
+    assert load_checkpoint(run.checkpoint)["log"]["step"] == 5
     pretrain(config, run.folder)
     assert run.backbone.read_bytes() == straight.backbone.read_bytes()
     states = [load_checkpoint(each.checkpoint) for each in (straight, run)]
-    for part in ("objective", "optimizer"):
+    for part in ("task", "optimizer"):
         assert differences(*(state[part] for state in states)) == []
     losses = [[line["loss"] for line in each.metrics] for each in (straight, run)]
     assert losses[0] == losses[1]
@@ -146,7 +147,7 @@ def test_three_images_are_enough_for_the_published_numbers(
         )
         run = pretrain(config, tmp_path / str(batch_size)).run
         assert run.metrics[-1]["step"] == steps
-        assert run.metrics[-1]["chance"] >= 0
+        assert run.metrics[-1]["chance_level"] >= 0
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
@@ -257,7 +258,7 @@ def test_two_processes_equal_one_with_two_micro_batches(
     for one, two in lines:
         assert two["loss"] == pytest.approx(one["loss"], rel=1e-4)
         assert two["epoch"] == one["epoch"]
-    one, two = (load_checkpoint(run.checkpoint)["objective"] for run in (alone, both))
+    one, two = (load_checkpoint(run.checkpoint)["task"] for run in (alone, both))
     assert one.keys() == two.keys()
     for name, value in one.items():
         # Batch norm's averages are of the images of one process; training sees none.
@@ -275,7 +276,7 @@ def test_two_processes_report_what_either_could_not_read(together):
 @pytest.mark.slow
 def test_two_processes_stop_together_when_one_is_asked(together):
     run = Run.open(together / "asked")
-    assert load_checkpoint(run.checkpoint)["diary"]["step"] == ASK_EVERY
+    assert load_checkpoint(run.checkpoint)["log"]["step"] == ASK_EVERY
     assert run.metrics[-1]["step"] == ASK_EVERY
     ended = (together / "ended.txt").read_text().splitlines()
     assert sorted(ended) == [f"0 143 {run.folder}: after step 8 of 600", "1 143 "]

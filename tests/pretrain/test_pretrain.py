@@ -42,7 +42,7 @@ def test_the_run_holds_everything(tiny, tmp_path):
         "tensorboard",
     }
     line = report.run.metrics[-1]
-    assert line["chance"] == math.log(9)
+    assert line["chance_level"] == math.log(9)
     assert line["step"] == 9
 
 
@@ -63,7 +63,7 @@ def test_what_follows_an_epoch_is_logged_and_changes_nothing(tiny, tmp_path):
 
 def test_the_loaded_backbone_gives_the_features_of_the_trained_one(tiny, tmp_path):
     run = pretrain(tiny(epochs=1, small_stem=True), tmp_path / "run").run
-    state = load_checkpoint(run.checkpoint)["objective"]
+    state = load_checkpoint(run.checkpoint)["task"]
     trained = backbone("conv6", small_stem=True)
     trained.load_state_dict(
         {
@@ -98,7 +98,7 @@ def test_the_loss_falls_far_below_chance(tiny, tmp_path):
     metrics = pretrain(config, tmp_path / "run").run.metrics
     assert metrics[-1]["step"] == 110
     last = np.mean([line["loss"] for line in metrics[-10:]])
-    assert last < metrics[-1]["chance"] - 0.6
+    assert last < metrics[-1]["chance_level"] - 0.6
 
 
 def test_without_masks_it_is_the_baseline_and_masks_change_it(tiny, tmp_path):
@@ -228,12 +228,12 @@ def test_a_broken_training_stops_and_keeps_the_last_good_checkpoint(
         pretrain(config, tmp_path / "run")
     run = Run.open(tmp_path / "run")
     state = load_checkpoint(run.checkpoint)
-    assert state["diary"]["step"] >= 3
-    values = [v for v in state["objective"].values() if isinstance(v, torch.Tensor)]
+    assert state["log"]["step"] >= 3
+    values = [v for v in state["task"].values() if isinstance(v, torch.Tensor)]
     assert all(value.isfinite().all() for value in values)
     assert not run.backbone.exists()
 
 
 def test_more_negatives_than_images_are_all_the_others(tiny, tmp_path):
     run = pretrain(tiny(negatives=10**6, epochs=1), tmp_path / "run").run
-    assert run.metrics[-1]["chance"] == pytest.approx(np.log(22))
+    assert run.metrics[-1]["chance_level"] == pytest.approx(np.log(22))

@@ -71,7 +71,7 @@ def lines(run: Run) -> list[dict[str, float]]:
 def assert_equal(run: Run, other: Run) -> None:
     assert run.backbone.read_bytes() == other.backbone.read_bytes()
     ours, theirs = (
-        load_checkpoint(each.checkpoint)["objective"] for each in (run, other)
+        load_checkpoint(each.checkpoint)["task"] for each in (run, other)
     )
     assert ours.keys() == theirs.keys()
     assert torch.equal(ours["bank.rows"], theirs["bank.rows"])
@@ -114,7 +114,7 @@ def test_killed_in_the_middle_of_an_epoch(tiny, straight, tmp_path):
     )
     assert result.stdout.split() == [str(-signal.SIGKILL), "1"], result.stderr
     for run, saved in ((killed, 4), (asked, 5)):
-        assert load_checkpoint(run.checkpoint)["diary"]["step"] == saved
+        assert load_checkpoint(run.checkpoint)["log"]["step"] == saved
         assert not run.backbone.exists()
         pretrain(tiny(), run.folder)
         assert_equal(run, straight)
@@ -137,7 +137,7 @@ def test_stopped_between_checkpoints(
     if saved is None:
         assert not run.checkpoint.exists()
     else:
-        assert load_checkpoint(run.checkpoint)["diary"]["step"] == saved
+        assert load_checkpoint(run.checkpoint)["log"]["step"] == saved
     pretrain(tiny(log_every=1), run.folder)
     assert [line["step"] for line in run.metrics] == list(range(1, 10))
     assert run.backbone.read_bytes() == straight.backbone.read_bytes()
@@ -174,7 +174,7 @@ def test_asked_by_a_signal_it_saves_first(
         with pytest.raises(StoppedError, match="after step 5 of 9: stopped by") as stop:
             pretrain(tiny(workers=workers), run.folder)
     assert stop.value.status == 128 + number
-    assert load_checkpoint(run.checkpoint)["diary"]["step"] == 5
+    assert load_checkpoint(run.checkpoint)["log"]["step"] == 5
     pretrain(tiny(), run.folder)
     assert_equal(run, straight)
 
@@ -188,7 +188,7 @@ def test_continued_with_workers(tiny, straight, tmp_path, monkeypatch):
             pretrain(tiny(checkpoint_minutes=0.0), run.folder)
     pretrain(tiny(workers=2), run.folder)
     assert_equal(run, straight)
-    assert run.config["workers"] == 2
+    assert run.config["loop"]["workers"] == 2
 
 
 def test_mixed_precision_and_images_in_memory_resume_alike(tiny, tmp_path, monkeypatch):
@@ -235,7 +235,7 @@ def test_another_config_is_refused_before_the_images_are_read(
     tiny, straight, monkeypatch
 ):
     monkeypatch.setattr("dilo.data.image_set.read_image", None)
-    with pytest.raises(RunError, match=r"another config \(lr: 0\.03 -> 0\.1\)"):
+    with pytest.raises(RunError, match=r"another config \(optimizer\.lr: 0\.03 -> 0\.1\)"):
         pretrain(tiny(lr=0.1), straight.folder)
 
 
@@ -257,7 +257,7 @@ def test_a_hostile_checkpoint_is_refused_without_running_it(
             return os.mkdir, (str(tmp_path / "ran"),)
 
     run = unfinished(tiny, tmp_path / "run", monkeypatch)
-    torch.save({"objective": Hostile()}, run.checkpoint)
+    torch.save({"task": Hostile()}, run.checkpoint)
     with pytest.raises(RunError, match=r"checkpoint\.pt: not loaded"):
         pretrain(tiny(), run.folder)
     assert not (tmp_path / "ran").exists()
@@ -266,7 +266,7 @@ def test_a_hostile_checkpoint_is_refused_without_running_it(
 def test_a_checkpoint_of_fewer_images_is_refused(tiny, tmp_path, monkeypatch):
     run = unfinished(tiny, tmp_path / "run", monkeypatch)
     state = load_checkpoint(run.checkpoint)
-    state["objective"]["bank.rows"] = state["objective"]["bank.rows"][:-1]
+    state["task"]["bank.rows"] = state["task"]["bank.rows"][:-1]
     save_checkpoint(run.checkpoint, state)
     with pytest.raises(RunError, match="were images added or removed"):
         pretrain(tiny(), run.folder)

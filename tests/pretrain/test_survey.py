@@ -10,9 +10,10 @@ from dilo.models.normalise import normalise
 from dilo.data.image_set import Example
 from dilo.errors import ImageError
 from dilo.models import backbone
+from dilo.models.inference import undisturbed
 from dilo.pretrain import survey
 from dilo.pretrain.config import PretrainConfig
-from dilo.pretrain.survey import Surveyor, undisturbed
+from dilo.pretrain.survey import Surveyor
 
 CONFIG = PretrainConfig(images="", arch="conv6", crop_size=8, workers=0)
 

@@ -19,10 +19,10 @@ class Hostile:
 
 
 def test_what_was_saved_comes_back(tmp_path):
-    state = {"rows": torch.randn(3, 2), "diary": {"step": 3, "loss": 0.1}}
+    state = {"rows": torch.randn(3, 2), "log": {"step": 3, "loss": 0.1}}
     save_checkpoint(tmp_path / "checkpoint.pt", state)
     loaded = load_checkpoint(tmp_path / "checkpoint.pt")
-    assert loaded["diary"] == state["diary"]
+    assert loaded["log"] == state["log"]
     assert torch.equal(loaded["rows"], state["rows"])
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]
 
@@ -70,7 +70,7 @@ def test_a_failure_while_writing_leaves_the_previous_one_whole(
 @pytest.mark.parametrize("kind", ["torch", "pickle"])
 def test_a_hostile_checkpoint_is_refused_without_running_it(tmp_path, kind):
     path = tmp_path / "checkpoint.pt"
-    hostile = {"objective": Hostile(tmp_path / "ran")}
+    hostile = {"task": Hostile(tmp_path / "ran")}
     if kind == "torch":
         torch.save(hostile, path)
     else:
@@ -81,7 +81,7 @@ def test_a_hostile_checkpoint_is_refused_without_running_it(tmp_path, kind):
 
 
 def damaged() -> list[bytes]:
-    state = {"rows": torch.arange(6.0), "diary": {"step": 3, "loss": 0.1}}
+    state = {"rows": torch.arange(6.0), "log": {"step": 3, "loss": 0.1}}
     buffer = io.BytesIO()
     torch.save(state, buffer)
     whole = buffer.getvalue()

@@ -1,4 +1,4 @@
-"""The loop with an objective that a reader can compute in the head."""
+"""The loop with a task that a reader can compute in the head."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,42 +9,49 @@ from lightning.fabric import Fabric
 from torch import Tensor, nn
 
 from dilo.runs import Run
-from dilo.training.loop import Batch, Between, train
-from dilo.training.optimizer import OptimizerConfig
-from dilo.training.plan import Plan
+from dilo.training.config import LoopConfig, OptimizerConfig
+from dilo.training.loop import Training, train
+from dilo.training.task import Batch, Task
 
 STEPS = 3  # of an epoch
+WITHOUT_MOMENTUM = OptimizerConfig(lr=0.1, momentum=0, weight_decay=0)
 
 
-class Mean(nn.Module):
-    """Learn the mean of the images' first pixels."""
-
-    chance = 1.0
-    views = 1
+class Mean(Task):
+    """Learn the mean of numbers."""
 
     def __init__(self) -> None:
         super().__init__()
         self.guess = nn.Parameter(torch.zeros(()))
         self.seen: list[tuple[list[float], list[int]]] = []
-        self.epochs: list[tuple[int, float]] = []
+        self.epochs: list[int] = []
 
-    def forward(self, views: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
-        values = views[0, :, 0, 0, 0].float()
-        return (values - self.guess).square().mean(), values[:, None]
+    def forward(self, values: Tensor, index: Tensor) -> tuple[Tensor, ...]:
+        return (values - self.guess).square().mean(), values, index
 
-    def update(self, memo: Tensor, index: Tensor) -> None:
-        self.seen.append((memo[:, 0].tolist(), index.tolist()))
+    def update(self, values: Tensor, index: Tensor) -> None:
+        self.seen.append((values.tolist(), index.tolist()))
 
-    def start_epoch(self, epoch: int, survey) -> None:
-        self.epochs.append((epoch, survey().item()))
+    def start_epoch(self, epoch: int) -> None:
+        self.epochs.append(epoch)
+
+
+class Median(Task):
+    """Give a loss alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.guess = nn.Parameter(torch.zeros(()))
+
+    def forward(self, values: Tensor, index: Tensor) -> Tensor:
+        return (values - self.guess).abs().mean()
 
 
 def batches(size: int, epochs: int):
     def from_step(first: int) -> Iterator[Batch]:
         for step in range(first, epochs * STEPS):
             index = torch.arange(size)
-            values = (step + 10 * index).to(torch.uint8)
-            yield Batch(views=values.view(1, size, 1, 1, 1), index=index)
+            yield (step + 10 * index).float(), index
 
     return from_step
 
@@ -54,40 +61,37 @@ def run(tmp_path: Path) -> Run:
     return Run.create(tmp_path / "run", {})
 
 
-def learn(run: Run, size: int = 4, after_epoch=None, **changes: object) -> Mean:
-    fields = {"epochs": 2, "log_every": 2, "accumulate": 1, **changes}
-    plan = Plan(
+def learn(run: Run, size: int = 4, task=None, measure=None, **changes: object) -> Task:
+    loop = LoopConfig(**{"epochs": 2, "log_every": 2, "batch_size": size, **changes})
+    training = Training(
+        task=task or Mean(),
+        batches=batches(size, loop.epochs),
         steps_per_epoch=STEPS,
         images_per_epoch=STEPS * size,
-        optimizer=OptimizerConfig(lr=0.1, momentum=0, weight_decay=0),
-        **fields,
+        loop=loop,
+        optimizer=WITHOUT_MOMENTUM,
+        measure=measure,
     )
-    objective = Mean()
-    between = Between(survey=lambda: torch.ones(1), after_epoch=after_epoch)
-    fabric = Fabric(accelerator="cpu", devices=1)
-    train(fabric, objective, batches(size, plan.epochs), plan, run, between)
-    return objective
+    train(Fabric(accelerator="cpu", devices=1), training, run)
+    return training.task
 
 
-def test_every_epoch_is_started_with_a_survey(run):
-    assert learn(run).epochs == [(0, 1.0), (1, 1.0)]
+def test_every_epoch_is_started(run):
+    assert learn(run).epochs == [0, 1]
 
 
-def test_an_epoch_is_started_on_resuming_at_its_boundary_only(run, tmp_path):
+def test_an_epoch_is_started_on_resuming_at_its_boundary_only(run):
     learn(run, epochs=1)
-    assert learn(run).epochs == [(1, 1.0)]
-    within = Run.create(tmp_path / "within", {})
+    assert learn(run).epochs == [1]
 
-    def stop(epoch: int) -> dict[str, float]:
-        raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):  # at the end of step 3, before it is saved
-        learn(within, after_epoch=stop, checkpoint_minutes=0.0)
-    assert learn(within).epochs == [(1, 1.0)]
+def test_a_task_without_outputs_learns_too(run):
+    assert learn(run, task=Median()).guess > 0.1
+    assert run.metrics[-1]["loss"] < 20
 
 
 @pytest.mark.parametrize("size", [6, 7])
-@pytest.mark.parametrize("accumulate", [2, 3, 5])
+@pytest.mark.parametrize("accumulate", [2, 3])
 def test_micro_batches_are_worth_the_batch(run, tmp_path, size, accumulate):
     whole = learn(run, size)
     cut = learn(Run.create(tmp_path / "cut", {}), size, accumulate=accumulate)
@@ -97,21 +101,50 @@ def test_micro_batches_are_worth_the_batch(run, tmp_path, size, accumulate):
         for name in ("run", "cut")
     ]
     assert losses[0] == pytest.approx(losses[1])
-    for (memo, index), (_, order) in zip(cut.seen, whole.seen, strict=True):
-        assert index == order
-        assert [value - memo[0] for value in memo] == [10 * place for place in index]
+    assert cut.seen == whole.seen
 
 
-def test_what_follows_an_epoch_is_logged_with_it(run):
-    told = iter([{"knn": 0.5}, {}])
+def test_measurements_stand_in_lines_of_their_own(run):
+    numbers = iter([{"knn": 0.5}, {}])
     counts = []
 
-    def after(epoch: int) -> dict[str, float]:
+    def measure(epoch: int) -> dict[str, float]:
         counts.append(epoch)
-        return next(told)
+        assert run.checkpoint.exists()  # nothing is lost if it is killed here
+        return next(numbers)
 
-    learn(run, after_epoch=after)
+    learn(run, measure=measure)
     assert counts == [1, 2]
-    lines = [(line["step"], line.get("knn")) for line in run.metrics]
-    assert lines == [(2, None), (3, 0.5), (4, None), (6, None)]
-    assert all("loss" in line for line in run.metrics)
+    lines = [(line["step"], line.get("knn"), "loss" in line) for line in run.metrics]
+    assert lines == [
+        (2, None, True),
+        (3, 0.5, False),
+        (4, None, True),
+        (6, None, True),
+    ]
+
+
+def test_a_measurement_that_fails_is_a_warning(run, capsys):
+    def measure(epoch: int) -> dict[str, float]:
+        raise ValueError("no neighbours")
+
+    learn(run, measure=measure)
+    message = "run: not measured after epoch {}: ValueError: no neighbours\n"
+    error = capsys.readouterr().err
+    assert all(message.format(epoch) in error for epoch in (1, 2))
+    assert run.metrics[-1]["step"] == 6
+
+
+@pytest.mark.parametrize("epoch", [1, 2])
+def test_a_measurement_that_was_killed_is_made_on_resuming(run, epoch):
+    def die(at: int) -> dict[str, float]:
+        if at == epoch:
+            raise KeyboardInterrupt
+        return {"knn": float(at)}
+
+    with pytest.raises(KeyboardInterrupt):
+        learn(run, measure=die)
+    learn(run, measure=lambda at: {"knn": float(at)})
+    learn(run, measure=die)  # is not called again
+    measured = [line["knn"] for line in run.metrics if "knn" in line]
+    assert measured == [1.0, 2.0]

@@ -48,3 +48,11 @@ def evaluating(module: nn.Module) -> Iterator[None]:
     finally:
         for part, training in modes.items():
             part.training = training
+
+
+@contextmanager
+def undisturbed(module: nn.Module) -> Iterator[None]:
+    """Use a module that is being trained: `evaluating`, and torch's streams put back."""
+    devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
+    with evaluating(module), torch.random.fork_rng(devices):
+        yield

@@ -10,15 +10,14 @@ from dilo.models.normalise import normalise
 from dilo.models.spatial import feature_map, find_map_layer, parameters_behind
 from dilo.pretrain.colour_bins import gamut_bins, rebalancing, rgb_to_lab, soft_encode
 from dilo.pretrain.config import PretrainConfig
-from dilo.pretrain.subject import Subject
-from dilo.training.loop import Survey
+from dilo.pretrain.objective import ImageSetInfo, Objective
 from dilo.training.processes import gather
 
 HIDDEN = 256  # channels of the decoder
 FINE = 4  # colours that each place of the feature map predicts the mix of, a side
 
 
-class Colorization(nn.Module):
+class Colorization(Objective):
     """Predict from brightness how a place's colours spread over bins of the ab plane.
 
     Two 1x1 convolutions on the last feature map predict; the published network has
@@ -36,14 +35,13 @@ class Colorization(nn.Module):
     Source: Zhang, Isola, Efros, "Colorful image colorization", ECCV 2016.
     """
 
-    views = 1
     input = "grey"
     bins: Tensor
     counts: Tensor
     weights: Tensor
 
     def __init__(
-        self, backbone: nn.Module, subject: Subject, config: PretrainConfig
+        self, backbone: nn.Module, info: ImageSetInfo, config: PretrainConfig
     ) -> None:
         """Put a decoder on the last feature map of `backbone`.
 
@@ -62,39 +60,36 @@ class Colorization(nn.Module):
             nn.ReLU(inplace=True),
             nn.Conv2d(HIDDEN, len(bins), 1),
         )
-        self.chance = math.log(len(bins))  # of bins that all seem equally probable
-        self.images = subject.count
+        self.chance_level = math.log(len(bins))  # of bins that all seem equally probable
+        self.images = info.count
         self.seen = 0
         self.register_buffer("bins", bins.clone(), persistent=False)
-        self.register_buffer("counts", torch.zeros(len(bins), dtype=torch.float64))
+        self.register_buffer("counts", torch.zeros(len(bins)))
         self.register_buffer("weights", torch.ones(len(bins)))
 
     def forward(self, views: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
         """Give (loss, how the colours of each image spread over the bins).
 
         Args:
-            views: uint8 (1, B, H, W, 3).
+            views: uint8 (B, 1, H, W, 3).
             index: int64 (B,), which images they show; the task is the same for all.
         """
-        maps = feature_map(self.backbone, self.layer, normalise(views[0]))
+        maps = feature_map(self.backbone, self.layer, normalise(views[:, 0]))
         logits = self.head(maps).permute(0, 2, 3, 1).flatten(1, 2)  # (B, P, Q)
         with torch.autocast(views.device.type, enabled=False):
             side = maps.shape[2:]
-            target, spread = colour_targets(views[0], side, self.bins, self.weights)
+            target, spread = colour_targets(views[:, 0], side, self.bins, self.weights)
             loss = -(target * logits.float().log_softmax(dim=2)).sum(dim=2).mean()
         return loss, spread
 
-    def update(self, spread: Tensor, index: Tensor) -> None:
+    def update(self, spread: Tensor) -> None:
         """Count the colours, until as many views as there are images were seen."""
         if self.seen >= self.images:
             return
         (joined,) = gather(spread)
         self.seen += len(joined)
-        self.counts += joined.double().sum(dim=0)
+        self.counts += joined.sum(dim=0)
         self.weights.copy_(rebalancing(self.counts / self.counts.sum()))
-
-    def start_epoch(self, epoch: int, survey: Survey) -> None:
-        """Prepare nothing."""
 
     def get_extra_state(self) -> int:
         """Save how many views were counted."""

@@ -9,7 +9,6 @@ GRID = 10.0  # units of Lab between the centres of neighbouring bins
 NEIGHBOURS = 5  # bins that a colour is spread over
 SIGMA = 5.0  # units of Lab: of the spreading
 UNIFORM = 0.5  # share of the even distribution in rebalancing (lambda in the paper)
-TEMPERATURE = 0.38  # of the annealed mean: 1 is the mean, towards 0 it is the mode
 
 # sRGB (linear) to XYZ, D65, each row divided by the white point.
 _XYZ = (
@@ -42,8 +41,8 @@ def gamut_bins() -> Tensor:
     the target of none.
     """
     # Chroma is extreme on the surface of the cube; inside, the bins are contiguous.
-    levels = torch.linspace(0, 1, 256, dtype=torch.float64)
-    across, along = torch.meshgrid(levels, levels, indexing="ij")
+    values = torch.linspace(0, 1, 256, dtype=torch.float64)
+    across, along = torch.meshgrid(values, values, indexing="ij")
     faces = [
         torch.stack([across, along, torch.full_like(across, end)], -1).roll(axis, -1)
         for end in (0.0, 1.0)
@@ -78,14 +77,6 @@ def rebalancing(prior: Tensor) -> Tensor:
     """
     weights = 1 / ((1 - UNIFORM) * prior + UNIFORM / len(prior))
     return weights / (prior * weights).sum()
-
-
-def annealed_mean(logits: Tensor, bins: Tensor) -> Tensor:
-    """Decode predictions to colours: (..., Q) -> ab (..., 2).
-
-    Source: Zhang, Isola, Efros, ECCV 2016, eq. 5.
-    """
-    return (logits / TEMPERATURE).softmax(dim=-1) @ bins
 
 
 def _lab_curve(light: Tensor) -> Tensor:

@@ -12,9 +12,8 @@ from dilo.models.normalise import normalise
 from dilo.models.heads import feature_dim
 from dilo.pretrain.config import PretrainConfig
 from dilo.pretrain.kmeans import cluster_count, kmeans
-from dilo.pretrain.subject import Subject
+from dilo.pretrain.objective import ImageSetInfo, Objective
 from dilo.pretrain.whitening import whiten
-from dilo.training.loop import Survey
 
 WHITENED = 256  # dimensions that are clustered, of the 2048 of ResNet-50
 # Whitening makes the last directions, which are noise, as long as the first: so no
@@ -27,7 +26,7 @@ HEAD_STD = 0.01  # of a fresh head's weights
 STREAM = 4  # keeps these draws apart from those of the same seed elsewhere
 
 
-class DeepCluster(nn.Module):
+class DeepCluster(Objective):
     """Predict the cluster of an image among the clusters of all images' features.
 
     Before each epoch the features of all images are whitened, normalised and clustered
@@ -45,46 +44,42 @@ class DeepCluster(nn.Module):
         third.
     """
 
-    views = 1
     labels: Tensor
     weights: Tensor
 
     def __init__(
-        self, backbone: nn.Module, subject: Subject, config: PretrainConfig
+        self, backbone: nn.Module, info: ImageSetInfo, config: PretrainConfig
     ) -> None:
         """Put a classifier of clusters on `backbone`."""
         super().__init__()
         self.input = "sobel" if config.sobel else "rgb"
         self.backbone = backbone
-        self.clusters = cluster_count(config.clusters, subject.count)
+        self.clusters = cluster_count(config.clusters, info.count)
         self.head = nn.Linear(feature_dim(backbone), self.clusters)
         self.seed = config.seed
-        self.chance = math.log(self.clusters)
+        self.chance_level = math.log(self.clusters)
         # Saved, for a training may stop in the middle of an epoch.
-        self.register_buffer("labels", torch.arange(subject.count) % self.clusters)
+        self.register_buffer("labels", torch.arange(info.count) % self.clusters)
         self.register_buffer("weights", torch.ones(self.clusters))
 
-    def forward(self, views: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Give (loss, features).
+    def forward(self, views: Tensor, index: Tensor) -> Tensor:
+        """Give the loss.
 
         Args:
-            views: uint8 (1, B, H, W, 3).
+            views: uint8 (B, 1, H, W, 3).
             index: int64 (B,), which images they show.
         """
-        features = self.backbone(normalise(views[0]))  # (B, D)
+        features = self.backbone(normalise(views[:, 0]))  # (B, D)
         labels = self.labels[index]
         losses = F.cross_entropy(self.head(features), labels, reduction="none")
         # Not divided by the weights in the batch, or the division of a batch among
         # processes would matter.
-        return (losses * self.weights[labels]).mean(), features.detach()
-
-    def update(self, features: Tensor, index: Tensor) -> None:
-        """Remember nothing."""
+        return (losses * self.weights[labels]).mean()
 
     @torch.no_grad()
-    def start_epoch(self, epoch: int, survey: Survey) -> None:
+    def start_epoch(self, epoch: int) -> None:
         """Cluster the features of all images, and start with a fresh head."""
-        features = survey()
+        features = self.survey()
         count, width = features.shape
         dims = min(WHITENED, width // SHARE, count // IMAGES_PER_DIMENSION)
         rows = whiten(features, dims, self.labels.device)

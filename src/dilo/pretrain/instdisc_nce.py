@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from dilo.pretrain.config import PretrainConfig
 from dilo.pretrain.instdisc import InstDisc
 from dilo.pretrain.losses import NOISE_EPS, nce
-from dilo.pretrain.subject import Subject
+from dilo.pretrain.objective import ImageSetInfo, Objective
 from dilo.training.processes import gather
 
 ANGLES = 4096  # at which the distribution of random cosines is summed up
@@ -36,14 +36,14 @@ class InstDiscNCE(InstDisc):
     log_mean: Tensor  # log(Z / N): Z itself is out of range at small temperatures
 
     def __init__(
-        self, backbone: nn.Module, subject: Subject, config: PretrainConfig
+        self, backbone: nn.Module, info: ImageSetInfo, config: PretrainConfig
     ) -> None:
         """Put a linear head on `backbone`, and a bank for all images beside it."""
-        super().__init__(backbone, subject, config)
+        super().__init__(backbone, info, config)
         self.negatives = config.negatives
         start = RandomDirections(config.embedding_dim, config.temperature)
         self.register_buffer("log_mean", torch.tensor(start.log_mean))
-        self.chance = start.loss(subject.count, self.negatives)
+        self.chance_level = start.loss(info.count, self.negatives)
 
     def contrast(self, features: Tensor, index: Tensor) -> Tensor:
         """Give the loss of embeddings (B, D) of the images `index` (B,)."""

@@ -8,8 +8,7 @@ from torch import Tensor, nn
 from dilo.pretrain.config import PretrainConfig
 from dilo.pretrain.instdisc import InstDisc
 from dilo.pretrain.kmeans import CELLS, cluster_count, kmeans
-from dilo.pretrain.subject import Subject
-from dilo.training.loop import Survey
+from dilo.pretrain.objective import ImageSetInfo, Objective
 
 PROBED = 256  # images whose close neighbours are counted, for the chance level
 STREAM = 5  # keeps these draws apart from those of the same seed elsewhere
@@ -36,11 +35,11 @@ class LocalAggregation(InstDisc):
     clusters: Tensor
 
     def __init__(
-        self, backbone: nn.Module, subject: Subject, config: PretrainConfig
+        self, backbone: nn.Module, info: ImageSetInfo, config: PretrainConfig
     ) -> None:
         """Put a linear head on `backbone`, and a bank for all images beside it."""
-        super().__init__(backbone, subject, config)
-        count = subject.count
+        super().__init__(backbone, info, config)
+        count = info.count
         # Saved, for a training may stop in the middle of an epoch: (runs, N).
         alone = torch.arange(count, dtype=torch.int32)
         self.register_buffer("clusters", alone.repeat(config.cluster_runs, 1))
@@ -58,7 +57,7 @@ class LocalAggregation(InstDisc):
         rows = self.bank.rows
         return local_loss(scaled, rows, index, self.clusters, self.neighbours)
 
-    def start_epoch(self, epoch: int, survey: Survey) -> None:
+    def start_epoch(self, epoch: int) -> None:
         """Cluster the bank, once it is trained enough; the survey is not needed."""
         self.epoch = epoch
         if epoch < self.warmup_epochs:
@@ -66,7 +65,7 @@ class LocalAggregation(InstDisc):
         for run, labels in enumerate(self.clusters):
             seed = (self.seed, epoch, run, STREAM)
             labels.copy_(kmeans(self.bank.rows, self.cluster_count, seed).labels)
-        self.chance = chance_level(self.clusters, self.neighbours)
+        self.chance_level = chance_level(self.clusters, self.neighbours)
 
     def get_extra_state(self) -> dict[str, Any]:
         """Save the step, which the draws depend on, and how far the training is."""
@@ -75,7 +74,7 @@ class LocalAggregation(InstDisc):
     def set_extra_state(self, state: dict[str, Any]) -> None:
         """Restore the step, the epoch and its chance level."""
         self.step, self.epoch = state["step"], state["epoch"]
-        self.chance = state["chance"]
+        self.chance_level = state["chance"]
 
 
 def local_loss(

@@ -15,12 +15,11 @@ from dilo.pretrain.config import PretrainConfig
 from dilo.pretrain.grouped import Shuffle, count_groups, encode_groups
 from dilo.pretrain.losses import softmax_nce
 from dilo.pretrain.queue import KeyQueue
-from dilo.pretrain.stepped import Stepped
-from dilo.pretrain.subject import Subject
+from dilo.pretrain.objective import ImageSetInfo, Objective
 from dilo.training.processes import batch_order, gather
 
 
-class MoCo(Stepped):
+class MoCo(Objective):
     """Find the other view's key among the keys of earlier images.
 
     Keys come from a copy of the network that follows it slowly. The own key is never
@@ -33,7 +32,6 @@ class MoCo(Stepped):
     """
 
     views = 2
-    input = "rgb"
 
     def __init__(
         self, backbone: nn.Module, head: nn.Module, config: PretrainConfig
@@ -51,39 +49,39 @@ class MoCo(Stepped):
             min(2, config.shuffle_groups), config.shuffle_groups // config.accumulate
         )
         self.seed = config.seed
-        self.chance = math.log(config.negatives + 1)
+        self.chance_level = math.log(config.negatives + 1)
         # Found once: walking through the modules at each step takes milliseconds.
         self._slow = list(self.key_encoder.parameters())
         self._fast = [*backbone.parameters(), *head.parameters()]
         self._follow = get_ema_multi_avg_fn(config.key_momentum)
 
-    def forward(self, views: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Give (loss, keys); call `update(keys, index)` after the optimizer's step.
+    def forward(self, views: Tensor, index: Tensor) -> tuple[Tensor, ...]:
+        """Give (loss, keys, index).
 
         Args:
-            views: uint8 (2, B, H, W, 3).
+            views: uint8 (B, 2, H, W, 3).
             index: int64 (B,), which images they show.
         """
-        count = views.shape[1]
+        count = len(views)
         groups = count_groups(self.groups, count)
-        query = encode_groups(self._encode, views[0], groups)
+        query = encode_groups(self._encode, views[:, 0], groups)
         with torch.no_grad():
             shuffle = Shuffle.draw(count, self.seed, self.step, views.device)
-            key = shuffle.encode(self._encode_key, views[1], groups)
+            key = shuffle.encode(self._encode_key, views[:, 1], groups)
         # Similarities decide between thousands of rows, for which bf16 is too coarse.
         with torch.autocast(views.device.type, enabled=False):
             query = F.normalize(query.float(), dim=1)  # (B, D)
             key = F.normalize(key.float(), dim=1)  # (B, D)
             own = index[:, None] == self.queue.index  # (B, K)
             loss = softmax_nce(query, key, self.queue.rows, self.temperature, own)
-        return loss, key
+        return loss, key, index
 
     def update(self, keys: Tensor, index: Tensor) -> None:
         """Let the slow copy follow, and the oldest keys give way to new ones."""
         self._follow(self._slow, self._fast, 0)
         gathered = gather(keys, index)
         self.queue.push(*(batch_order(tensor) for tensor in gathered))
-        self.step += 1
+        super().update()
 
     def _encode(self, views: Tensor) -> Tensor:
         return self.head(self.backbone(normalise(views)))
@@ -92,12 +90,12 @@ class MoCo(Stepped):
         return self.key_encoder(normalise(views))
 
 
-def moco_v1(backbone: nn.Module, subject: Subject, config: PretrainConfig) -> MoCo:
+def moco_v1(backbone: nn.Module, info: ImageSetInfo, config: PretrainConfig) -> MoCo:
     """MoCo with a linear head; of any images."""
     return _build(linear_head, backbone, config)
 
 
-def moco_v2(backbone: nn.Module, subject: Subject, config: PretrainConfig) -> MoCo:
+def moco_v2(backbone: nn.Module, info: ImageSetInfo, config: PretrainConfig) -> MoCo:
     """MoCo with a head of two layers; of any images.
 
     The rest of version 2 (temperature, augmentation, cosine) is its recipe.

@@ -5,20 +5,25 @@ evaluation mode. So every objective can be compared with every other.
 """
 
 import math
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from lightning.fabric import Fabric
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from dilo.cores import available_cores
+from dilo.errors import DiloError
 from dilo.models.normalise import normalise
+from dilo.pretrain.config import PretrainConfig
 from dilo.pretrain.views import Views
+from dilo.progress import tell
 
 # 1,024 views through the forward pass alone: of ImageNet's epoch a 3,000th.
 SAMPLE = 512
@@ -101,6 +106,17 @@ class Monitor:
         self._source = replace(views, views=2)
         self._views: Tensor | None = None  # uint8 (2, N, S, S, 3)
 
+    def measure(self, epoch: int, config: PretrainConfig, name: str) -> dict[str, float]:
+        """Measure after so many epochs if it is time, and warn of a collapse."""
+        every, epochs = config.monitor_epochs, config.loop.epochs
+        if not every or (epoch % every and epoch != epochs):
+            return {}
+        numbers = self()
+        warning = collapse_warning([{"epoch": epoch, **numbers}])
+        if warning is not None:
+            tell(f"{name}: {warning}")
+        return numbers
+
     @torch.no_grad()
     def __call__(self) -> dict[str, float]:
         """Measure; nothing, where fewer than two images of the sample can be read.
@@ -134,11 +150,16 @@ class Monitor:
         # The trailing 2 keeps this stream apart from those of orders and views.
         rng = np.random.default_rng((source.seed, 0, 0, 2))
         chosen = rng.permutation(count)[:size].tolist()
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            items = list(
-                pool.map(lambda index: source[source.epochs, index], sorted(chosen))
-            )
-        stacks = [item.views[:, 0] for item in items if item.index]
+        with ThreadPoolExecutor(available_cores()) as pool:
+    made = pool.map(partial(_views_of, source), sorted(chosen))
+            stacks = [views for views in made if views is not None]
         shape = (0, 2, source.crop_size, source.crop_size, 3)
-        made = np.stack(stacks) if stacks else np.zeros(shape, np.uint8)
-        return torch.from_numpy(made).transpose(0, 1).contiguous()
+        views = np.stack(stacks) if stacks else np.zeros(shape, np.uint8)
+        return torch.from_numpy(views).transpose(0, 1).contiguous()
+
+
+def _views_of(views: Views, index: int) -> NDArray[np.uint8] | None:
+    try:
+        return views[views.epochs, index][0]
+    except DiloError:  # reported when its turn comes in the training
+        return None

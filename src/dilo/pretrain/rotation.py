@@ -9,13 +9,12 @@ from torch import Tensor, nn
 from dilo.models.normalise import normalise
 from dilo.models.heads import feature_dim, linear_head
 from dilo.pretrain.config import PretrainConfig
-from dilo.pretrain.subject import Subject
-from dilo.training.loop import Survey
+from dilo.pretrain.objective import ImageSetInfo, Objective
 
 TURNS = 4  # 0, 90, 180 and 270 degrees
 
 
-class Rotation(nn.Module):
+class Rotation(Objective):
     """Tell the four upright-to-upside-down turns of an image apart.
 
     All four turns of every image are in one batch, so a step costs four views of
@@ -27,36 +26,27 @@ class Rotation(nn.Module):
         as is usual for ResNets, one linear layer on the pooled features does.
     """
 
-    views = 1
-    input = "rgb"
-    chance = math.log(TURNS)
+    chance_level = math.log(TURNS)
 
     def __init__(
-        self, backbone: nn.Module, subject: Subject, config: PretrainConfig
+        self, backbone: nn.Module, info: ImageSetInfo, config: PretrainConfig
     ) -> None:
         """Put a four-way classifier on `backbone`; of any images, with any config."""
         super().__init__()
         self.backbone = backbone
         self.head = linear_head(feature_dim(backbone), TURNS)
 
-    def forward(self, views: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Give (loss, features of the views as they came).
+    def forward(self, views: Tensor, index: Tensor) -> Tensor:
+        """Give the loss.
 
         Args:
-            views: uint8 (1, B, S, S, 3).
+            views: uint8 (B, 1, S, S, 3).
             index: int64 (B,), which images they show; the task is the same for all.
         """
-        features = self.backbone(normalise(turned(views[0])))  # (4 B, D)
-        count = views.shape[1]
+        features = self.backbone(normalise(turned(views[:, 0])))  # (4 B, D)
+        count = len(views)
         target = torch.arange(TURNS, device=views.device).repeat_interleave(count)
-        loss = F.cross_entropy(self.head(features), target)
-        return loss, features[:count].detach()
-
-    def update(self, features: Tensor, index: Tensor) -> None:
-        """Remember nothing."""
-
-    def start_epoch(self, epoch: int, survey: Survey) -> None:
-        """Prepare nothing."""
+        return F.cross_entropy(self.head(features), target)
 
 
 def turned(images: Tensor) -> Tensor:

@@ -1,7 +1,6 @@
 """The features of all images by the present backbone, between two epochs."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -11,20 +10,21 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from dilo.augment import centre_view
+from dilo.models.inference import undisturbed
 from dilo.models.normalise import normalise
 from dilo.data.image_set import Examples
 from dilo.errors import DiloError
 from dilo.image import Image
 from dilo.pretrain.config import PretrainConfig
-from dilo.pretrain.views import START_METHOD, start_worker
 from dilo.progress import Progress
+from dilo.training.loader import START_METHOD, start_worker
 from dilo.training.processes import batch_order, gather, share_buffers
 
 BATCH_SIZE = 256  # of a process; nothing is kept for gradients
 
 
 class Surveyor:
-    """Compute the features of all images: satisfies `training.loop.Survey`."""
+    """Compute the features of all images: an objective's `survey`."""
 
     def __init__(
         self,
@@ -106,17 +106,3 @@ class CentreViews(Dataset[tuple[Image, bool]]):
         except DiloError:
             return np.zeros((self.crop_size, self.crop_size, 3), np.uint8), False
         return centre_view(image, self.crop_size), True
-
-
-@contextmanager
-def undisturbed(network: nn.Module) -> Iterator[None]:
-    """Put a network into evaluation mode; undo that and all draws of torch's stream."""
-    modes = {module: module.training for module in network.modules()}
-    network.eval()
-    devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
-    try:
-        with torch.random.fork_rng(devices):
-            yield
-    finally:
-        for module, training in modes.items():
-            module.training = training

@@ -1,13 +1,76 @@
 """Everything that a training needs to go on exactly where it stopped."""
 
+import time
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from dilo.errors import RunError
 from dilo.files import partial_path, sync
 from dilo.torch_files import read_torch_file
+from dilo.training.logger import MetricsLogger
+from dilo.training.task import Task
+
+# What the parts of a checkpoint were called by version 0.1.
+_FORMER_NAMES = {"task": "objective", "log": "diary"}
+
+
+class Checkpointer:
+    """Write the checkpoint when it is due, and never of broken weights."""
+
+    def __init__(self, logger: MetricsLogger, task: Task, optimizer: Any) -> None:
+        """Save the states of a training."""
+        self.logger = logger
+        self.parts = {"task": task, "optimizer": optimizer, "log": logger}
+        self._last = time.monotonic()
+
+    def restore(self) -> None:
+        """Restore the states that were saved, if they were.
+
+        Raises:
+            RunError: the checkpoint is damaged, or of another set of images.
+        """
+        path = self.logger.run.checkpoint
+        if not path.exists():
+            return
+        state = load_checkpoint(path)
+        try:
+            for name, part in self.parts.items():
+                former = _FORMER_NAMES.get(name)
+                part.load_state_dict(state[former if former in state else name])
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise RunError(
+                f"{path}: does not fit this training ({error}); were images added or "
+                "removed since it started? Then choose another folder"
+            ) from error
+
+    def save_if_due(self, *, now: bool = False) -> None:
+        """Write the checkpoint if it is due, on the process that writes.
+
+        Raises:
+            RunError: the loss or the weights are no longer finite, or there is no room
+                for the checkpoint; the last one stays.
+        """
+        if not self.logger.writes or not (now or self._is_due()):
+            return
+        self.logger.check()
+        state = {name: part.state_dict() for name, part in self.parts.items()}
+        # A step can break the weights although its own loss was still a number.
+        for name, value in state["task"].items():
+            if isinstance(value, Tensor) and not value.isfinite().all():
+                raise self.logger.breakdown(f"{name} is no longer finite")
+        save_checkpoint(self.logger.run.checkpoint, state)
+        self._last = time.monotonic()
+
+    def _is_due(self) -> bool:
+        step, training = self.logger.step, self.logger.training
+        epoch, rest = divmod(step, training.steps_per_epoch)
+        if rest == 0 and epoch % training.loop.checkpoint_epochs == 0:
+            return True
+        minutes = (time.monotonic() - self._last) / 60
+        return step == training.steps or minutes >= training.loop.checkpoint_minutes
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """Start the processes there are, and the little they must tell each other."""
 
 import os
+from datetime import timedelta
 from collections.abc import Mapping
 from inspect import signature
 from typing import Any
@@ -12,6 +13,9 @@ from lightning.fabric.strategies.ddp import DDPStrategy
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from dilo.errors import RunError
+from dilo.models.inference import find_device
+from dilo.runs import cpu_name
 from dilo.training.precision import Precision, resolve_precision
 
 # The memory bank is a buffer that all processes update alike; sending it around at
@@ -21,21 +25,69 @@ _KNOWN = signature(DistributedDataParallel).parameters
 _OWN_BUFFERS: dict[str, Any] = {next(name for name in _NAMES if name in _KNOWN): False}
 
 
-def launch(precision: Precision) -> Fabric:
-    """Start Fabric with the processes that torchrun or SLURM made, else with one."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+# Measuring the features of a large set keeps the other processes waiting, for longer
+# than torch's default allows; the launcher ends them if one has failed.
+PATIENCE = timedelta(hours=12)
+
+
+def launch(precision: Precision, device: str = "auto") -> Fabric:
+    """Start Fabric with the processes that torchrun or SLURM made, else with one.
+
+    Raises:
+        InputError: there is no such device or precision.
+        RunError: SLURM has started processes in a way that they cannot find together.
+    """
+    where = find_device(device)
+    _check_slurm(os.environ)
     processes = _read("WORLD_SIZE", "SLURM_NTASKS")
     local = _read("LOCAL_WORLD_SIZE", "SLURM_NTASKS_PER_NODE")
-    many = DDPStrategy(**_OWN_BUFFERS)
+    several: Any = local
+    if processes == 1 and where.index is not None:
+        several = [where.index]
+    many = DDPStrategy(timeout=PATIENCE, **_OWN_BUFFERS)
     fabric = Fabric(
-        accelerator="auto",
-        devices=local,
+        accelerator=where.type,
+        devices=several,
         num_nodes=processes // local,
         strategy=many if processes > 1 else "auto",
-        precision=resolve_precision(precision, device),
+        precision=resolve_precision(precision, where),
     )
     fabric.launch()
     return fabric
+
+
+def describe(fabric: Fabric, precision: Precision) -> dict[str, Any]:
+    """Say on what a training runs, as the environment of its run records it."""
+    device = fabric.device
+    cuda = device.type == "cuda"
+    return {
+        "precision": resolve_precision(precision, device),
+        "device": device.type,
+        "device_name": torch.cuda.get_device_name(device) if cuda else cpu_name(),
+        "processes": fabric.world_size,
+    }
+
+
+def _check_slurm(environment: Mapping[str, str]) -> None:
+    """Refuse processes of SLURM that would wait for each other for ever.
+
+    Raises:
+        RunError: there are several tasks, but srun has not started this one, or the
+            number of tasks on each node is not given.
+    """
+    tasks = int(environment.get("SLURM_NTASKS", "1"))
+    if "WORLD_SIZE" in environment or tasks == 1:  # torchrun decides within a job
+        return
+    if "SLURM_STEP_ID" not in environment:
+        raise RunError(
+            f"this job of SLURM has {tasks} tasks, but only one process was started: "
+            "put srun before the command, or ask for one task (--ntasks 1)"
+        )
+    if "SLURM_NTASKS_PER_NODE" not in environment:
+        raise RunError(
+            f"SLURM has started {tasks} tasks, but not said how many on each node: "
+            "give --nodes and --ntasks-per-node to srun or sbatch, not --ntasks"
+        )
 
 
 def is_first() -> bool:

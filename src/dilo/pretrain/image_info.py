@@ -1,33 +1,23 @@
-"""What an objective is told of the images, apart from the images themselves."""
+"""Find what an objective knows of its images, and their labels."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from dilo.data.labels import read_labels
 from dilo.errors import InputError
+from dilo.pretrain.objective import ImageSetInfo
 
 
-@dataclass(frozen=True, kw_only=True)
-class Subject:
-    """The set of images: how many there are, and their classes where these are used."""
-
-    count: int
-    labels: Tensor | None = None  # int64 (N,), index into `classes`
-    classes: tuple[str, ...] = ()
-
-
-def find_subject(folder: Path, names: Sequence[str], labels: Path | None) -> Subject:
+def find_info(folder: Path, names: Sequence[str], labels: Path | None) -> ImageSetInfo:
     """Describe the images `names` below `folder`, labelled by class folders or a CSV.
 
     Raises:
         InputError: the labels cannot be read, or leave an image out.
     """
     if labels is None:
-        return Subject(count=len(names))
+        return ImageSetInfo(count=len(names))
     known = read_labels(labels, "train")
     numbers = dict(zip(map(Path.resolve, known.paths()), known.labels, strict=True))
     paths = [(folder / name).resolve() for name in names]
@@ -37,7 +27,7 @@ def find_subject(folder: Path, names: Sequence[str], labels: Path | None) -> Sub
             f"{labels} has no label for {len(missing)} of {len(names)} images, such as "
             f"{missing[0]}; label them, or pretrain on a folder of labelled images"
         )
-    return Subject(
+    return ImageSetInfo(
         count=len(names),
         labels=torch.tensor([int(numbers[path]) for path in paths]),
         classes=known.classes,

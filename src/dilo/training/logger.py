@@ -1,11 +1,11 @@
-"""What a training says of itself: progress, metrics.jsonl and TensorBoard."""
+"""The log of a training: progress line, metrics.jsonl and TensorBoard."""
 
 import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor
@@ -14,51 +14,47 @@ from torch.utils.tensorboard import SummaryWriter
 from dilo.errors import RunError
 from dilo.progress import Progress, tell
 from dilo.runs import Run
-from dilo.training.plan import Plan
 from dilo.training.waiting import Waiting, loader_warning
 
-# Of the remarks, what the progress bar has room for; the curves show them all.
-NOTED = ("knn",)
+if TYPE_CHECKING:
+    from dilo.training.loop import Training
+
+# Of what is measured, what the progress line has room for; the curves show it all.
+IN_PROGRESS_LINE = ("knn",)
 
 
-class Diary:
+class MetricsLogger:
     """Gather the losses of some steps, then write one line about them.
 
     Losses stay on their device until a line is due: reading each would make the
     processor wait for the GPU at every step.
     """
 
-    def __init__(self, run: Run, chance: float, plan: Plan, *, writes: bool) -> None:
-        """Keep the diary of `run`, whose loss is `chance` where nothing is learned.
-
-        Of several processes all keep a diary, but only one `writes`.
-        """
+    def __init__(self, run: Run, training: "Training", *, writes: bool) -> None:
+        """Log to `run`; of several processes all count, but only one `writes`."""
         self.run = run
+        self.training = training
         self.writes = writes
-        self.chance = chance
-        self.plan = plan
         self.step = 0
         self._rate = 0.0  # of the last step
         self._losses: list[float] = []  # of the steps since the last line
         self._pending: list[Tensor] = []  # of those of them that were not yet read
-        self._images = 0
+        self._images = 0  # since the last line
+        self._done = 0  # images since the start
         self._seconds = 0.0  # of finished lines
-        self._spent = 0.0  # on the present line by earlier sittings
+        self._earlier = 0.0  # seconds of the present line before a resume
         self._since = time.monotonic()
-        self._done = 0
-        self._note = ""
-        self._remarks: dict[str, float] = {}  # for the next line
-        self._said: list[str] = []  # the last remarks, for the note
+        self._note: dict[str, str] = {}  # the end of the progress line
         self.waiting = Waiting()
-        self._waited, self._sat = 0.0, 0.0  # seconds of this sitting's finished lines
+        self._waited, self._logged = 0.0, 0.0  # seconds of lines since the resume
         self._warned = False
 
     def __enter__(self) -> Self:
-        self._since = time.monotonic() - self._spent
+        self._since = time.monotonic() - self._earlier
         if self.writes:
             # What was logged after the checkpoint is computed, and logged, again.
             self.run.rewind(self.step)
-            total = self.plan.epochs * self.plan.images_per_epoch
+            total = self.training.loop.epochs * self.training.images_per_epoch
             self._progress = Progress(self.run.folder.name, total, "images", self._done)
             self._progress.__enter__()
             self._writer = SummaryWriter(
@@ -79,30 +75,25 @@ class Diary:
     @property
     def epoch(self) -> float:
         """Count the epochs that are over."""
-        return self.step / self.plan.steps_per_epoch
-
-    @property
-    def at_epoch_end(self) -> bool:
-        """Tell whether the last step was the last of an epoch."""
-        return self.step % self.plan.steps_per_epoch == 0
+        return self.step / self.training.steps_per_epoch
 
     @property
     def place(self) -> str:
         """Say where the training is."""
-        return f"{self.run.folder}: after step {self.step} of {self.plan.steps}"
+        return f"{self.run.folder}: after step {self.step} of {self.training.steps}"
 
-    def note(self, loss: Tensor, images: int, rate: float) -> None:
-        """Take down one step, of so many images at a learning rate."""
+    def add(self, loss: Tensor, images: int, rate: float) -> None:
+        """Count one step, of so many images at a learning rate."""
         self._rate = rate
         self._pending.append(loss.detach())
         self._images += images
         self._done += images
         self.step += 1
         if self.writes:
-            self._progress.advance(images, self._note)
+            self._progress.advance(images, ", ".join(self._note.values()))
 
     @contextmanager
-    def pause(self) -> Iterator[None]:
+    def paused(self) -> Iterator[None]:
         """Do something beside the training, which its speed shall not count."""
         start = time.monotonic()
         if self.writes:
@@ -112,9 +103,10 @@ class Diary:
             yield
         self._since += time.monotonic() - start
 
-    def remark(self, numbers: Mapping[str, float]) -> None:
-        """Add numbers to the next line."""
-        self._remarks |= numbers
+    def was_measured(self) -> bool:
+        """Whether something was logged after the present step that is no loss."""
+        lines = [line for line in self.run.metrics[-2:] if line["step"] == self.step]
+        return any("loss" not in line for line in lines)
 
     def write_if_due(self) -> None:
         """Write a line about the steps since the last one, if it is time for one.
@@ -122,52 +114,57 @@ class Diary:
         Raises:
             RunError: the loss is no longer a finite number.
         """
-        last = self.step == self.plan.steps
-        if self.step % self.plan.log_every == 0 or last or self._remarks:
-            self._write(self.check())
+        due = self.step % self.training.loop.log_every == 0
+        if due or self.step == self.training.steps:
+            self._write_losses()
 
-    def _write(self, loss: float) -> None:
+    def write_measurements(self, numbers: Mapping[str, float]) -> None:
+        """Write a line of numbers that were measured after an epoch, if there are any.
+
+        Only on the process that writes.
+        """
+        if not numbers:
+            return
+        self._write(numbers)
+        for name in IN_PROGRESS_LINE:
+            if name in numbers:
+                self._note[name] = f"{name} {numbers[name]:.3g}"
+
+    def _write_losses(self) -> None:
+        loss = self.check()
         elapsed = time.monotonic() - self._since
         self._seconds += elapsed
         waited = self.waiting.take()
-        metrics = {
-            "loss": loss,
-            "chance": self.chance,
-            "lr": self._rate,
-            "images_per_second": self._images / max(elapsed, 1e-9),
-            "waiting": min(waited / max(elapsed, 1e-9), 1.0),
-            **self._remarks,
-        }
+        extra = self.training.task.log_values()
         if self.writes:
-            self.run.log(
-                step=self.step,
-                epoch=self.epoch,
-                seconds=round(self._seconds, 3),
-                **metrics,
+            self._write(
+                {
+                    "loss": loss,
+                    **extra,
+                    "lr": self._rate,
+                    "images_per_second": self._images / max(elapsed, 1e-9),
+                    "waiting": min(waited / max(elapsed, 1e-9), 1.0),
+                }
             )
-            for name, value in metrics.items():
-                self._writer.add_scalar(name, value, self.step)
             self._warn(waited, elapsed)
-        said = [
-            f"{name} {value:.3g}"
-            for name, value in self._remarks.items()
-            if name in NOTED
-        ]
-        self._said = said or self._said
-        about = [
-            f"epoch {self.epoch:.1f}",
-            f"loss {loss:.3f} (chance {self.chance:.3f})",
-        ]
-        self._note = ", ".join([*about, *self._said])
-        self._remarks = {}
+        self._note["epoch"] = f"epoch {self.epoch:.1f}"
+        level = extra.get("chance_level")
+        chance = "" if level is None else f" (chance level {level:.3f})"
+        self._note["loss"] = f"loss {loss:.3f}{chance}"
         self._losses, self._images = [], 0
         self._since = time.monotonic()
 
+    def _write(self, metrics: Mapping[str, float]) -> None:
+        seconds = round(self._seconds, 3)
+        self.run.log(step=self.step, epoch=self.epoch, seconds=seconds, **metrics)
+        for name, value in metrics.items():
+            self._writer.add_scalar(name, value, self.step)
+
     def _warn(self, waited: float, elapsed: float) -> None:
-        """Say once in a sitting that the loader is the limit."""
+        """Report once after a start or resume that the loader is the limit."""
         self._waited += waited
-        self._sat += elapsed
-        warning = loader_warning(self._waited, self._sat, self.step)
+        self._logged += elapsed
+        warning = loader_warning(self._waited, self._logged, self.step)
         if warning is not None and not self._warned:
             tell(f"{self.run.folder.name}: {warning}")
             self._warned = True
@@ -199,7 +196,7 @@ class Diary:
         return self._losses
 
     def state_dict(self) -> dict[str, Any]:
-        """Give what the next sitting needs to write the same lines."""
+        """Give what a resumed training needs to write the same lines."""
         return {
             "step": self.step,
             "done": self._done,
@@ -213,4 +210,4 @@ class Diary:
         """Go on from a saved state."""
         self.step, self._done = state["step"], state["done"]
         self._losses, self._images = state["losses"], state["images"]
-        self._seconds, self._spent = state["seconds"], state["spent"]
+        self._seconds, self._earlier = state["seconds"], state["spent"]

@@ -1,0 +1,160 @@
+"""Batches of any map-style data set, made in this process or by workers."""
+
+import atexit
+import functools
+import multiprocessing
+import signal
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from multiprocessing.process import BaseProcess
+from typing import Any, Protocol
+
+import cv2
+import torch
+from torch.utils.data import DataLoader, Dataset, default_collate
+
+from dilo.allocator import keep_memory
+from dilo.data.sampler import Sample
+from dilo.errors import DiloError, RunError
+from dilo.training.preemption import SIGNALS
+from dilo.training.task import Batch
+
+# A forked worker shares the images that are kept in memory; one that starts afresh, as
+# it would below a spawned process, gets a copy of them all. Other systems cannot fork
+# safely.
+START_METHOD = "fork" if sys.platform == "linux" else None
+
+Failures = dict[str, str]  # name of an image or another file -> what is wrong with it
+
+
+class MapDataset(Protocol):
+    """What a training reads: items by (epoch, index), the same whenever asked for.
+
+    It may have a method `take_failures() -> Failures`, of files other than the images
+    that failed since it was last called.
+    """
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The names of the images, for messages."""
+        ...
+
+    def __getitem__(self, sample: Sample, /) -> tuple[Any, ...]:
+        """Give arrays, tensors or numbers; raise DiloError if an image is unusable."""
+        ...
+
+
+class Loader:
+    """Give the batches from a step to the end; remember what could not be read."""
+
+    def __init__(
+        self,
+        dataset: MapDataset,
+        sampler: Callable[[int], Iterable[list[Sample]]],
+        workers: int = 0,
+        collate: Callable[[list[Any]], Batch] = default_collate,
+    ) -> None:
+        """Read what `sampler(first_step)` says, in `workers` processes.
+
+        Args:
+            dataset: of the items.
+            sampler: gives the samples of each batch from a step on.
+            workers: 0 reads in this process.
+            collate: makes a batch of items.
+        """
+        self.dataset = dataset
+        self.sampler = sampler
+        self.workers = workers
+        self.collate = collate
+        self.failures: Failures = {}
+
+    def __call__(self, first_step: int) -> Iterator[Batch]:
+        """Yield the batches from `first_step` on.
+
+        The first readable item of a batch stands in for each that fails, so that all
+        processes keep the same number of images, as gathering needs it.
+
+        Raises:
+            RunError: not a single image of a batch can be read.
+        """
+        for batch, failures in self._batches(first_step):
+            self.failures |= failures
+            if batch is None:
+                raise RunError(
+                    "not one image of a batch can be read: "
+                    + "; ".join(failures.values())
+                )
+            yield batch
+
+    def _batches(self, first_step: int) -> Iterator[tuple[Batch | None, Failures]]:
+        loader = DataLoader(
+            _WholeBatches(self.dataset, self.collate),
+            batch_sampler=self.sampler(first_step),
+            num_workers=self.workers,
+            collate_fn=_unchanged,
+            # Else copying a batch to a GPU waits until this has done the last one.
+            pin_memory=torch.cuda.is_available(),
+            worker_init_fn=start_worker,
+            multiprocessing_context=START_METHOD if self.workers else None,
+        )
+        others = set(multiprocessing.active_children())
+        iterator = iter(loader)
+        workers = set(multiprocessing.active_children()) - others
+        # An error may keep the iterator alive until the process exits. Python would
+        # then send the workers a signal that they ignore, and wait for ever.
+        kill = functools.partial(_kill, workers)
+        atexit.register(kill)
+        try:
+            yield from iterator
+        finally:
+            del iterator  # ends the workers
+            atexit.unregister(kill)
+
+
+class _WholeBatches(Dataset[Any]):
+    """Read batch by batch, so that one bad image does not end a batch."""
+
+    def __init__(
+        self, dataset: MapDataset, collate: Callable[[list[Any]], Batch]
+    ) -> None:
+        self.dataset = dataset
+        self.collate = collate
+
+    def __getitems__(
+        self, samples: Sequence[Sample]
+    ) -> tuple[Batch | None, Failures]:
+        items: list[Any] = []
+        failures: Failures = {}
+        for sample in samples:
+            try:
+                items.append(self.dataset[sample])
+            except DiloError as error:
+                failures[self.dataset.names[sample[1]]] = str(error)
+        failures |= getattr(self.dataset, "take_failures", dict)()
+        if not items:
+            return None, failures
+        items += items[:1] * (len(samples) - len(items))
+        # In the worker: tensors come by shared memory, at a tenth of the work.
+        return self.collate(items), failures
+
+
+def _unchanged(batch: Any) -> Any:
+    return batch
+
+
+def _kill(workers: Iterable[BaseProcess]) -> None:
+    for worker in workers:
+        worker.kill()
+
+
+def start_worker(worker: int) -> None:
+    """Keep OpenCV from starting threads in a worker, and leave signals to the training.
+
+    A scheduler signals all processes of a job; the training goes on for a moment then,
+    to save what it has, and needs its workers.
+    """
+    keep_memory()
+    cv2.setNumThreads(0)
+    torch.set_num_threads(1)
+    for each in SIGNALS:
+        signal.signal(each, signal.SIG_IGN)
