@@ -6,18 +6,21 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from dilo.models.normalise import normalise
 from dilo.models import backbone
 from dilo.models.inputs import sobel, with_input
-from dilo.pretrain import PretrainConfig, pretrain
+from dilo.models.normalise import normalise
+from dilo.pretrain import pretrain
 from dilo.pretrain.deepcluster import DeepCluster, inverse_sizes
+from dilo.pretrain.objective_configs import DeepClusterConfig
 from dilo.pretrain.subject import Subject
+from dilo.training.config import LoopConfig
 
 
 def objective(count: int = 16, **fields: object) -> DeepCluster:
     torch.manual_seed(0)
-    config = PretrainConfig(images="", arch="conv6", **{"clusters": 4, **fields})
-    method = DeepCluster(backbone("conv6"), Subject(count=count), config)
+    config = DeepClusterConfig(**{"clusters": 4, **fields})
+    subject = Subject(count=count)
+    method = DeepCluster(backbone("conv6"), subject, config, LoopConfig())
     with_input(method.backbone, method.input)
     return method
 

@@ -188,7 +188,7 @@ def test_continued_with_workers(tiny, straight, tmp_path, monkeypatch):
             pretrain(tiny(checkpoint_minutes=0.0), run.folder)
     pretrain(tiny(workers=2), run.folder)
     assert_equal(run, straight)
-    assert run.config["workers"] == 2
+    assert run.field("workers") == 2
 
 
 def test_mixed_precision_and_images_in_memory_resume_alike(tiny, tmp_path, monkeypatch):
@@ -231,11 +231,32 @@ def test_a_finished_run_returns_at_once(tiny, straight, monkeypatch):
     assert after == before
 
 
+def test_a_run_of_version_0_1_goes_on_and_stays_readable(
+    tiny, straight, tmp_path, monkeypatch
+):
+    run = unfinished(tiny, tmp_path / "run", monkeypatch)
+    groups = run.config
+    others = {"clusters": 10000, "sobel": True, "key_momentum": 0.999}
+    flat = {"objective": "instdisc", "view": groups.pop("view"), **others}
+    flat["monitor_epochs"] = groups.pop("monitor_epochs")
+    for group in groups.values():
+        flat |= {name: value for name, value in group.items() if name != "name"}
+    (run.folder / "config.json").write_text(json.dumps(flat))
+    (run.folder / "environment.json").write_text('{"dilo": "0.1.0"}')
+    pretrain(tiny(), run.folder)
+    assert_equal(run, straight)
+    assert run.environments[0] == {"dilo": "0.1.0"}
+    (run.folder / "config.json").write_text(json.dumps(flat))
+    assert "pretrained on 22 images, 22 with" in pretrain(tiny(), run.folder).summary()
+
+
 def test_another_config_is_refused_before_the_images_are_read(
     tiny, straight, monkeypatch
 ):
     monkeypatch.setattr("dilo.data.image_set.read_image", None)
-    with pytest.raises(RunError, match=r"another config \(lr: 0\.03 -> 0\.1\)"):
+    with pytest.raises(
+        RunError, match=r"another config \(optimizer.lr: 0\.03 -> 0\.1\)"
+    ):
         pretrain(tiny(lr=0.1), straight.folder)
 
 

@@ -4,21 +4,22 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from dilo.models.normalise import normalise
 from dilo.errors import InputError
 from dilo.models import backbone
-from dilo.pretrain import PretrainConfig
+from dilo.models.normalise import normalise
+from dilo.pretrain.objective_configs import SupervisedConfig
 from dilo.pretrain.subject import Subject
 from dilo.pretrain.supervised import Supervised
+from dilo.training.config import LoopConfig
 
-CONFIG = PretrainConfig(images="", arch="conv6", objective="supervised")
+CONFIG = SupervisedConfig()
 LABELS = torch.tensor([0, 2, 1, 1, 0, 2, 2, 1])
 
 
 def objective(**fields: object) -> Supervised:
     torch.manual_seed(0)
     subject = Subject(count=8, **{"labels": LABELS, **fields})
-    return Supervised(backbone("conv6"), subject, CONFIG)
+    return Supervised(backbone("conv6"), subject, CONFIG, LoopConfig())
 
 
 def test_the_loss_is_the_cross_entropy_of_the_images_own_labels():

@@ -5,8 +5,8 @@ import torch
 
 from dilo.runs import Run
 from dilo.training import diary as module
+from dilo.training.config import OptimizerConfig
 from dilo.training.diary import Diary
-from dilo.training.optimizer import OptimizerConfig
 from dilo.training.plan import Plan
 
 PLAN = Plan(

@@ -9,8 +9,8 @@ from lightning.fabric import Fabric
 from torch import Tensor, nn
 
 from dilo.runs import Run
+from dilo.training.config import OptimizerConfig
 from dilo.training.loop import Batch, Between, train
-from dilo.training.optimizer import OptimizerConfig
 from dilo.training.plan import Plan
 
 STEPS = 3  # of an epoch

@@ -32,11 +32,10 @@ def knn_every(train: Path, val: Path, epochs: int = 10) -> Follow:
     training, validation = read_train_val(train, val)
 
     def follow(epoch: int, network: nn.Module, run: Run) -> Mapping[str, float]:
-        config = run.config
-        if epoch % epochs and epoch != config["epochs"]:
+        if epoch % epochs and epoch != run.field("epochs"):
             return {}
         loaded = LoadedBackbone(
-            module=network, arch=config["arch"], crop_size=config["crop_size"]
+            module=network, arch=run.field("arch"), crop_size=run.field("crop_size")
         )
         return {"knn": knn(loaded, training, validation).top1}
 

@@ -8,12 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dilo.models.normalise import normalise
 from dilo.models.heads import feature_dim
-from dilo.pretrain.config import PretrainConfig
+from dilo.models.normalise import normalise
 from dilo.pretrain.kmeans import cluster_count, kmeans
+from dilo.pretrain.objective_configs import DeepClusterConfig
 from dilo.pretrain.subject import Subject
 from dilo.pretrain.whitening import whiten
+from dilo.training.config import LoopConfig
 from dilo.training.loop import Survey
 
 WHITENED = 256  # dimensions that are clustered, of the 2048 of ResNet-50
@@ -50,7 +51,11 @@ class DeepCluster(nn.Module):
     weights: Tensor
 
     def __init__(
-        self, backbone: nn.Module, subject: Subject, config: PretrainConfig
+        self,
+        backbone: nn.Module,
+        subject: Subject,
+        config: DeepClusterConfig,
+        loop: LoopConfig,
     ) -> None:
         """Put a classifier of clusters on `backbone`."""
         super().__init__()
@@ -58,7 +63,7 @@ class DeepCluster(nn.Module):
         self.backbone = backbone
         self.clusters = cluster_count(config.clusters, subject.count)
         self.head = nn.Linear(feature_dim(backbone), self.clusters)
-        self.seed = config.seed
+        self.seed = loop.seed
         self.chance = math.log(self.clusters)
         # Saved, for a training may stop in the middle of an epoch.
         self.register_buffer("labels", torch.arange(subject.count) % self.clusters)

@@ -5,10 +5,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dilo.pretrain.config import PretrainConfig
 from dilo.pretrain.instdisc import InstDisc
 from dilo.pretrain.kmeans import CELLS, cluster_count, kmeans
+from dilo.pretrain.objective_configs import LocalAggregationConfig
 from dilo.pretrain.subject import Subject
+from dilo.training.config import LoopConfig
 from dilo.training.loop import Survey
 
 PROBED = 256  # images whose close neighbours are counted, for the chance level
@@ -36,10 +37,14 @@ class LocalAggregation(InstDisc):
     clusters: Tensor
 
     def __init__(
-        self, backbone: nn.Module, subject: Subject, config: PretrainConfig
+        self,
+        backbone: nn.Module,
+        subject: Subject,
+        config: LocalAggregationConfig,
+        loop: LoopConfig,
     ) -> None:
         """Put a linear head on `backbone`, and a bank for all images beside it."""
-        super().__init__(backbone, subject, config)
+        super().__init__(backbone, subject, config, loop)
         count = subject.count
         # Saved, for a training may stop in the middle of an epoch: (runs, N).
         alone = torch.arange(count, dtype=torch.int32)
@@ -47,7 +52,7 @@ class LocalAggregation(InstDisc):
         self.cluster_count = cluster_count(config.clusters, count)
         self.neighbours = min(config.close_neighbours, count)
         self.warmup_epochs = config.warmup_epochs
-        self.seed = config.seed
+        self.seed = loop.seed
         self.epoch = 0
 
     def contrast(self, features: Tensor, index: Tensor) -> Tensor:

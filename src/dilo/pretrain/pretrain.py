@@ -10,7 +10,6 @@ from lightning.fabric import Fabric
 
 from dilo.augment.copy_paste import open_sources
 from dilo.augment.sources import Sources
-from dilo.config import to_dict
 from dilo.data.image_set import Examples
 from dilo.data.sampler import BatchSampler, steps_per_epoch
 from dilo.data.sources import open_source
@@ -18,10 +17,10 @@ from dilo.errors import InputError
 from dilo.models import backbone
 from dilo.models.inputs import with_input
 from dilo.models.weights import save_backbone
-from dilo.pretrain.config import FREE_FIELDS, PretrainConfig
+from dilo.pretrain.config import PretrainConfig
 from dilo.pretrain.material import open_maps, read_examples
 from dilo.pretrain.monitor import Monitor, collapse_warning
-from dilo.pretrain.objectives import PretrainObjective, find_objective
+from dilo.pretrain.objectives import OBJECTIVES, PretrainObjective
 from dilo.pretrain.subject import find_subject
 from dilo.pretrain.survey import Surveyor
 from dilo.pretrain.views import ViewLoader, Views
@@ -49,7 +48,7 @@ class PretrainReport:
     def summary(self) -> str:
         """Say in a few lines what came out, and what was left out."""
         lines = [f"{self.run.folder}: pretrained on {self.images} images"]
-        if self.run.config["masks"] is not None:
+        if self.run.field("masks") is not None:
             without = self.images - self.mapped
             lines[0] += f", {self.mapped} with a foreground to paste"
             if without:
@@ -85,24 +84,25 @@ def pretrain(
         RunError: the folder holds another run, or the training broke down.
         StoppedError: SIGTERM or SIGUSR1 asked it to stop; called again, it goes on.
     """
-    build = find_objective(config.objective)
-    run = Run.check(out, to_dict(config), free=FREE_FIELDS)
+    run = Run.check(out, config)
     if run.report is not None and run.backbone.exists():
         return PretrainReport(run=run, **run.report)
-    source = open_source(config.images)
+    source = open_source(config.data.images)
     maps = open_maps(config, source)
     examples, failures = read_examples(config, source, maps)
-    labels = None if config.labels is None else Path(config.labels)
+    labels = None if config.data.labels is None else Path(config.data.labels)
     subject = find_subject(source.root, examples.names, labels)
     sources = open_sources(config.view.copy_paste, examples)
-    fabric = launch(config.precision)
+    fabric = launch(config.loop.precision)
     plan = _plan(config, len(examples.names), fabric.world_size)
     # The only use of torch's global stream: the first weights.
-    torch.manual_seed(config.seed)
-    network = backbone(config.arch, config.small_stem, config.crop_size)
-    objective = build(network, subject, config)
+    torch.manual_seed(config.loop.seed)
+    model = config.model
+    network = backbone(model.arch, model.small_stem, model.crop_size)
+    build = OBJECTIVES[config.objective.name]
+    objective = build(network, subject, config.objective, config.loop)
     if fabric.is_global_zero:
-        Run.create(out, to_dict(config), free=FREE_FIELDS)
+        Run.create(out, config)
     fabric.barrier()
     method = cast(PretrainObjective, objective)
     with_input(network, method.input)
@@ -142,9 +142,9 @@ def _finish(
     save_backbone(
         report.run.backbone,
         method.backbone,
-        config.arch,
-        config.small_stem,
-        config.crop_size,
+        config.model.arch,
+        config.model.small_stem,
+        config.model.crop_size,
         method.input,
     )
     report.run.finish(
@@ -162,10 +162,10 @@ def _views(
 ) -> Views:
     return Views(
         examples=examples,
-        crop_size=config.crop_size,
+        crop_size=config.model.crop_size,
         config=config.view,
-        seed=config.seed,
-        epochs=config.epochs,
+        seed=config.loop.seed,
+        epochs=config.loop.epochs,
         sources=sources,
         views=views,
     )
@@ -173,37 +173,39 @@ def _views(
 
 def _loader(config: PretrainConfig, views: Views, fabric: Fabric) -> ViewLoader:
     count = len(views.examples.names)
-    steps = steps_per_epoch(count, config.batch_size, fabric.world_size)
+    loop = config.loop
+    steps = steps_per_epoch(count, loop.batch_size, fabric.world_size)
 
     def sampler(first_step: int) -> BatchSampler:
         return BatchSampler(
             count=count,
-            batch_size=config.batch_size,
-            epochs=config.epochs,
-            seed=config.seed,
+            batch_size=loop.batch_size,
+            epochs=loop.epochs,
+            seed=loop.seed,
             first_epoch=first_step // steps,
             first_step=first_step % steps,
             process=fabric.global_rank,
             processes=fabric.world_size,
         )
 
-    return ViewLoader(views, sampler, config.workers)
+    return ViewLoader(views, sampler, loop.workers)
 
 
 def _plan(config: PretrainConfig, count: int, processes: int) -> Plan:
-    steps = steps_per_epoch(count, config.batch_size, processes)
+    loop = config.loop
+    steps = steps_per_epoch(count, loop.batch_size, processes)
     if steps == 0:
         raise InputError(
-            f"{count} images in batches of {config.batch_size} leave {processes} "
+            f"{count} images in batches of {loop.batch_size} leave {processes} "
             "processes less than two images each, which batch norm needs"
         )
     return Plan(
-        epochs=config.epochs,
+        epochs=loop.epochs,
         steps_per_epoch=steps,
         images_per_epoch=count,
-        optimizer=config.optimizer(),
-        accumulate=config.accumulate,
-        log_every=config.log_every,
-        checkpoint_epochs=config.checkpoint_epochs,
-        checkpoint_minutes=config.checkpoint_minutes,
+        optimizer=config.optimizer,
+        accumulate=loop.accumulate,
+        log_every=loop.log_every,
+        checkpoint_epochs=loop.checkpoint_epochs,
+        checkpoint_minutes=loop.checkpoint_minutes,
     )

@@ -5,11 +5,12 @@ import math
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dilo.models.normalise import normalise
 from dilo.errors import InputError
 from dilo.models.heads import feature_dim, linear_head
-from dilo.pretrain.config import PretrainConfig
+from dilo.models.normalise import normalise
+from dilo.pretrain.objective_configs import SupervisedConfig
 from dilo.pretrain.subject import Subject
+from dilo.training.config import LoopConfig
 from dilo.training.loop import Survey
 
 
@@ -21,7 +22,11 @@ class Supervised(nn.Module):
     labels: Tensor
 
     def __init__(
-        self, backbone: nn.Module, subject: Subject, config: PretrainConfig
+        self,
+        backbone: nn.Module,
+        subject: Subject,
+        config: SupervisedConfig,
+        loop: LoopConfig,
     ) -> None:
         """Put a classifier of the subject's classes on `backbone`.
 

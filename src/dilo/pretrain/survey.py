@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from dilo.augment import centre_view
-from dilo.models.normalise import normalise
 from dilo.data.image_set import Examples
 from dilo.errors import DiloError
 from dilo.image import Image
+from dilo.models.normalise import normalise
 from dilo.pretrain.config import PretrainConfig
 from dilo.pretrain.views import START_METHOD, start_worker
 from dilo.progress import Progress
@@ -74,9 +74,9 @@ class Surveyor:
         return self.network(images).float() * readable[:, None]
 
     def _batches(self, indices: list[int]) -> DataLoader[Any]:
-        workers = self.config.workers
+        workers = self.config.loop.workers
         return DataLoader(
-            CentreViews(self.examples, self.config.crop_size),
+            CentreViews(self.examples, self.config.model.crop_size),
             batch_size=BATCH_SIZE,
             sampler=indices,
             num_workers=workers,

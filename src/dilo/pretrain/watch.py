@@ -43,7 +43,7 @@ class Watch:
         numbers: dict[str, float] = {}
         every = self.config.monitor_epochs
         with undisturbed(network):
-            if every and (epoch % every == 0 or epoch == self.config.epochs):
+            if every and (epoch % every == 0 or epoch == self.config.loop.epochs):
                 numbers |= self.monitor()
                 warning = collapse_warning([{"epoch": epoch, **numbers}])
                 if warning is not None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from dilo.training.optimizer import OptimizerConfig
+from dilo.training.config import OptimizerConfig
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,8 @@ from lightning.fabric.strategies.ddp import DDPStrategy
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from dilo.training.precision import Precision, resolve_precision
+from dilo.training.config import Precision
+from dilo.training.precision import resolve_precision
 
 # The memory bank is a buffer that all processes update alike; sending it around at
 # every step would cost more than the network. Torch has renamed the switch.
