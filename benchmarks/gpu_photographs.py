@@ -25,13 +25,12 @@ from typing import Any
 
 import torch
 
-from dilo.config import override, replace, to_dict
+from dilo.config import override, replace, without_free
 from dilo.data.labels import LabelledImages, read_train_val
 from dilo.errors import DiloError, InputError
 from dilo.experiments.runner import train_all
 from dilo.models.weights import load_backbone
 from dilo.pretrain import PretrainConfig
-from dilo.pretrain.config import FREE_FIELDS
 from dilo.runs import Run
 from photograph_pack import (
     ESTIMATED,
@@ -47,7 +46,6 @@ from record import RESULTS, markdown_row
 
 NAME = "gpu_photographs.json"
 ROWS = ("baseline", "rbd-sharp", "exact")
-RUN_FIELDS = ("images", "masks", "seed", *FREE_FIELDS)  # no part of the recipe
 
 
 class OutOfTime(Exception):
@@ -75,7 +73,7 @@ def configs(
         )
         config = override(config, changes)
         # By minutes only: an epoch takes a second, a checkpoint has 100 MB.
-        made[row] = replace(config, checkpoint_epochs=config.epochs)
+        made[row] = replace(config, checkpoint_epochs=config.loop.epochs)
     return made
 
 
@@ -113,17 +111,19 @@ def describe(
     """Read out a finished run, and say how it went."""
     loaded = load_backbone(trained.folder)
     loaded.module.to("cuda" if torch.cuda.is_available() else "cpu")
-    last, report, config = trained.metrics[-1], trained.report or {}, trained.config
+    last, report = trained.losses[-1], trained.report or {}
     return {
         "scores": read_out(loaded, labelled),
         "loss": last["loss"],
-        "chance": last["chance"],
+        "chance": last["chance_level"],
         "steps": last["step"],
         "seconds": last["seconds"],
-        "views_per_second": report["images"] * config["epochs"] / last["seconds"],
+        "views_per_second": report["images"]
+        * trained.field("epochs")
+        / last["seconds"],
         "images": report["images"],
         "mapped": report["mapped"],
-        "copy_paste": config["view"]["copy_paste"],
+        "copy_paste": trained.field("copy_paste"),
         "device": device_name(),
     }
 
@@ -167,8 +167,9 @@ def pack(words: argparse.Namespace) -> None:
 
 def _open_table(words: argparse.Namespace, data: Path) -> Table:
     """Go on with the table of the same recipe on the same photographs."""
-    baseline = to_dict(configs(data, ("baseline",), words.set)["baseline"])
-    recipe = {key: value for key, value in baseline.items() if key not in RUN_FIELDS}
+    recipe = without_free(configs(data, ("baseline",), words.set)["baseline"])
+    # Where the data are, and the seed, are no part of the recipe.
+    del recipe["data"]["images"], recipe["data"]["masks"], recipe["loop"]["seed"]
     notes = read_notes(data)
     recipe["pack"] = {key: notes[key] for key in ("images", "short_side", "bytes")}
     recipe = json.loads(json.dumps(recipe))  # tuples as lists, as they are on disk

@@ -79,10 +79,11 @@ def table(words: argparse.Namespace) -> None:
         run = Run.open(folder)
         if folder.name in runs or not run.backbone.exists():
             continue
-        last = run.metrics[-1]
+        last = run.losses[-1]
         runs[folder.name] = {
             "scores": read_out(load_backbone(folder), labelled),
-            **{name: last[name] for name in ("loss", "chance", "step", "seconds")},
+            **{name: last[name] for name in ("loss", "step", "seconds")},
+            "chance": last["chance_level"],
             "config": run.config,
         }
         write_json_atomic(path, runs)

@@ -31,9 +31,10 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from dilo.models.normalise import normalise
+from dilo.config import lookup, to_dict
 from dilo.models import backbone
-from dilo.pretrain import OBJECTIVES, PretrainConfig
+from dilo.models.normalise import normalise
+from dilo.pretrain import OBJECTIVES, PretrainConfig, recipe
 from dilo.pretrain.grouped import encode_groups
 from dilo.pretrain.moco import MoCo
 from dilo.pretrain.subject import Subject
@@ -87,19 +88,19 @@ def main() -> None:
     figures = {}
     for crop in words.crops or setting.crops:
         for name in words.objectives:
-            config = PretrainConfig(
+            config = recipe(
+                name,
                 images="",
-                objective=name,
                 arch=setting.arch,
                 crop_size=crop,
                 batch_size=words.batch or setting.batch,
                 negatives=words.negatives or setting.negatives,
-                shuffle_groups=words.groups,
+                **({"shuffle_groups": words.groups} if "moco" in name else {}),
             )
             case = Case(config, torch.device(words.device))
             title = (
-                f"{name}, {setting.arch}, {crop} px, batch {config.batch_size}, "
-                f"K {config.negatives}"
+                f"{name}, {setting.arch}, {crop} px, batch {config.loop.batch_size}, "
+                f"K {lookup(to_dict(config), 'negatives')}"
             )
             figures[title] = case.measure(words.rounds or setting.rounds, setting.steps)
             show(title, figures[title])
@@ -114,20 +115,22 @@ class Case:
         self.config = config
         self.device = device
         torch.manual_seed(0)
-        network = backbone(config.arch)
+        network = backbone(config.model.arch)
         subject = Subject(count=IMAGES)
-        module = OBJECTIVES[config.objective](network, subject, config).to(device)
+        build = OBJECTIVES[config.objective.name]
+        module = build(network, subject, config.objective, config.loop).to(device)
         self.module = module.to(memory_format=torch.channels_last)
         self.method = cast(Objective, module)
-        self.optimizer = make_optimizer(module.parameters(), config.optimizer())
+        self.optimizer = make_optimizer(module.parameters(), config.optimizer)
         self.precision = resolve_precision("auto", device)
-        side, count = config.crop_size, config.batch_size
+        side, count = config.model.crop_size, config.loop.batch_size
         shape = (self.method.views, count, side, side, 3)
         self.views = torch.randint(256, shape, dtype=torch.uint8, device=device)
         self.index = torch.randperm(IMAGES)[:count].to(device)
         self.images = [normalise(view) for view in self.views]
         # What reaches the head's output: about the loss's own gradient.
-        self.gradient = torch.randn(count, config.embedding_dim, device=device) / count
+        dim = lookup(to_dict(config), "embedding_dim")
+        self.gradient = torch.randn(count, dim, device=device) / count
         self.grouped = isinstance(module, MoCo) and module.groups > 1
 
     def measure(self, rounds: int, steps: int) -> dict[str, Any]:
@@ -157,7 +160,7 @@ class Case:
                 f"{of} / {by}": least[of] / least[by]
                 for of, by in combinations(kinds, 2)
             },
-            "images per second": 1000 * self.config.batch_size / whole,
+            "images per second": 1000 * self.config.loop.batch_size / whole,
             "precision": self.precision,
             **self._share_of_peak(whole / 1000),
         }

@@ -1,10 +1,24 @@
 import json
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import pytest
 
-from dilo.config import difference, from_dict, grid, override, replace, to_dict
+from dilo.config import (
+    check_below_one,
+    check_choices,
+    check_not_negative,
+    check_positive,
+    difference,
+    free,
+    from_dict,
+    grid,
+    lookup,
+    override,
+    replace,
+    to_dict,
+    without_free,
+)
 from dilo.errors import InputError
 
 
@@ -98,15 +112,24 @@ def test_replace_changes_fields_of_any_depth():
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("epoch", "no config field 'epoch'; there are: epochs"),
-        ("plain.chance", "no config field 'plain.chance'; there are: probability"),
-        ("paste.probability", "Config has no group 'paste'"),
-        ("epochs.x", "Config has no group 'epochs'"),
+        ("epoch", r"field 'epoch' \(did you mean 'epochs'\?\); there are: epochs"),
+        ("plain.chance", "no config field 'plain.chance'.*; there are: .*probability"),
+        ("paste.probability", "no config field 'paste.probability'"),
+        ("epochs.x", "no config field 'epochs.x'"),
     ],
 )
 def test_replace_names_what_is_not_there(name, message):
     with pytest.raises(InputError, match=message):
         replace(Config(), **{name: 1})
+
+
+def test_the_end_of_a_path_is_enough_where_no_other_field_has_it():
+    assert replace(Config(), probability=0.2).plain == Paste(probability=0.2)
+    both = Config(paste=Paste())
+    with pytest.raises(InputError, match=r"any of paste.probability, plain.prob"):
+        replace(both, probability=0.2)
+    assert lookup(to_dict(Config()), "kinds") == ("grey", "texture")
+    assert lookup(to_dict(both), "paste.probability") == 0.5
 
 
 def test_override_reads_texts():
@@ -139,3 +162,89 @@ def test_difference_lists_fields_that_differ():
     assert difference(old, old) == []
     nested = to_dict(replace(Config(), **{"plain.probability": 0.2}))
     assert difference(old, nested) == ["plain.probability: 0.5 -> 0.2"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Circle:
+    REMOVED: ClassVar[dict[str, Any]] = {"smooth": True}
+
+    name: str = field(default="circle", init=False)
+    radius: float = 1.0
+
+    def __post_init__(self):
+        check_positive(self, "radius")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Square:
+    name: str = field(default="square", init=False)
+    side: float = 1.0
+    turn: float = 0.0
+    weight: float = 0.0
+    colour: Literal["red", "blue"] = "red"
+
+    def __post_init__(self):
+        check_choices(self)
+        check_below_one(self, "turn")
+        check_not_negative(self, "weight")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawing:
+    shape: Circle | Square = Circle()
+    workers: int = free(4)
+    title: str = ""
+
+    @staticmethod
+    def upgrade(values):
+        return {"title": values["caption"]} if "caption" in values else values
+
+
+def test_one_of_several_configs_is_chosen_by_its_name():
+    for shape in (Circle(radius=2.0), Square(side=3.0)):
+        stored = json.loads(json.dumps(to_dict(Drawing(shape=shape))))
+        assert stored["shape"]["name"] == shape.name
+        assert from_dict(Drawing, stored).shape == shape
+    with pytest.raises(InputError, match="Square has no field 'radius'; it has: name"):
+        from_dict(Drawing, {"shape": {"name": "square", "radius": 1.0}})
+    with pytest.raises(InputError, match="shape must be one of circle, square, got 'x"):
+        from_dict(Drawing, {"shape": {"name": "x"}})
+
+
+def test_missing_fields_have_their_default_and_former_layouts_are_upgraded():
+    assert from_dict(Drawing, {"title": "a"}) == Drawing(title="a")
+    assert from_dict(Drawing, {"caption": "a"}) == Drawing(title="a")
+
+
+def test_a_field_that_is_gone_is_passed_over_and_named_if_it_had_no_effect(capsys):
+    stored = {"shape": {"name": "circle", "radius": 2.0, "smooth": True}}
+    assert from_dict(Drawing, stored) == Drawing(shape=Circle(radius=2.0))
+    assert "Circle.smooth = True is passed over" in capsys.readouterr().err
+    stored["shape"]["smooth"] = False
+    with pytest.raises(InputError, match=r"no Circle.smooth any more.*with False"):
+        from_dict(Drawing, stored)
+
+
+def test_free_fields_are_declared_with_their_default():
+    assert Drawing().workers == 4
+    fixed = without_free(Drawing())
+    assert fixed == {"shape": {"name": "circle", "radius": 1.0}, "title": ""}
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Circle(radius=0), "radius must be positive, got 0"),
+        (lambda: Circle(radius=float("inf")), "radius must be positive, got inf"),
+        (lambda: Square(turn=1.0), r"turn must be in \[0, 1\), got 1.0"),
+        (lambda: Square(weight=-1.0), "weight must not be negative, got -1.0"),
+        (lambda: Square(weight=float("nan")), "weight must not be negative, got nan"),
+        (
+            lambda: Square(colour="green"),
+            "colour must be one of red, blue, got 'green'",
+        ),
+    ],
+)
+def test_fields_are_checked_with_one_message(make, message):
+    with pytest.raises(InputError, match=message):
+        make()

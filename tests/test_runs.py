@@ -1,19 +1,49 @@
 import json
+from dataclasses import dataclass
 
 import pytest
 
+import dilo
+from dilo.config import free
 from dilo.errors import RunError
 from dilo.runs import Run, environment
 
 CONFIG = {"lr": 0.1, "workers": 0, "view": {"jitter": (0.4, 0.1)}}
 
 
+@dataclass(frozen=True, kw_only=True)
+class View:
+    size: int = 8
+    flip: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    view: View = View()
+    workers: int = free(0)
+
+
 def test_a_run_says_what_it_was_made_with(tmp_path):
     run = Run.create(tmp_path / "run", CONFIG)
     assert run.config == {"lr": 0.1, "workers": 0, "view": {"jitter": [0.4, 0.1]}}
-    written = json.loads((run.folder / "environment.json").read_text())
+    (written,) = run.environments
     assert written.keys() == environment().keys()
     assert written["libraries"]["numpy"]
+    assert {"torch", "torchvision", "timm"} <= written["libraries"].keys()
+
+
+def test_every_sitting_has_its_entry_with_the_facts_of_it(tmp_path):
+    Run.create(tmp_path / "run", CONFIG, facts={"processes": 1})
+    run = Run.create(tmp_path / "run", CONFIG, facts={"processes": 2})
+    assert [entry["processes"] for entry in run.environments] == [1, 2]
+
+
+def test_the_environment_of_version_0_1_is_the_first_entry(tmp_path):
+    run = Run.create(tmp_path / "run", CONFIG)
+    (run.folder / "environment.json").write_text('{"dilo": "0.1.0"}')
+    assert run.environments == [{"dilo": "0.1.0"}]
+    entries = Run.create(tmp_path / "run", CONFIG).environments
+    assert [entry["dilo"] for entry in entries] == ["0.1.0", dilo.__version__]
 
 
 def test_the_same_config_returns_to_the_run(tmp_path):
@@ -32,9 +62,30 @@ def test_another_config_is_refused_by_the_name_of_the_field(tmp_path):
 
 
 def test_a_free_field_may_change_and_the_new_value_is_kept(tmp_path):
-    Run.create(tmp_path / "run", CONFIG)
-    run = Run.create(tmp_path / "run", {**CONFIG, "workers": 8}, free=("workers",))
-    assert run.config["workers"] == 8
+    Run.create(tmp_path / "run", Training())
+    run = Run.create(tmp_path / "run", Training(workers=8))
+    assert run.config["workers"] == run.field("workers") == 8
+    with pytest.raises(RunError, match=r"another config \(view.size: 8 -> 9\)"):
+        Run.create(tmp_path / "run", Training(view=View(size=9)))
+
+
+def test_a_run_made_before_a_field_was_added_goes_on_with_its_default(tmp_path):
+    run = Run.create(tmp_path / "run", Training())
+    stored = run.config
+    del stored["view"]["flip"]
+    (run.folder / "config.json").write_text(json.dumps(stored))
+    assert Run.create(tmp_path / "run", Training()).config["view"]["flip"] is True
+    (run.folder / "config.json").write_text(json.dumps(stored))
+    with pytest.raises(RunError, match=r"another config \(view.flip: True -> False\)"):
+        Run.create(tmp_path / "run", Training(view=View(flip=False)))
+
+
+def test_a_run_with_a_field_that_is_unknown_is_refused_by_name(tmp_path):
+    run = Run.create(tmp_path / "run", Training())
+    stored = run.config | {"sharpness": 2}
+    (run.folder / "config.json").write_text(json.dumps(stored))
+    with pytest.raises(RunError, match=r"Training has no field 'sharpness'.* version"):
+        Run.create(tmp_path / "run", Training())
 
 
 def test_checking_writes_nothing(tmp_path):

@@ -1,16 +1,35 @@
-"""Configs are frozen dataclasses; here they become JSON, come back, and are changed."""
+"""Configs are frozen dataclasses; here they become JSON, come back, and are changed.
+
+A field has its help in the string below it, which the command line shows. A config may
+say how older versions wrote it: by a static method `upgrade(values)` that rearranges
+what was stored, and by `REMOVED`, its former fields with the defaults that they had.
+"""
 
 import dataclasses
+import difflib
 import itertools
 import json
+import math
 import types
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from dilo.errors import InputError
+from dilo.progress import tell
 
 ConfigT = TypeVar("ConfigT")
+FieldT = TypeVar("FieldT")
+
+_FREE = "free"
+
+
+def free(default: FieldT) -> FieldT:
+    """Declare a field of which the result does not depend, with its default.
+
+    It may change when a run is continued.
+    """
+    return dataclasses.field(default=default, metadata={_FREE: True})
 
 
 def to_dict(config: Any) -> dict[str, Any]:
@@ -18,40 +37,55 @@ def to_dict(config: Any) -> dict[str, Any]:
     return dataclasses.asdict(config)
 
 
+def without_free(config: Any) -> dict[str, Any]:
+    """Turn a config into a dict of those fields that the result depends on."""
+    return {
+        field.name: without_free(value) if dataclasses.is_dataclass(value) else value
+        for field in dataclasses.fields(config)
+        if not field.metadata.get(_FREE)
+        for value in (getattr(config, field.name),)
+    }
+
+
 def from_dict(kind: type[ConfigT], values: Mapping[str, Any]) -> ConfigT:
-    """Build a config of class `kind` from what `to_dict` gave.
+    """Build a config of class `kind` from what `to_dict` gave, also in older versions.
 
     Raises:
         InputError: a field is unknown or its value is of another type.
     """
+    values = dict(getattr(kind, "upgrade", dict)(values))
+    _drop_removed(kind, values)
     hints = typing.get_type_hints(kind)
-    unknown = sorted(set(values) - set(hints))
+    fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    unknown = sorted(set(values) - set(fields))
     if unknown:
         raise InputError(
-            f"{kind.__name__} has no field {unknown[0]!r}; it has: {', '.join(hints)}"
+            f"{kind.__name__} has no field {unknown[0]!r}; it has: {', '.join(fields)}"
         )
-    fields = {key: _convert(hints[key], value, key) for key, value in values.items()}
-    return kind(**fields)
+    # A field outside of __init__ is the name of the class.
+    given = {
+        name: _convert(hints[name], value, name)
+        for name, value in values.items()
+        if fields[name].init
+    }
+    return kind(**given)
 
 
 def replace(config: ConfigT, **changes: Any) -> ConfigT:
-    """Return `config` with fields changed; a dotted name reaches a nested config.
+    """Return `config` with fields changed.
+
+    A field of a nested config is named by its path, such as `loop.epochs`, or by the
+    end of it that no other field has: `epochs`.
 
     Raises:
         InputError: there is no such field, or its new value is unusable.
     """
     values = to_dict(config)
     for name, value in changes.items():
+        *groups, last = _find(values, name).split(".")
         target = values
-        *parents, last = name.split(".")
-        for depth, parent in enumerate(parents):
-            if not isinstance(target.get(parent), dict):
-                path = ".".join(parents[: depth + 1])
-                raise InputError(f"{type(config).__name__} has no group {path!r}")
-            target = target[parent]
-        if last not in target:
-            choices = ", ".join(target)
-            raise InputError(f"no config field {name!r}; there are: {choices}")
+        for group in groups:
+            target = target[group]
         target[last] = to_dict(value) if dataclasses.is_dataclass(value) else value
     return from_dict(type(config), values)
 
@@ -100,6 +134,104 @@ def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def did_you_mean(name: str, choices: Sequence[str]) -> str:
+    """Give ` (did you mean X?)` for the choice that is closest; empty if none is."""
+    close = difflib.get_close_matches(name, choices, n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def check_positive(config: Any, *names: str) -> None:
+    """Check that fields are finite and above 0.
+
+    Raises:
+        InputError: one is not.
+    """
+    _check(config, names, lambda value: 0 < value < math.inf, "must be positive")
+
+
+def check_not_negative(config: Any, *names: str) -> None:
+    """Check that fields are finite and at least 0.
+
+    Raises:
+        InputError: one is not.
+    """
+    _check(config, names, lambda value: 0 <= value < math.inf, "must not be negative")
+
+
+def check_below_one(config: Any, *names: str) -> None:
+    """Check that fields lie in [0, 1).
+
+    Raises:
+        InputError: one does not.
+    """
+    _check(config, names, lambda value: 0 <= value < 1, "must be in [0, 1)")
+
+
+def check_choices(config: Any) -> None:
+    """Check every field whose type is a `Literal`.
+
+    Raises:
+        InputError: a value is none of the choices.
+    """
+    for name, hint in typing.get_type_hints(type(config)).items():
+        if typing.get_origin(hint) is typing.Literal:
+            _convert(hint, getattr(config, name), name)
+
+
+def _check(
+    config: Any, names: Sequence[str], holds: Callable[[Any], bool], rule: str
+) -> None:
+    for name in names:
+        value = getattr(config, name)
+        if not holds(value):
+            raise InputError(f"{name} {rule}, got {value}")
+
+
+def _drop_removed(kind: type, values: dict[str, Any]) -> None:
+    """Drop stored fields that are gone, where they had no effect."""
+    for name, default in getattr(kind, "REMOVED", {}).items():
+        if name not in values:
+            continue
+        value = values.pop(name)
+        if value != default:
+            raise InputError(
+                f"this version has no {kind.__name__}.{name} any more and cannot go on "
+                f"with {value!r}, only with its former default {default!r}"
+            )
+        tell(f"{kind.__name__}.{name} = {value!r} is passed over: it is no field now")
+
+
+def lookup(values: Mapping[str, Any], name: str) -> Any:
+    """Give a field of a config dict by its path, or by the end of it.
+
+    Raises:
+        InputError: there is no such field.
+    """
+    for part in _find(values, name).split("."):
+        values = values[part]
+    return values
+
+
+def _find(values: Mapping[str, Any], name: str) -> str:
+    """Give the whole path of a field that is named by the end of its path."""
+    paths = list(_paths(values))
+    found = [path for path in paths if f".{path}".endswith(f".{name}")]
+    if name in found or len(found) == 1:
+        return name if name in found else found[0]
+    if found:
+        raise InputError(f"field {name!r} may be any of {', '.join(found)}")
+    leaves = [path.rpartition(".")[2] for path in paths]
+    hint = did_you_mean(name, [*leaves, *paths])
+    raise InputError(f"no config field {name!r}{hint}; there are: {', '.join(leaves)}")
+
+
+def _paths(values: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in values.items():
+        yield name
+        if isinstance(value, Mapping):
+            yield from (f"{name}.{path}" for path in _paths(value))
+
+
 def _convert(hint: Any, value: Any, name: str) -> Any:
     """Check a JSON value against a field's type, building nested configs."""
     if typing.get_origin(hint) is not None or isinstance(hint, types.UnionType):
@@ -143,6 +275,13 @@ def _convert_union(hint: Any, value: Any, name: str) -> Any:
     if value is None and type(None) in typing.get_args(hint):
         return None
     options = [option for option in typing.get_args(hint) if option is not type(None)]
+    named = {option.name: option for option in options if hasattr(option, "name")}
+    if named and isinstance(value, Mapping):  # one of several configs, by its name
+        if value.get("name") not in named:
+            raise InputError(
+                f"{name} must be one of {', '.join(named)}, got {value.get('name')!r}"
+            )
+        return from_dict(named[value["name"]], value)
     if len(options) == 1:  # its own error says best what is wrong
         return _convert(options[0], value, name)
     for option in options:

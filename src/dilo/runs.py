@@ -6,20 +6,29 @@ report.json tensorboard/`. Tables and reports are built from folders, never from
 
 import importlib.metadata
 import json
-import os
 import platform
 import sys
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
 
 import dilo
-from dilo.config import difference
-from dilo.errors import RunError
+from dilo.config import difference, from_dict, lookup, to_dict, without_free
+from dilo.cores import available_cores
+from dilo.errors import InputError, RunError
 from dilo.files import write_atomic, write_json_atomic
 
-LIBRARIES = ("numpy", "numba", "opencv-python-headless", "torch", "lightning")
+LIBRARIES = (
+    "numpy",
+    "numba",
+    "opencv-python-headless",
+    "torch",
+    "torchvision",
+    "timm",
+    "lightning",
+)
 
 
 class Run:
@@ -33,34 +42,29 @@ class Run:
 
     @classmethod
     def create(
-        cls,
-        folder: Path,
-        config: Mapping[str, Any],
-        free: Collection[str] = (),
+        cls, folder: Path, config: Any, facts: Mapping[str, Any] | None = None
     ) -> "Run":
         """Start a run in `folder`, or return to the one that lies there.
 
         Args:
             folder: made if missing.
-            config: the whole config, ready for JSON.
-            free: top-level fields that may change between start and continuation,
-                because the result does not depend on them.
+            config: a dataclass, or a mapping that is ready for JSON. Fields that are
+                declared `dilo.config.free` may differ from those of the start.
+            facts: what the result was made with, beside `environment()`, such as the
+                device; ready for JSON.
 
         Raises:
             RunError: the folder holds a run of another config, or other files.
         """
-        run = cls.check(folder, config, free)
-        write_json_atomic(run.folder / "config.json", dict(config))
-        write_json_atomic(run.folder / "environment.json", environment())
+        run = cls.check(folder, config)
+        # The entry of this sitting; a continued run keeps those of the former ones.
+        entries = [*run.environments, environment() | dict(facts or {})]
+        write_json_atomic(run.folder / "config.json", _as_json(config))
+        write_json_atomic(run.folder / "environment.json", entries)
         return run
 
     @classmethod
-    def check(
-        cls,
-        folder: Path,
-        config: Mapping[str, Any],
-        free: Collection[str] = (),
-    ) -> "Run":
+    def check(cls, folder: Path, config: Any) -> "Run":
         """Give the run that `create` would, before anything is written.
 
         Raises:
@@ -70,7 +74,7 @@ class Run:
         if run.folder.exists() and not run.folder.is_dir():
             raise RunError(f"{run.folder} is a file; a run needs a folder")
         if (run.folder / "config.json").exists():
-            _check_same(run, config, free)
+            _check_same(run, config)
         # Hidden files are unfinished ones of a start that was killed, or the system's.
         elif run.folder.exists() and any(
             not path.name.startswith(".") for path in run.folder.iterdir()
@@ -92,8 +96,26 @@ class Run:
 
     @property
     def config(self) -> dict[str, Any]:
-        """The config as it lies on disk."""
+        """The config as it lies on disk, maybe in the layout of an older version."""
         return _read_json(self.folder / "config.json")
+
+    def field(self, name: str) -> Any:
+        """Give a field of the config by its name, such as `epochs`, in any layout.
+
+        Raises:
+            InputError: there is no such field.
+        """
+        return lookup(self.config, name)
+
+    @property
+    def environments(self) -> list[dict[str, Any]]:
+        """What each sitting was made with: one entry for the start and each resume."""
+        path = self.folder / "environment.json"
+        if not path.exists():
+            return []
+        entries = _read_json(path)
+        # Version 0.1 kept the last sitting alone.
+        return entries if isinstance(entries, list) else [entries]
 
     def log(self, **metrics: float) -> None:
         """Append one line to metrics.jsonl."""
@@ -107,7 +129,16 @@ class Run:
         if not path.exists():
             return []
         lines = path.read_text().splitlines()
-        return [json.loads(line) for line in lines if line.endswith("}")]
+        metrics = [json.loads(line) for line in lines if line.endswith("}")]
+        for line in metrics:
+            if "chance" in line:  # its name in version 0.1
+                line["chance_level"] = line.pop("chance")
+        return metrics
+
+    @property
+    def losses(self) -> list[dict[str, Any]]:
+        """The lines that tell a loss; others hold what was measured after an epoch."""
+        return [line for line in self.metrics if "loss" in line]
 
     def rewind(self, step: int) -> None:
         """Forget metrics logged after `step`, which will be computed again."""
@@ -136,7 +167,7 @@ def environment() -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cpu": cpu_name(),
-        "cores": os.cpu_count(),
+        "cores": available_cores(),
         "libraries": {name: _version(name) for name in LIBRARIES},
         "command": sys.argv,
     }
@@ -153,12 +184,18 @@ def cpu_name() -> str:
     return platform.processor() or platform.machine()
 
 
-def _check_same(run: Run, config: Mapping[str, Any], free: Collection[str]) -> None:
-    # Through JSON tuples become lists, as they are on disk.
-    old, new = run.config, json.loads(json.dumps(dict(config)))
-    for name in free:
-        old.pop(name, None)
-        new.pop(name, None)
+def _check_same(run: Run, config: Any) -> None:
+    """Compare a config with the stored one, whose missing fields have their default."""
+    old, new = run.config, _as_json(config)
+    if is_dataclass(config):
+        try:
+            stored = from_dict(type(config), old)
+        except InputError as error:
+            raise RunError(
+                f"{run.folder} holds a run of another config ({error}); choose another "
+                "folder, or go on with the version of dilo that made it"
+            ) from error
+        old, new = without_free(stored), without_free(config)
     changes = difference(old, new)
     if changes:
         raise RunError(
@@ -167,7 +204,13 @@ def _check_same(run: Run, config: Mapping[str, Any], free: Collection[str]) -> N
         )
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _as_json(config: Any) -> dict[str, Any]:
+    """Give a config as it lies on disk, where tuples are lists."""
+    values = to_dict(config) if is_dataclass(config) else dict(config)
+    return json.loads(json.dumps(values))
+
+
+def _read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text())
     except (OSError, ValueError) as error:

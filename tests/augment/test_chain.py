@@ -16,7 +16,7 @@ from dilo.augment.crops import centre_crop
 from dilo.augment.recolour import GREY
 from dilo.config import from_dict, to_dict
 from dilo.errors import InputError
-from dilo.pretrain import PretrainConfig
+from dilo.pretrain import PretrainConfig, recipe
 
 LADDER = [name for name in VIEW_CHAINS if name.startswith("table1")]
 
@@ -90,7 +90,7 @@ def test_a_chain_by_name_pastes_as_asked():
 
 @pytest.mark.parametrize("name", VIEW_CHAINS)
 def test_chains_are_settings_of_a_pretraining(name):
-    config = PretrainConfig(images="photographs", view=view_chain(name))
+    config = recipe("instdisc", images="photographs", chain=name)
     again = json.loads(json.dumps(to_dict(config)))
     assert from_dict(PretrainConfig, again) == config
 

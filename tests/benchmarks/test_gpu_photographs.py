@@ -174,11 +174,14 @@ def test_rows_differ_in_what_is_pasted_alone() -> None:
 
     rows = gpu_photographs.configs(Path("data"), gpu_photographs.ROWS, ["lr=0.02"])
     baseline = rows["baseline"]
-    assert (baseline.arch, baseline.crop_size, baseline.lr) == ("resnet18", 112, 0.02)
+    assert (baseline.model.arch, baseline.model.crop_size) == ("resnet18", 112)
+    assert baseline.optimizer.lr == 0.02
     for row in ("rbd-sharp", "exact"):
-        assert rows[row].masks is not None
+        assert rows[row].data.masks is not None
         pasting = rows[row].view.copy_paste
         assert (
-            replace(baseline, **{"masks": rows[row].masks, "view.copy_paste": pasting})
+            replace(
+                baseline, **{"masks": rows[row].data.masks, "view.copy_paste": pasting}
+            )
             == rows[row]
         )

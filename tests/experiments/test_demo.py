@@ -61,4 +61,4 @@ def test_the_models_of_the_demo_differ_in_their_masks_alone(tmp_path):
     configs = demo_configs(tmp_path, TINY)
     plain = [replace(config, masks=None) for config in configs.values()]
     assert plain[0] == plain[1] == plain[2]
-    assert len({config.masks for config in configs.values()}) == 3
+    assert len({config.data.masks for config in configs.values()}) == 3

@@ -5,10 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from small import objective_fields, small_objective
 
 from dilo.config import replace
 from dilo.data.synthetic import SceneConfig, write_scenes
-from dilo.pretrain import PretrainConfig
+from dilo.pretrain import PretrainConfig, recipe
+from dilo.pretrain.objective_configs import OBJECTIVE_CONFIGS
 
 
 @pytest.fixture(autouse=True)
@@ -36,20 +38,14 @@ def free_port() -> int:
 @pytest.fixture(scope="session")
 def tiny(scenes: Path) -> Callable[..., PretrainConfig]:
     """Make the config of a training of 9 steps, 3 each epoch, with fields changed."""
-    config = PretrainConfig(
+    config = recipe(
+        "instdisc",
         images=str(scenes / "images"),
         masks=str(scenes / "masks"),
         arch="conv6",
         epochs=3,
         batch_size=8,
         crop_size=16,
-        negatives=8,
-        embedding_dim=16,
-        shuffle_groups=2,
-        clusters=4,
-        cluster_runs=2,
-        close_neighbours=6,
-        warmup_epochs=1,
         workers=0,
         precision="32-true",
         log_every=2,  # an epoch ends within a line
@@ -57,9 +53,11 @@ def tiny(scenes: Path) -> Callable[..., PretrainConfig]:
         monitor_epochs=0,  # what is told at an epoch's end would end the line
     )
 
-    def change(**changes: object) -> PretrainConfig:
-        if changes.get("objective") == "supervised":
+    def change(objective: str = "instdisc", **changes: object) -> PretrainConfig:
+        if objective == "supervised":
             changes.setdefault("labels", str(scenes / "labels.csv"))
-        return replace(config, **changes)
+        special = set().union(*map(objective_fields, OBJECTIVE_CONFIGS))
+        own = {name: changes.pop(name) for name in special & set(changes)}
+        return replace(config, objective=small_objective(objective, **own), **changes)
 
     return change

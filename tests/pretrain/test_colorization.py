@@ -5,18 +5,20 @@ import torch
 
 from dilo.models import backbone
 from dilo.models.inputs import with_input
-from dilo.pretrain import PretrainConfig
 from dilo.pretrain.colorization import Colorization, colour_targets
 from dilo.pretrain.colour_bins import gamut_bins, rgb_to_lab
+from dilo.pretrain.objective_configs import ColorizationConfig
 from dilo.pretrain.objective import ImageSetInfo
+from dilo.training.config import LoopConfig
 
 BINS = gamut_bins()
-CONFIG = PretrainConfig(images="", arch="conv6", objective="colorization")
+CONFIG = ColorizationConfig()
 
 
 def objective(count: int = 8, arch: str = "conv6") -> Colorization:
     torch.manual_seed(0)
-    method = Colorization(backbone(arch), ImageSetInfo(count=count), CONFIG)
+    subject = ImageSetInfo(count=count)
+    method = Colorization(backbone(arch), subject, CONFIG, LoopConfig())
     with_input(method.backbone, method.input)
     return method
 

@@ -6,18 +6,21 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from dilo.models.normalise import normalise
 from dilo.models import backbone
 from dilo.models.inputs import sobel, with_input
-from dilo.pretrain import PretrainConfig, pretrain
+from dilo.models.normalise import normalise
+from dilo.pretrain import pretrain
 from dilo.pretrain.deepcluster import DeepCluster, inverse_sizes
+from dilo.pretrain.objective_configs import DeepClusterConfig
 from dilo.pretrain.objective import ImageSetInfo
+from dilo.training.config import LoopConfig
 
 
 def objective(count: int = 16, **fields: object) -> DeepCluster:
     torch.manual_seed(0)
-    config = PretrainConfig(images="", arch="conv6", **{"clusters": 4, **fields})
-    method = DeepCluster(backbone("conv6"), ImageSetInfo(count=count), config)
+    config = DeepClusterConfig(**{"clusters": 4, **fields})
+    subject = ImageSetInfo(count=count)
+    method = DeepCluster(backbone("conv6"), subject, config, LoopConfig())
     with_input(method.backbone, method.input)
     method.survey = groups
     return method
@@ -75,12 +78,9 @@ def test_an_epoch_depends_on_seed_epoch_and_survey_alone():
     assert not torch.equal(other.head.weight, method.head.weight)
     torch.rand(3)
     other.start_epoch(4)
-    assert all(
-        torch.equal(mine, theirs)
-        for mine, theirs in zip(
-            method.state_dict().values(), other.state_dict().values(), strict=True
-        )
-    )
+    for name, mine in method.state_dict().items():
+        if isinstance(mine, torch.Tensor):
+            assert torch.equal(mine, other.state_dict()[name])
     assert set(method.fresh_parameters()) == set(method.head.parameters())
 
 

@@ -3,17 +3,18 @@ import math
 import torch
 import torch.nn.functional as F
 
-from dilo.models.normalise import normalise
 from dilo.models import backbone
-from dilo.pretrain import PretrainConfig
+from dilo.models.normalise import normalise
 from dilo.pretrain.instdisc import InstDisc
+from dilo.pretrain.objective_configs import InstDiscConfig
 from dilo.pretrain.objective import ImageSetInfo
+from dilo.training.config import LoopConfig
 
 
 def objective(count: int = 12, **fields: object) -> InstDisc:
     torch.manual_seed(0)
-    config = PretrainConfig(images="", arch="conv6", embedding_dim=16, **fields)
-    return InstDisc(backbone("conv6"), ImageSetInfo(count=count), config)
+    config = InstDiscConfig(embedding_dim=16, **fields)
+    return InstDisc(backbone("conv6"), ImageSetInfo(count=count), config, LoopConfig())
 
 
 def batch() -> tuple[torch.Tensor, torch.Tensor]:

@@ -5,17 +5,19 @@ import torch
 import torch.nn.functional as F
 
 from dilo.models import backbone
-from dilo.pretrain import PretrainConfig
 from dilo.pretrain.instdisc_nce import InstDiscNCE, RandomDirections
 from dilo.pretrain.losses import nce
+from dilo.pretrain.objective_configs import InstDiscNCEConfig
 from dilo.pretrain.objective import ImageSetInfo
+from dilo.training.config import LoopConfig
 
 
 def objective(count: int = 40, **fields: object) -> InstDiscNCE:
     torch.manual_seed(0)
     fields = {"negatives": 24, "temperature": 0.2, "embedding_dim": 16, **fields}
-    config = PretrainConfig(images="", arch="conv6", **fields)
-    return InstDiscNCE(backbone("conv6"), ImageSetInfo(count=count), config)
+    loop = LoopConfig(seed=fields.pop("seed", 0))
+    config = InstDiscNCEConfig(**fields)
+    return InstDiscNCE(backbone("conv6"), ImageSetInfo(count=count), config, loop)
 
 
 def batch(count: int = 4) -> tuple[torch.Tensor, torch.Tensor]:

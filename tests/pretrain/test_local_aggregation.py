@@ -6,28 +6,28 @@ import torch.nn.functional as F
 from overfit import scene_views
 
 from dilo.models import backbone
-from dilo.pretrain import PretrainConfig
 from dilo.pretrain import local_aggregation as module
 from dilo.pretrain.instdisc import InstDisc
 from dilo.pretrain.local_aggregation import LocalAggregation, chance_level, local_loss
+from dilo.pretrain.objective_configs import InstDiscConfig, LocalAggregationConfig
 from dilo.pretrain.objective import ImageSetInfo
+from dilo.training.config import LoopConfig
 
-
-def config(**fields: object) -> PretrainConfig:
-    small = {
-        "clusters": 4,
-        "cluster_runs": 3,
-        "close_neighbours": 9,
-        "warmup_epochs": 1,
-    }
-    return PretrainConfig(
-        images="", arch="conv6", embedding_dim=16, **{**small, **fields}
-    )
+SMALL = {
+    "embedding_dim": 16,
+    "clusters": 4,
+    "cluster_runs": 3,
+    "close_neighbours": 9,
+    "warmup_epochs": 1,
+}
 
 
 def objective(count: int = 16, **fields: object) -> LocalAggregation:
     torch.manual_seed(0)
-    return LocalAggregation(backbone("conv6"), ImageSetInfo(count=count), config(**fields))
+    config = LocalAggregationConfig(**{**SMALL, **fields})
+    return LocalAggregation(
+        backbone("conv6"), ImageSetInfo(count=count), config, LoopConfig()
+    )
 
 
 def problem() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -96,7 +96,8 @@ def test_chance_is_the_loss_of_equal_rows():
 def test_it_starts_as_instance_discrimination():
     method = objective(negatives=8)
     torch.manual_seed(0)
-    plain = InstDisc(backbone("conv6"), ImageSetInfo(count=16), config(negatives=8))
+    config = InstDiscConfig(embedding_dim=16, negatives=8)
+    plain = InstDisc(backbone("conv6"), ImageSetInfo(count=16), config, LoopConfig())
     plain.load_state_dict(
         {k: v for k, v in method.state_dict().items() if k in plain.state_dict()}
         | {"_extra_state": 0}

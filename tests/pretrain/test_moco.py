@@ -5,20 +5,25 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from dilo.models.normalise import normalise
 from dilo.models import backbone
-from dilo.pretrain import PretrainConfig
+from dilo.models.normalise import normalise
 from dilo.pretrain.grouped import Shuffle, encode_groups
 from dilo.pretrain.moco import MoCo, moco_v1, moco_v2
+from dilo.pretrain.objective_configs import MoCoV1Config
 from dilo.pretrain.queue import EMPTY
 from dilo.pretrain.objective import ImageSetInfo
+from dilo.training.config import LoopConfig
 
 
 def objective(build=moco_v1, **fields) -> MoCo:
     torch.manual_seed(0)
     fields = {"embedding_dim": 16, "negatives": 12, "shuffle_groups": 2, **fields}
-    config = PretrainConfig(images="", arch="conv6", **fields)
-    return build(backbone("conv6"), ImageSetInfo(count=20), config)
+    of_loop = {
+        name: fields.pop(name) for name in ("accumulate", "seed") if name in fields
+    }
+    loop = LoopConfig(**of_loop)
+    config = MoCoV1Config(**fields)
+    return build(backbone("conv6"), ImageSetInfo(count=20), config, loop)
 
 
 def batch(count: int = 8, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -179,7 +184,7 @@ def test_the_heads_are_those_of_the_two_versions():
     ("groups", "accumulate", "expected"), [(8, 1, 8), (8, 2, 4), (8, 8, 2), (1, 2, 1)]
 )
 def test_micro_batches_share_the_groups(groups, accumulate, expected):
-    method = objective(shuffle_groups=groups, accumulate=accumulate, batch_size=64)
+    method = objective(shuffle_groups=groups, accumulate=accumulate)
     assert method.groups == expected
 
 

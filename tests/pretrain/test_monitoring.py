@@ -19,7 +19,7 @@ def test_the_features_are_measured_every_few_epochs_and_at_the_end(tiny, tmp_pat
         told = [line for line in runs[every].metrics if "effective_rank" in line]
         assert [line["step"] for line in told] == steps
         assert all(math.isfinite(line[name]) for line in told for name in NUMBERS)
-        assert all(0 <= line["waiting"] <= 1 for line in runs[every].metrics)
+        assert all(0 <= line["waiting"] <= 1 for line in runs[every].losses)
     weights = [run.backbone.read_bytes() for run in runs.values()]
     assert weights.count(weights[0]) == 3
     again = pretrain(tiny(monitor_epochs=5), tmp_path / "1")  # may change: it is free

@@ -13,19 +13,22 @@ from typing import Any
 import pytest
 import torch
 from overfit import overfit, scene_views
+from small import objective_fields, small_objective
 from torch import Tensor
 
-from dilo.models.normalise import normalise
 from dilo.config import to_dict
 from dilo.errors import RunError
 from dilo.models import backbone
 from dilo.models.inputs import with_input
+from dilo.models.normalise import normalise
 from dilo.pretrain import OBJECTIVES, PretrainConfig, pretrain
+from dilo.pretrain.objective_configs import OBJECTIVE_CONFIGS
 from dilo.pretrain.objective import ImageSetInfo
 from dilo.training.loader import Loader
 from dilo.training.task import Batch
 from dilo.runs import Run
 from dilo.training.checkpoint import load_checkpoint
+from dilo.training.config import LoopConfig
 from dilo.training.preemption import ASK_EVERY
 
 SCENES = 16
@@ -44,20 +47,11 @@ PASTED = {"view.copy_paste.probability": 0.5, "view.copy_paste.ramp": 0.0}
 def test_the_loss_falls(objective):
     torch.manual_seed(0)
     fields = {"negatives": 32, "key_momentum": 0.9, **EASIER.get(objective, {})}
-    config = PretrainConfig(
-        images="",
-        embedding_dim=16,
-        temperature=0.2,
-        shuffle_groups=2,
-        clusters=4,
-        close_neighbours=6,
-        warmup_epochs=0,
-        **fields,
-    )
+    config = small_objective(objective, temperature=0.2, warmup_epochs=0, **fields)
     labels = torch.arange(SCENES) % 4
     info = ImageSetInfo(count=SCENES, labels=labels, classes=("a", "b", "c", "d"))
     network = backbone("conv6")
-    method = OBJECTIVES[objective](network, info, config)
+    method = OBJECTIVES[objective](network, info, config, LoopConfig())
     with_input(network, method.input)
     scenes = scene_views(SCENES, size=20)
     views = torch.cat([scenes, scenes.flip(3)], dim=1)[:, : method.views]
@@ -129,8 +123,8 @@ def test_three_images_are_enough_for_the_published_numbers(
     (tmp_path / "images").mkdir()
     for path in sorted((scenes / "images").iterdir())[:3]:
         (tmp_path / "images" / path.name).symlink_to(path)
-    names = ("negatives", "clusters", "close_neighbours", "shuffle_groups")
-    published = {name: getattr(PretrainConfig(images=""), name) for name in names}
+    kind = OBJECTIVE_CONFIGS[objective]
+    published = {name: getattr(kind, name) for name in objective_fields(objective)}
     labels = tmp_path / "labels.csv"
     rows = [f"{path.name},{path.name}" for path in (tmp_path / "images").iterdir()]
     labels.write_text("\n".join(["file,label", *rows]))
@@ -142,8 +136,7 @@ def test_three_images_are_enough_for_the_published_numbers(
             objective=objective,
             epochs=2,
             batch_size=batch_size,
-            warmup_epochs=1,
-            **published,
+            **{**published, "warmup_epochs": 1},
         )
         run = pretrain(config, tmp_path / str(batch_size)).run
         assert run.metrics[-1]["step"] == steps

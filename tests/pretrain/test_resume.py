@@ -1,5 +1,6 @@
 """A run that was stopped and continued equals one that was not, bit for bit."""
 
+import itertools
 import json
 import multiprocessing
 import os
@@ -13,12 +14,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from dilo.config import to_dict
+from dilo.config import replace, to_dict
 from dilo.errors import RunError, StoppedError
 from dilo.pretrain import PretrainConfig, pretrain
 from dilo.pretrain.instdisc import InstDisc
 from dilo.runs import Run
 from dilo.training.checkpoint import load_checkpoint, save_checkpoint
+from dilo.training.loader import Loader
 
 pytestmark = pytest.mark.skipif(
     torch.cuda.is_available(), reason="equality to the bit is promised on CPU"
@@ -89,6 +91,17 @@ def interrupt(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
         update(self, features, index)
 
     monkeypatch.setattr(InstDisc, "update", stop)
+
+
+def stop_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
+    """Make the next pretraining stop when so many steps are over."""
+    load = Loader.__call__
+
+    def cut(self: Loader, first_step: int):
+        yield from itertools.islice(load(self, first_step), steps)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Loader, "__call__", cut)
 
 
 def test_the_lines_cover_the_whole_training(straight):
@@ -188,7 +201,7 @@ def test_continued_with_workers(tiny, straight, tmp_path, monkeypatch):
             pretrain(tiny(checkpoint_minutes=0.0), run.folder)
     pretrain(tiny(workers=2), run.folder)
     assert_equal(run, straight)
-    assert run.config["loop"]["workers"] == 2
+    assert run.field("workers") == 2
 
 
 def test_mixed_precision_and_images_in_memory_resume_alike(tiny, tmp_path, monkeypatch):
@@ -231,11 +244,32 @@ def test_a_finished_run_returns_at_once(tiny, straight, monkeypatch):
     assert after == before
 
 
+def test_a_run_of_version_0_1_goes_on_and_stays_readable(
+    tiny, straight, tmp_path, monkeypatch
+):
+    run = unfinished(tiny, tmp_path / "run", monkeypatch)
+    groups = run.config
+    others = {"clusters": 10000, "sobel": True, "key_momentum": 0.999}
+    flat = {"objective": "instdisc", "view": groups.pop("view"), **others}
+    flat["monitor_epochs"] = groups.pop("monitor_epochs")
+    for group in groups.values():
+        flat |= {name: value for name, value in group.items() if name != "name"}
+    (run.folder / "config.json").write_text(json.dumps(flat))
+    (run.folder / "environment.json").write_text('{"dilo": "0.1.0"}')
+    pretrain(tiny(), run.folder)
+    assert_equal(run, straight)
+    assert run.environments[0] == {"dilo": "0.1.0"}
+    (run.folder / "config.json").write_text(json.dumps(flat))
+    assert "pretrained on 22 images, 22 with" in pretrain(tiny(), run.folder).summary()
+
+
 def test_another_config_is_refused_before_the_images_are_read(
     tiny, straight, monkeypatch
 ):
     monkeypatch.setattr("dilo.data.image_set.read_image", None)
-    with pytest.raises(RunError, match=r"another config \(optimizer\.lr: 0\.03 -> 0\.1\)"):
+    with pytest.raises(
+        RunError, match=r"another config \(optimizer.lr: 0\.03 -> 0\.1\)"
+    ):
         pretrain(tiny(lr=0.1), straight.folder)
 
 
@@ -270,3 +304,31 @@ def test_a_checkpoint_of_fewer_images_is_refused(tiny, tmp_path, monkeypatch):
     save_checkpoint(run.checkpoint, state)
     with pytest.raises(RunError, match="were images added or removed"):
         pretrain(tiny(), run.folder)
+
+
+@pytest.mark.parametrize("objective", ["instdisc", "rotation"])
+def test_a_run_of_version_0_1_goes_on(tiny, tmp_path, monkeypatch, objective):
+    """Its config had no groups, and the parts of its checkpoint had other names."""
+    config = tiny(objective=objective)
+    straight = pretrain(config, tmp_path / "straight").run
+    run = Run(tmp_path / "run")
+    with monkeypatch.context() as patch:
+        stop_after(patch, steps=4)
+        with pytest.raises(KeyboardInterrupt):
+            pretrain(replace(config, checkpoint_minutes=0.0), run.folder)
+    state = load_checkpoint(run.checkpoint)
+    if objective == "rotation":
+        del state["task"]["_extra_state"]
+    old = {"objective": state["task"], "diary": state["log"]}
+    save_checkpoint(run.checkpoint, {**old, "optimizer": state["optimizer"]})
+    groups = to_dict(config)
+    flat = {"objective": objective, "view": groups["view"], "monitor_epochs": 0}
+    for name in ("data", "model", "optimizer", "loop"):
+        flat |= groups[name]
+    flat |= {k: v for k, v in groups["objective"].items() if k != "name"}
+    flat |= {"clusters": 10000, "sobel": True}  # of other objectives
+    del flat["device"]  # is younger
+    (run.folder / "config.json").write_text(json.dumps(flat))
+    pretrain(config, run.folder)
+    assert run.backbone.read_bytes() == straight.backbone.read_bytes()
+    assert lines(run) == lines(straight)

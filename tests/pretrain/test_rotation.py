@@ -3,17 +3,18 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from dilo.models.normalise import normalise
 from dilo.models import backbone
-from dilo.pretrain import PretrainConfig
+from dilo.models.normalise import normalise
+from dilo.pretrain.objective_configs import RotationConfig
 from dilo.pretrain.rotation import Rotation, turned
 from dilo.pretrain.objective import ImageSetInfo
+from dilo.training.config import LoopConfig
 
 
 def objective() -> Rotation:
     torch.manual_seed(0)
-    config = PretrainConfig(images="", arch="conv6", objective="rotation")
-    return Rotation(backbone("conv6"), ImageSetInfo(count=8), config)
+    subject = ImageSetInfo(count=8)
+    return Rotation(backbone("conv6"), subject, RotationConfig(), LoopConfig())
 
 
 def test_turns_are_those_of_numpy_and_four_of_them_are_none():

@@ -1,21 +1,19 @@
-import dataclasses
-
 import numpy as np
 import pytest
 import torch
 from lightning.fabric import Fabric
 
 from dilo.augment import centre_view
-from dilo.models.normalise import normalise
+from dilo.config import replace
 from dilo.data.image_set import Example
 from dilo.errors import ImageError
 from dilo.models import backbone
 from dilo.models.inference import undisturbed
-from dilo.pretrain import survey
-from dilo.pretrain.config import PretrainConfig
+from dilo.models.normalise import normalise
+from dilo.pretrain import recipe, survey
 from dilo.pretrain.survey import Surveyor
 
-CONFIG = PretrainConfig(images="", arch="conv6", crop_size=8, workers=0)
+CONFIG = recipe("instdisc", images="", arch="conv6", crop_size=8, workers=0)
 
 
 class Noise:
@@ -38,7 +36,7 @@ def network() -> torch.nn.Module:
 
 
 def surveyor(network: torch.nn.Module, **changes: object) -> Surveyor:
-    config = dataclasses.replace(CONFIG, **changes)
+    config = replace(CONFIG, **changes)
     return Surveyor(network, Noise(), config, Fabric(accelerator="cpu", devices=1))
 
 

@@ -3,7 +3,8 @@ import torch
 from torch import nn
 
 from dilo.errors import InputError
-from dilo.training.optimizer import OptimizerConfig, learning_rate, make_optimizer
+from dilo.training.config import OptimizerConfig
+from dilo.training.optimizer import learning_rate, make_optimizer
 
 
 @pytest.mark.parametrize(
@@ -45,9 +46,9 @@ def test_sgd_is_momentum_with_weight_decay():
         ("lr", float("inf"), "got inf"),
         ("lr", float("nan"), "got nan"),
         ("momentum", 1.0, r"momentum must be in \[0, 1\), got 1.0"),
-        ("weight_decay", -1.0, "weight_decay must be >= 0, got -1.0"),
+        ("weight_decay", -1.0, "weight_decay must not be negative, got -1.0"),
         ("weight_decay", float("nan"), "weight_decay"),
-        ("schedule", "linear", "schedule is step or cosine, got 'linear'"),
+        ("schedule", "linear", "schedule must be one of step, cosine, got 'linear'"),
     ],
 )
 def test_bad_values_are_refused(field, value, message):

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from dilo.config import replace
@@ -60,7 +60,7 @@ def demo(out: Path, config: DemoConfig | None = None) -> Demo:
     start = time.monotonic()
     config = config or DemoConfig()
     out = out.resolve()  # so that it can be continued from any folder
-    Run.create(out, asdict(config))
+    Run.create(out, config)
     make_scenes(out / "scenes", config)
     store = MaskStore.create(out / "masks", "rbd")
     images = out / "scenes" / "train" / "images"

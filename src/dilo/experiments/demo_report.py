@@ -1,11 +1,11 @@
 """The page that `dilo demo` writes."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from dilo.augment import BACKGROUNDS, CopyPasteConfig, composite, map_to_alpha
+from dilo.config import from_dict
 from dilo.diagnose.chart import Chart, Series
 from dilo.diagnose.compare import Album, gradient_gallery, neighbour_gallery
 from dilo.diagnose.pictures import grey
@@ -159,14 +159,13 @@ def _examples(scenes: SceneSet, store: MaskStore, run: Run) -> Gallery:
 
 
 def _copy_paste(run: Run) -> CopyPasteConfig:
-    values: dict[str, Any] = run.config["view"]["copy_paste"]
-    return CopyPasteConfig(**values)
+    return from_dict(CopyPasteConfig, run.field("copy_paste"))
 
 
 def _curves(runs: Mapping[str, Run]) -> Curves:
     # The first line is of a bank still at random, far off the scale of the others.
     metrics = {name: run.metrics[1:] or run.metrics for name, run in runs.items()}
-    chance = next(iter(metrics.values()))[-1]["chance"]
+    chance = next(iter(metrics.values()))[-1]["chance_level"]
 
     def chart(title: str, field: str, level: tuple[str, float] | None) -> Chart:
         series = [
@@ -221,4 +220,4 @@ def _gradients(
 
 
 def _crop_size(runs: Mapping[str, Run]) -> int:
-    return next(iter(runs.values())).config["crop_size"]
+    return next(iter(runs.values())).field("crop_size")

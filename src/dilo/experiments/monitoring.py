@@ -9,11 +9,11 @@ from dilo.data.labels import read_train_val
 from dilo.errors import InputError
 from dilo.evaluate.knn import knn
 from dilo.models.weights import LoadedBackbone
-from dilo.pretrain.watch import Follow
+from dilo.pretrain.pretrain import AfterEpoch
 from dilo.runs import Run
 
 
-def knn_every(train: Path, val: Path, epochs: int = 10) -> Follow:
+def knn_every(train: Path, val: Path, epochs: int = 10) -> AfterEpoch:
     """Make what `pretrain` calls after each epoch, to follow the kNN accuracy.
 
     The result is logged as `knn`, top-1 in [0, 1], every so many epochs and at the end.
@@ -32,11 +32,10 @@ def knn_every(train: Path, val: Path, epochs: int = 10) -> Follow:
     training, validation = read_train_val(train, val)
 
     def follow(epoch: int, network: nn.Module, run: Run) -> Mapping[str, float]:
-        config = run.config
-        if epoch % epochs and epoch != config["epochs"]:
+        if epoch % epochs and epoch != run.field("epochs"):
             return {}
         loaded = LoadedBackbone(
-            module=network, arch=config["arch"], crop_size=config["crop_size"]
+            module=network, arch=run.field("arch"), crop_size=run.field("crop_size")
         )
         return {"knn": knn(loaded, training, validation).top1}
 

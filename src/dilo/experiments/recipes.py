@@ -59,7 +59,8 @@ def instdisc_scenes(images: str, masks: str | None = None) -> PretrainConfig:
     Recipe of the demo and of the scenes table in docs/RESULTS.md. Steps matter, not
     epochs: after 300 steps nothing is learned, after 3,200 the effect is plain.
     """
-    return PretrainConfig(
+    return recipe(
+        "instdisc",
         images=images,
         masks=masks,
         arch="conv6",

@@ -1,7 +1,6 @@
 """Train several configs side by side, each in a process of its own."""
 
 import contextlib
-import json
 import multiprocessing
 import os
 import sys
@@ -10,11 +9,10 @@ from collections.abc import Iterator, Mapping
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
-from dilo.config import to_dict
+from dilo.cores import available_cores
 from dilo.errors import RunError
 from dilo.lifetime import end_with_parent
 from dilo.pretrain import PretrainConfig
-from dilo.pretrain.config import FREE_FIELDS
 from dilo.progress import Progress
 from dilo.runs import Run
 
@@ -39,7 +37,7 @@ def train_all(
     Raises:
         RunError: a training failed; the message holds the end of its log.
     """
-    cores = os.cpu_count() or 1
+    cores = available_cores()
     processes = processes or min(len(configs), cores + 1)
     folder.mkdir(parents=True, exist_ok=True)
     threads = max(1, cores // processes)
@@ -64,7 +62,7 @@ def train_all(
 
 def _is_finished(config: PretrainConfig, out: Path) -> bool:
     """Look before starting a process, which takes seconds to find nothing to do."""
-    run = Run.check(out, to_dict(config), free=FREE_FIELDS)
+    run = Run.check(out, config)
     return run.report is not None and run.backbone.exists()
 
 
@@ -113,7 +111,7 @@ def _stopping(running: Mapping[str, SpawnProcess]) -> Iterator[None]:
 @contextlib.contextmanager
 def _watched(configs: Mapping[str, PretrainConfig], folder: Path) -> Iterator["_Show"]:
     """Show one bar for all trainings, in epochs, from what they write."""
-    total = sum(config.epochs for config in configs.values())
+    total = sum(config.loop.epochs for config in configs.values())
     with Progress(f"training {len(configs)} models", total, "epochs") as bar:
         yield _Show(bar, list(configs), folder)
 
@@ -129,17 +127,12 @@ class _Show:
         begun = {name: line for name, line in lines.items() if line is not None}
         epochs = sum(line["epoch"] for line in begun.values())
         losses = ", ".join(f"{name} {line['loss']:.2f}" for name, line in begun.items())
-        chance = next((line["chance"] for line in begun.values()), 0.0)
-        note = f"loss: {losses} (chance {chance:.2f})" if begun else ""
+        chance = next((line["chance_level"] for line in begun.values()), 0.0)
+        note = f"loss: {losses} (chance level {chance:.2f})" if begun else ""
         self.bar.advance(int(epochs) - self.bar.done, note)
 
 
 def _last_line(run: Path) -> dict[str, float] | None:
     """Read the newest whole line of a run's metrics."""
-    path = run / "metrics.jsonl"
-    if not path.exists():
-        return None
-    for line in reversed(path.read_text().splitlines()):
-        with contextlib.suppress(json.JSONDecodeError):
-            return json.loads(line)
-    return None
+    losses = Run(run).losses
+    return losses[-1] if losses else None

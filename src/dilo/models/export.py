@@ -75,7 +75,7 @@ def read_source(source: str | Path) -> Source:
     if not Path(source, "config.json").is_file():
         return Source(loaded=loaded)
     run = Run.open(source)
-    epochs = run.config["epochs"]
+    epochs = run.field("epochs")
     if not run.checkpoint.is_file():
         return Source(loaded=loaded, epochs=epochs)
     state = read_torch_file(run.checkpoint)

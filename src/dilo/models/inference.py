@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
-from torch import nn
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from dilo.errors import InputError
 
@@ -36,6 +38,14 @@ def device_of(module: nn.Module) -> torch.device:
     """Give the device of a module's weights; the CPU if it has none."""
     parameter = next(module.parameters(), None)
     return torch.device("cpu") if parameter is None else parameter.device
+
+
+def to_device(values: NDArray[np.int64], device: torch.device) -> Tensor:
+    """Copy numbers that were drawn on the host, without waiting for a GPU."""
+    tensor = torch.from_numpy(values)
+    if device.type == "cuda":
+        tensor = tensor.pin_memory()  # from other memory the copy may wait
+    return tensor.to(device, non_blocking=True)
 
 
 @contextmanager

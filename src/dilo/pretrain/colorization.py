@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from dilo.models.normalise import normalise
 from dilo.models.spatial import feature_map, find_map_layer, parameters_behind
 from dilo.pretrain.colour_bins import gamut_bins, rebalancing, rgb_to_lab, soft_encode
-from dilo.pretrain.config import PretrainConfig
+from dilo.pretrain.objective_configs import ColorizationConfig
 from dilo.pretrain.objective import ImageSetInfo, Objective
+from dilo.training.config import LoopConfig
 from dilo.training.processes import gather
 
 HIDDEN = 256  # channels of the decoder
@@ -41,7 +42,11 @@ class Colorization(Objective):
     weights: Tensor
 
     def __init__(
-        self, backbone: nn.Module, info: ImageSetInfo, config: PretrainConfig
+        self,
+        backbone: nn.Module,
+        info: ImageSetInfo,
+        config: ColorizationConfig,
+        loop: LoopConfig,
     ) -> None:
         """Put a decoder on the last feature map of `backbone`.
 

@@ -8,12 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dilo.models.normalise import normalise
 from dilo.models.heads import feature_dim
-from dilo.pretrain.config import PretrainConfig
+from dilo.models.normalise import normalise
 from dilo.pretrain.kmeans import cluster_count, kmeans
+from dilo.pretrain.objective_configs import DeepClusterConfig
 from dilo.pretrain.objective import ImageSetInfo, Objective
 from dilo.pretrain.whitening import whiten
+from dilo.training.config import LoopConfig
 
 WHITENED = 256  # dimensions that are clustered, of the 2048 of ResNet-50
 # Whitening makes the last directions, which are noise, as long as the first: so no
@@ -48,7 +49,11 @@ class DeepCluster(Objective):
     weights: Tensor
 
     def __init__(
-        self, backbone: nn.Module, info: ImageSetInfo, config: PretrainConfig
+        self,
+        backbone: nn.Module,
+        info: ImageSetInfo,
+        config: DeepClusterConfig,
+        loop: LoopConfig,
     ) -> None:
         """Put a classifier of clusters on `backbone`."""
         super().__init__()
@@ -56,7 +61,7 @@ class DeepCluster(Objective):
         self.backbone = backbone
         self.clusters = cluster_count(config.clusters, info.count)
         self.head = nn.Linear(feature_dim(backbone), self.clusters)
-        self.seed = config.seed
+        self.seed = loop.seed
         self.chance_level = math.log(self.clusters)
         # Saved, for a training may stop in the middle of an epoch.
         self.register_buffer("labels", torch.arange(info.count) % self.clusters)

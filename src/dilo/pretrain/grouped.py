@@ -18,7 +18,7 @@ import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dilo.pretrain.drawn import to_device
+from dilo.models.inference import to_device
 from dilo.pretrain.grouped_norm import GroupedBatchNorm
 from dilo.training.processes import gather, process_count
 

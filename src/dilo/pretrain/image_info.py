@@ -10,7 +10,7 @@ from dilo.errors import InputError
 from dilo.pretrain.objective import ImageSetInfo
 
 
-def find_info(folder: Path, names: Sequence[str], labels: Path | None) -> ImageSetInfo:
+def find_info(folder: Path, names: Sequence[str], labels: str | Path | None) -> ImageSetInfo:
     """Describe the images `names` below `folder`, labelled by class folders or a CSV.
 
     Raises:
@@ -18,7 +18,7 @@ def find_info(folder: Path, names: Sequence[str], labels: Path | None) -> ImageS
     """
     if labels is None:
         return ImageSetInfo(count=len(names))
-    known = read_labels(labels, "train")
+    known = read_labels(Path(labels), "train")
     numbers = dict(zip(map(Path.resolve, known.paths()), known.labels, strict=True))
     paths = [(folder / name).resolve() for name in names]
     missing = [path for path in paths if path not in numbers]

@@ -11,7 +11,7 @@ from dilo.data.sources import Source
 from dilo.errors import InputError, StoreError
 from dilo.foreground import Foreground
 from dilo.masks import MaskStore
-from dilo.pretrain.config import PretrainConfig
+from dilo.pretrain.config import DataConfig, PretrainConfig
 
 
 class MapSource(Protocol):
@@ -63,7 +63,7 @@ class Maps:
         return self.store.image_shape(name)
 
 
-def open_maps(config: PretrainConfig, source: Source) -> Maps | None:
+def open_maps(data: DataConfig, source: Source) -> Maps | None:
     """Open the maps of a training; None: it is the baseline.
 
     Shards that are given as images and as masks hold both.
@@ -71,11 +71,11 @@ def open_maps(config: PretrainConfig, source: Source) -> Maps | None:
     Raises:
         StoreError: there is no mask store where the config says.
     """
-    if config.masks is None:
+    if data.masks is None:
         return None
-    if config.masks == config.images and isinstance(source, Shards):
+    if data.masks == data.images and isinstance(source, Shards):
         return Maps(ShardMasks(source))
-    return Maps(MaskStore.open(config.masks))
+    return Maps(MaskStore.open(data.masks))
 
 
 def with_maps(
@@ -111,21 +111,28 @@ def read_examples(
     names = source.names
     if maps is not None and not any(name in maps.store for name in names):
         raise InputError(
-            f"{config.masks} has no map of any image of {config.images}; the map of "
-            f"{names[0]} would be {maps.store.path(names[0])}"
+            f"{config.data.masks} has no map of any image of {config.data.images}; "
+            f"the map of {names[0]} would be {maps.store.path(names[0])}"
         )
     if maps is not None and config.view.copy_paste.missing == "refuse":
         _refuse_missing(names, maps)
-    images = with_maps(source, maps, config.cache_size)
+    images = with_maps(source, maps, config.data.cache_size)
     examples: Examples = images
     failures: Mapping[str, str] = {}
-    if config.cache_size is not None:
+    if config.data.cache_size is not None:
         examples, failures = load_into_memory(images)
     if len(examples.names) < 2:
-        raise InputError(f"{config.images}: a single image cannot be told from others")
+        raise InputError(
+            f"{config.data.images}: a single image cannot be told from others"
+        )
     if maps is not None and config.view.copy_paste.background == "painted_out":
         _refuse_lonely(examples.names, maps)
     return examples, failures
+
+
+def count_maps(maps: Maps | None, names: Sequence[str]) -> int:
+    """Count the images that have a foreground to paste; plain files are all read."""
+    return 0 if maps is None else sum(name in maps for name in names)
 
 
 def _refuse_lonely(names: Sequence[str], maps: Maps) -> None:

@@ -6,12 +6,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dilo.models.normalise import normalise
 from dilo.models.heads import feature_dim, linear_head
-from dilo.pretrain.config import PretrainConfig
+from dilo.models.normalise import normalise
 from dilo.pretrain.losses import softmax_nce
 from dilo.pretrain.memory import MemoryBank
+from dilo.pretrain.objective_configs import InstDiscConfig
 from dilo.pretrain.objective import ImageSetInfo, Objective
+from dilo.training.config import LoopConfig
 from dilo.training.processes import gather
 
 
@@ -24,14 +25,18 @@ class InstDisc(Objective):
 
 
     def __init__(
-        self, backbone: nn.Module, info: ImageSetInfo, config: PretrainConfig
+        self,
+        backbone: nn.Module,
+        info: ImageSetInfo,
+        config: InstDiscConfig,
+        loop: LoopConfig,
     ) -> None:
         """Put a linear head on `backbone`, and a bank for all images beside it."""
         super().__init__()
         self.backbone = backbone
         self.head = linear_head(feature_dim(backbone), config.embedding_dim)
         self.bank = MemoryBank(
-            info.count, config.embedding_dim, config.bank_momentum, config.seed
+            info.count, config.embedding_dim, config.bank_momentum, loop.seed
         )
         self.temperature = config.temperature
         self.negatives = min(config.negatives, info.count - 1)

@@ -6,10 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dilo.pretrain.config import PretrainConfig
 from dilo.pretrain.instdisc import InstDisc
 from dilo.pretrain.losses import NOISE_EPS, nce
+from dilo.pretrain.objective_configs import InstDiscNCEConfig
 from dilo.pretrain.objective import ImageSetInfo, Objective
+from dilo.training.config import LoopConfig
 from dilo.training.processes import gather
 
 ANGLES = 4096  # at which the distribution of random cosines is summed up
@@ -36,10 +37,14 @@ class InstDiscNCE(InstDisc):
     log_mean: Tensor  # log(Z / N): Z itself is out of range at small temperatures
 
     def __init__(
-        self, backbone: nn.Module, info: ImageSetInfo, config: PretrainConfig
+        self,
+        backbone: nn.Module,
+        info: ImageSetInfo,
+        config: InstDiscNCEConfig,
+        loop: LoopConfig,
     ) -> None:
         """Put a linear head on `backbone`, and a bank for all images beside it."""
-        super().__init__(backbone, info, config)
+        super().__init__(backbone, info, config, loop)
         self.negatives = config.negatives
         start = RandomDirections(config.embedding_dim, config.temperature)
         self.register_buffer("log_mean", torch.tensor(start.log_mean))

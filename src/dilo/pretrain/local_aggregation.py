@@ -5,10 +5,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dilo.pretrain.config import PretrainConfig
 from dilo.pretrain.instdisc import InstDisc
 from dilo.pretrain.kmeans import CELLS, cluster_count, kmeans
+from dilo.pretrain.objective_configs import LocalAggregationConfig
 from dilo.pretrain.objective import ImageSetInfo, Objective
+from dilo.training.config import LoopConfig
 
 PROBED = 256  # images whose close neighbours are counted, for the chance level
 STREAM = 5  # keeps these draws apart from those of the same seed elsewhere
@@ -35,10 +36,14 @@ class LocalAggregation(InstDisc):
     clusters: Tensor
 
     def __init__(
-        self, backbone: nn.Module, info: ImageSetInfo, config: PretrainConfig
+        self,
+        backbone: nn.Module,
+        info: ImageSetInfo,
+        config: LocalAggregationConfig,
+        loop: LoopConfig,
     ) -> None:
         """Put a linear head on `backbone`, and a bank for all images beside it."""
-        super().__init__(backbone, info, config)
+        super().__init__(backbone, info, config, loop)
         count = info.count
         # Saved, for a training may stop in the middle of an epoch: (runs, N).
         alone = torch.arange(count, dtype=torch.int32)
@@ -46,7 +51,7 @@ class LocalAggregation(InstDisc):
         self.cluster_count = cluster_count(config.clusters, count)
         self.neighbours = min(config.close_neighbours, count)
         self.warmup_epochs = config.warmup_epochs
-        self.seed = config.seed
+        self.seed = loop.seed
         self.epoch = 0
 
     def contrast(self, features: Tensor, index: Tensor) -> Tensor:
@@ -69,7 +74,7 @@ class LocalAggregation(InstDisc):
 
     def get_extra_state(self) -> dict[str, Any]:
         """Save the step, which the draws depend on, and how far the training is."""
-        return {"step": self.step, "epoch": self.epoch, "chance": self.chance}
+        return {"step": self.step, "epoch": self.epoch, "chance": self.chance_level}
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
         """Restore the step, the epoch and its chance level."""

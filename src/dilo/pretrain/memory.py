@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dilo.pretrain.drawn import to_device
+from dilo.models.inference import to_device
 
 
 class MemoryBank(nn.Module):

@@ -2,20 +2,20 @@
 
 import copy
 import math
-from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from dilo.models.normalise import normalise
 from dilo.models.heads import feature_dim, linear_head, mlp_head
-from dilo.pretrain.config import PretrainConfig
+from dilo.models.normalise import normalise
 from dilo.pretrain.grouped import Shuffle, count_groups, encode_groups
 from dilo.pretrain.losses import softmax_nce
+from dilo.pretrain.objective_configs import MoCoV1Config, MoCoV2Config
 from dilo.pretrain.queue import KeyQueue
 from dilo.pretrain.objective import ImageSetInfo, Objective
+from dilo.training.config import LoopConfig
 from dilo.training.processes import batch_order, gather
 
 
@@ -34,7 +34,11 @@ class MoCo(Objective):
     views = 2
 
     def __init__(
-        self, backbone: nn.Module, head: nn.Module, config: PretrainConfig
+        self,
+        backbone: nn.Module,
+        head: nn.Module,
+        config: MoCoV1Config,
+        loop: LoopConfig,
     ) -> None:
         """Make the slow copy of `backbone` and `head`, and the queue."""
         super().__init__()
@@ -42,13 +46,13 @@ class MoCo(Objective):
         self.head = head
         self.key_encoder = copy.deepcopy(nn.Sequential(backbone, head))
         self.key_encoder.requires_grad_(requires_grad=False)
-        self.queue = KeyQueue(config.negatives, config.embedding_dim, config.seed)
+        self.queue = KeyQueue(config.negatives, config.embedding_dim, loop.seed)
         self.temperature = config.temperature
         # A micro-batch has its part of the groups, but two, or a shuffle changes none.
         self.groups = max(
-            min(2, config.shuffle_groups), config.shuffle_groups // config.accumulate
+            min(2, config.shuffle_groups), config.shuffle_groups // loop.accumulate
         )
-        self.seed = config.seed
+        self.seed = loop.seed
         self.chance_level = math.log(config.negatives + 1)
         # Found once: walking through the modules at each step takes milliseconds.
         self._slow = list(self.key_encoder.parameters())
@@ -90,25 +94,22 @@ class MoCo(Objective):
         return self.key_encoder(normalise(views))
 
 
-def moco_v1(backbone: nn.Module, info: ImageSetInfo, config: PretrainConfig) -> MoCo:
+def moco_v1(
+    backbone: nn.Module, info: ImageSetInfo, config: MoCoV1Config, loop: LoopConfig
+) -> MoCo:
     """MoCo with a linear head; of any images."""
-    return _build(linear_head, backbone, config)
+    head = linear_head(feature_dim(backbone), config.embedding_dim)
+    return MoCo(backbone, head, config, loop)
 
 
-def moco_v2(backbone: nn.Module, info: ImageSetInfo, config: PretrainConfig) -> MoCo:
+def moco_v2(
+    backbone: nn.Module, info: ImageSetInfo, config: MoCoV2Config, loop: LoopConfig
+) -> MoCo:
     """MoCo with a head of two layers; of any images.
 
     The rest of version 2 (temperature, augmentation, cosine) is its recipe.
 
     Source: Chen et al., "Improved baselines with momentum contrastive learning", 2020.
     """
-    return _build(mlp_head, backbone, config)
-
-
-def _build(
-    make_head: Callable[[int, int], nn.Module],
-    backbone: nn.Module,
-    config: PretrainConfig,
-) -> MoCo:
-    head = make_head(feature_dim(backbone), config.embedding_dim)
-    return MoCo(backbone, head, config)
+    head = mlp_head(feature_dim(backbone), config.embedding_dim)
+    return MoCo(backbone, head, config, loop)

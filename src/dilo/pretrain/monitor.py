@@ -151,7 +151,7 @@ class Monitor:
         rng = np.random.default_rng((source.seed, 0, 0, 2))
         chosen = rng.permutation(count)[:size].tolist()
         with ThreadPoolExecutor(available_cores()) as pool:
-    made = pool.map(partial(_views_of, source), sorted(chosen))
+            made = pool.map(partial(_views_of, source), sorted(chosen))
             stacks = [views for views in made if views is not None]
         shape = (0, 2, source.crop_size, source.crop_size, 3)
         views = np.stack(stacks) if stacks else np.zeros(shape, np.uint8)

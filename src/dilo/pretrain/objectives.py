@@ -1,35 +1,26 @@
 """Every objective by name: one file and one line each."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any
 
 from torch import nn
 
-from dilo.errors import InputError
 from dilo.pretrain.colorization import Colorization
-from dilo.pretrain.config import PretrainConfig
 from dilo.pretrain.deepcluster import DeepCluster
 from dilo.pretrain.instdisc import InstDisc
 from dilo.pretrain.instdisc_nce import InstDiscNCE
 from dilo.pretrain.local_aggregation import LocalAggregation
 from dilo.pretrain.moco import moco_v1, moco_v2
+from dilo.pretrain.objective import ImageSetInfo, Objective
 from dilo.pretrain.rotation import Rotation
-from dilo.pretrain.subject import Subject
 from dilo.pretrain.supervised import Supervised
-from dilo.training.loop import Objective
+from dilo.training.config import LoopConfig
 
 
-class PretrainObjective(Objective, Protocol):
-    """What pretraining needs of a method, beside what the loop needs of it."""
+# Takes the settings of its own objective.
+BuildObjective = Callable[[nn.Module, ImageSetInfo, Any, LoopConfig], Objective]
 
-    backbone: nn.Module  # the network that is exported
-    head: nn.Module  # what it has on top while it is trained
-    input: str  # what it sees of the colours, one of `dilo.models.inputs.INPUTS`
-
-
-BuildObjective = Callable[[nn.Module, Subject, PretrainConfig], nn.Module]
-
-# name -> function of (backbone, subject, config) that gives a `PretrainObjective`
+# name -> function of (backbone, info, config, loop)
 OBJECTIVES: dict[str, BuildObjective] = {
     "instdisc": InstDisc,
     "instdisc_nce": InstDiscNCE,
@@ -41,16 +32,3 @@ OBJECTIVES: dict[str, BuildObjective] = {
     "local_aggregation": LocalAggregation,
     "supervised": Supervised,
 }
-
-
-def find_objective(name: str) -> BuildObjective:
-    """Look an objective up.
-
-    Raises:
-        InputError: there is no objective of that name.
-    """
-    if name not in OBJECTIVES:
-        raise InputError(
-            f"objective must be one of {', '.join(OBJECTIVES)}, got {name!r}"
-        )
-    return OBJECTIVES[name]

@@ -17,8 +17,7 @@ from dilo.pretrain.config import PretrainConfig
 from dilo.pretrain.image_info import find_info
 from dilo.pretrain.images import count_maps, open_maps, read_examples
 from dilo.pretrain.monitor import Monitor, collapse_warning
-from dilo.pretrain.objective import Objective
-from dilo.pretrain.objectives import find_objective
+from dilo.pretrain.objectives import OBJECTIVES
 from dilo.pretrain.survey import Surveyor
 from dilo.pretrain.views import Views
 from dilo.runs import Run
@@ -66,7 +65,7 @@ def pretrain(
         StoppedError: SIGTERM or SIGUSR1 asked it to stop; called again, it goes on.
     """
 
-    run = Run(out)
+    run = Run(Path(out))
 
     def prepare(fabric: Fabric) -> Job:
         return _Preparation(config, fabric).job(run, after_epoch)
@@ -86,8 +85,8 @@ class _Preparation:
         info = find_info(source.root, self.examples.names, data.labels)
         # The first use of torch's global stream: the first weights.
         self.network = backbone(model.arch, model.small_stem, model.crop_size)
-        build = find_objective(config.objective.name)
-        self.objective: Objective = build(self.network, info, config)
+        build = OBJECTIVES[config.objective.name]
+        self.objective = build(self.network, info, config.objective, config.loop)
         with_input(self.network, self.objective.input)
         self.objective.to(memory_format=torch.channels_last)
         self.objective.survey = Surveyor(self.network, self.examples, config, fabric)

@@ -6,10 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dilo.models.normalise import normalise
 from dilo.models.heads import feature_dim, linear_head
-from dilo.pretrain.config import PretrainConfig
+from dilo.models.normalise import normalise
+from dilo.pretrain.objective_configs import RotationConfig
 from dilo.pretrain.objective import ImageSetInfo, Objective
+from dilo.training.config import LoopConfig
 
 TURNS = 4  # 0, 90, 180 and 270 degrees
 
@@ -29,7 +30,11 @@ class Rotation(Objective):
     chance_level = math.log(TURNS)
 
     def __init__(
-        self, backbone: nn.Module, info: ImageSetInfo, config: PretrainConfig
+        self,
+        backbone: nn.Module,
+        info: ImageSetInfo,
+        config: RotationConfig,
+        loop: LoopConfig,
     ) -> None:
         """Put a four-way classifier on `backbone`; of any images, with any config."""
         super().__init__()

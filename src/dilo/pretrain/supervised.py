@@ -5,11 +5,12 @@ import math
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dilo.models.normalise import normalise
 from dilo.errors import InputError
 from dilo.models.heads import feature_dim, linear_head
-from dilo.pretrain.config import PretrainConfig
+from dilo.models.normalise import normalise
+from dilo.pretrain.objective_configs import SupervisedConfig
 from dilo.pretrain.objective import ImageSetInfo, Objective
+from dilo.training.config import LoopConfig
 
 
 class Supervised(Objective):
@@ -18,7 +19,11 @@ class Supervised(Objective):
     labels: Tensor
 
     def __init__(
-        self, backbone: nn.Module, info: ImageSetInfo, config: PretrainConfig
+        self,
+        backbone: nn.Module,
+        info: ImageSetInfo,
+        config: SupervisedConfig,
+        loop: LoopConfig,
     ) -> None:
         """Put a classifier of the images' classes on `backbone`.
 

@@ -74,9 +74,9 @@ class Surveyor:
         return self.network(images).float() * readable[:, None]
 
     def _batches(self, indices: list[int]) -> DataLoader[Any]:
-        workers = self.config.workers
+        workers = self.config.loop.workers
         return DataLoader(
-            CentreViews(self.examples, self.config.crop_size),
+            CentreViews(self.examples, self.config.model.crop_size),
             batch_size=BATCH_SIZE,
             sampler=indices,
             num_workers=workers,

@@ -1,22 +1,13 @@
 """Batches of training views, made in this process or by workers."""
 
-import atexit
-import functools
-import multiprocessing
-import signal
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
-from dilo.allocator import keep_memory
 from dilo.augment import ViewConfig, view_rng
 from dilo.augment.copy_paste import map_to_alpha
 from dilo.augment.layer import needs_image
@@ -40,17 +31,10 @@ from dilo.data.image_set import (
     read_map,
     read_map_again,
 )
-from dilo.data.sampler import BatchSampler, Sample
-from dilo.errors import DiloError, RunError
+from dilo.data.sampler import Sample
+from dilo.errors import DiloError
 from dilo.foreground import Foreground
 from dilo.image import Map
-from dilo.training.loop import Batch
-from dilo.training.preemption import SIGNALS
-
-# A forked worker shares the images that are kept in memory; one that starts afresh, as
-# it would below a spawned process, gets a copy of them all. Other systems cannot fork
-# safely.
-START_METHOD = "fork" if sys.platform == "linux" else None
 
 
 # Images whose maps are read at once, and the size at which they are enough, in bytes.
@@ -104,11 +88,23 @@ class Views(Dataset[Made]):
     sources: Sources = NOTHING.sources  # what backgrounds are made of
     views: int = 1  # of each image
 
-    def __getitem__(self, sample: Sample) -> Made:
-        """Make the views of one image."""
-        return self.__getitems__([sample])
+    @property
+    def names(self) -> Sequence[str]:
+        """The names of the images."""
+        return self.examples.names
 
-    def __getitems__(self, samples: Sequence[Sample]) -> Made:
+    def take_failures(self) -> dict[str, str]:
+        """Give path -> reason of pictures that were passed over."""
+        return self.sources.take_failures()
+
+    def __getitem__(self, sample: Sample) -> tuple[NDArray[np.uint8], int]:
+        """Make the views of one image."""
+        made = self.batch([sample])
+        if made.failures:
+            raise DiloError(next(iter(made.failures.values())))
+        return made.views[:, 0], sample[1]
+
+    def batch(self, samples: Sequence[Sample]) -> Made:
         """Make a batch, as loaders ask for it; what fails one image does not end it."""
         drafts = [self._draft(*sample) for sample in samples]
         side, count = self.crop_size, len(samples)
@@ -246,74 +242,3 @@ class Views(Dataset[Made]):
 
 def _size(found: Found) -> int:
     return found.saliency.nbytes if isinstance(found, Foreground) else 0
-
-
-class ViewLoader:
-    """The batches from a step to the end; remembers images and pictures that failed."""
-
-    def __init__(
-        self, views: Views, sampler: Callable[[int], BatchSampler], workers: int
-    ) -> None:
-        """Read `views` as `sampler(first_step)` says, in `workers` processes."""
-        self.views = views
-        self.sampler = sampler
-        self.workers = workers
-        self.failures: dict[str, str] = {}
-
-    def __call__(self, first_step: int) -> Iterator[Batch]:
-        """Yield the batches from `first_step` on.
-
-        Raises:
-            RunError: not a single image of a batch can be read.
-        """
-        if self.workers:
-            atexit.register(_end_workers)
-        loader = DataLoader(
-            self.views,
-            batch_sampler=self.sampler(first_step),
-            num_workers=self.workers,
-            # In the worker: a tensor comes by shared memory, at a tenth of the work.
-            collate_fn=functools.partial(_collate, self.views.sources),
-            # Else copying a batch to a GPU waits until this has done the last one.
-            pin_memory=torch.cuda.is_available(),
-            worker_init_fn=start_worker,
-            multiprocessing_context=START_METHOD if self.workers else None,
-        )
-        for views, index, failures in loader:
-            self.failures |= failures
-            if not len(index):
-                raise RunError(
-                    "not one image of a batch can be read: "
-                    + "; ".join(failures.values())
-                )
-            yield Batch(views=views, index=index)
-
-
-def _collate(sources: Sources, made: Made) -> tuple[Tensor, Tensor, dict[str, str]]:
-    """Give views and indices, and name -> reason of images and pictures that failed."""
-    # Pictures: others were drawn for them.
-    failures = made.failures | sources.take_failures()
-    return torch.from_numpy(made.views), torch.tensor(made.index), failures
-
-
-def _end_workers() -> None:
-    """End workers that are left when the process exits, as an error may leave them.
-
-    Python itself would send them a signal that they do not heed, and wait for ever.
-    """
-    for child in multiprocessing.active_children():
-        if child.daemon:
-            child.kill()
-
-
-def start_worker(worker: int) -> None:
-    """Keep OpenCV from starting threads in a worker, and leave signals to the training.
-
-    A scheduler signals all processes of a job; the training goes on for a moment then,
-    to save what it has, and needs its workers.
-    """
-    keep_memory()
-    cv2.setNumThreads(0)
-    torch.set_num_threads(1)
-    for each in SIGNALS:
-        signal.signal(each, signal.SIG_IGN)

@@ -13,9 +13,6 @@ from dilo.torch_files import read_torch_file
 from dilo.training.logger import MetricsLogger
 from dilo.training.task import Task
 
-# What the parts of a checkpoint were called by version 0.1.
-_FORMER_NAMES = {"task": "objective", "log": "diary"}
-
 
 class Checkpointer:
     """Write the checkpoint when it is due, and never of broken weights."""
@@ -36,10 +33,11 @@ class Checkpointer:
         if not path.exists():
             return
         state = load_checkpoint(path)
+        if "diary" in state:
+            state = _upgrade(state)
         try:
             for name, part in self.parts.items():
-                former = _FORMER_NAMES.get(name)
-                part.load_state_dict(state[former if former in state else name])
+                part.load_state_dict(state[name])
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise RunError(
                 f"{path}: does not fit this training ({error}); were images added or "
@@ -109,3 +107,11 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     """
     state: dict[str, Any] = read_torch_file(path)
     return state
+
+
+def _upgrade(state: dict[str, Any]) -> dict[str, Any]:
+    """Bring a checkpoint of version 0.1 into today's form."""
+    log, task = state["diary"], state["objective"]
+    # Objectives that draw nothing did not count their steps then.
+    task.setdefault("_extra_state", log["step"])
+    return {"task": task, "optimizer": state["optimizer"], "log": log}

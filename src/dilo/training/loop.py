@@ -11,9 +11,9 @@ from dilo.models.inference import undisturbed
 from dilo.progress import tell
 from dilo.runs import Run
 from dilo.training.checkpoint import Checkpointer
-from dilo.training.config import LoopConfig
+from dilo.training.config import LoopConfig, OptimizerConfig
 from dilo.training.logger import MetricsLogger
-from dilo.training.optimizer import OptimizerConfig, learning_rate, make_optimizer
+from dilo.training.optimizer import learning_rate, make_optimizer
 from dilo.training.preemption import Preemption, stopped
 from dilo.training.processes import mean
 from dilo.training.task import Batch, Task

@@ -1,13 +1,12 @@
 """Which arithmetic a training uses."""
 
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 
-from dilo.errors import InputError
+from dilo.training.config import Precision
 
 Arithmetic = Literal["32-true", "bf16-mixed"]
-Precision = Literal["auto", "32-true", "bf16-mixed"]
 
 
 def resolve_precision(precision: Precision, device: torch.device) -> Arithmetic:
@@ -16,27 +15,10 @@ def resolve_precision(precision: Precision, device: torch.device) -> Arithmetic:
     With channels_last it makes a training step 1.5 to 2.5 times faster on processors
     with AVX512-BF16 or AMX, and more on GPUs since Ampere; elsewhere it is emulated and
     slower.
-
-    Raises:
-        InputError: `precision` is none of the possible names.
     """
-    check_precision(precision)
     if precision != "auto":
         return precision
     return "bf16-mixed" if _has_fast_bf16(device) else "32-true"
-
-
-def check_precision(precision: str) -> None:
-    """Check a name from the user.
-
-    Raises:
-        InputError: `precision` is none of the possible names.
-    """
-    choices = get_args(Precision)
-    if precision not in choices:
-        raise InputError(
-            f"precision must be one of {', '.join(choices)}, got {precision!r}"
-        )
 
 
 def _has_fast_bf16(device: torch.device) -> bool:

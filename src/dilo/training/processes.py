@@ -16,7 +16,8 @@ from torch.nn.parallel import DistributedDataParallel
 from dilo.errors import RunError
 from dilo.models.inference import find_device
 from dilo.runs import cpu_name
-from dilo.training.precision import Precision, resolve_precision
+from dilo.training.config import Precision
+from dilo.training.precision import resolve_precision
 
 # The memory bank is a buffer that all processes update alike; sending it around at
 # every step would cost more than the network. Torch has renamed the switch.

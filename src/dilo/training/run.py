@@ -8,16 +8,14 @@ from typing import Any, Protocol
 import torch
 from lightning.fabric import Fabric
 
-from dilo.config import to_dict
 from dilo.data.sampler import BatchSampler, steps_per_epoch
 from dilo.errors import InputError, shortened
 from dilo.progress import format_seconds, tell
 from dilo.runs import Run
-from dilo.training.config import LoopConfig
+from dilo.training.config import LoopConfig, OptimizerConfig
 from dilo.training.curves import Curves
 from dilo.training.loader import Loader, MapDataset
 from dilo.training.loop import Measure, Training, train
-from dilo.training.optimizer import OptimizerConfig
 from dilo.training.processes import describe, launch, union
 from dilo.training.task import Task
 from dilo.training.waiting import loader_warning, waited
@@ -99,7 +97,7 @@ def run_training(
         RunError: the folder holds another run, or the training broke down.
         StoppedError: SIGTERM or SIGUSR1 asked it to stop; called again, it goes on.
     """
-    run = Run.check(out, config)
+    run = Run.check(Path(out), config)
     if run.report is not None and (run.folder / result).exists():
         return _report(run, run.report)
     loop = config.loop

@@ -1,0 +1,172 @@
+"""The settings of each objective, by its name; without torch, for the command line."""
+
+from dataclasses import dataclass, field
+from typing import get_args
+
+from dilo.config import check_below_one, check_not_negative, check_positive
+from dilo.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstDiscConfig:
+    """Instance discrimination with a memory bank, with the softmax."""
+
+    name: str = field(default="instdisc", init=False)
+    temperature: float = 0.07
+    """Similarities are divided by it; smaller is sharper."""
+    negatives: int = 4096
+    """Other images that each is compared with; all where there are fewer."""
+    embedding_dim: int = 128
+    """Numbers of an embedding."""
+    bank_momentum: float = 0.5
+    """Share of an image's row of the bank that stays when it is seen again."""
+
+    def __post_init__(self) -> None:
+        """Check every field.
+
+        Raises:
+            InputError: a value lies outside its range.
+        """
+        check_positive(self, "temperature", "negatives", "embedding_dim")
+        check_below_one(self, "bank_momentum")
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstDiscNCEConfig(InstDiscConfig):
+    """Instance discrimination by noise-contrastive estimation, as published."""
+
+    name: str = field(default="instdisc_nce", init=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MoCoV1Config:
+    """Momentum contrast with a queue of keys and a linear head."""
+
+    name: str = field(default="moco_v1", init=False)
+    temperature: float = 0.07
+    """Similarities are divided by it; smaller is sharper."""
+    negatives: int = 65536
+    """Keys of earlier images that each is compared with: the length of the queue."""
+    embedding_dim: int = 128
+    """Numbers of an embedding."""
+    # 59.0 % at 0.999, 55.2 % at 0.9 (MoCo's table).
+    key_momentum: float = 0.999
+    """Share of the key encoder that stays at each step."""
+    # So that batch norm does not tell which key is whose; published on 8 GPUs.
+    shuffle_groups: int = 8
+    """Parts of a batch with batch norms of their own."""
+
+    def __post_init__(self) -> None:
+        """Check every field.
+
+        Raises:
+            InputError: a value lies outside its range.
+        """
+        check_positive(
+            self, "temperature", "negatives", "embedding_dim", "shuffle_groups"
+        )
+        check_below_one(self, "key_momentum")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MoCoV2Config(MoCoV1Config):
+    """Momentum contrast with a queue of keys and a head of two layers."""
+
+    name: str = field(default="moco_v2", init=False)
+    temperature: float = 0.2
+    """Similarities are divided by it; smaller is sharper."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RotationConfig:
+    """Which of four turns an image was given."""
+
+    name: str = field(default="rotation", init=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColorizationConfig:
+    """The colours of a grey image."""
+
+    name: str = field(default="colorization", init=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeepClusterConfig:
+    """The cluster of an image, among clusters found anew before every epoch."""
+
+    name: str = field(default="deepcluster", init=False)
+    clusters: int = 10000
+    """Clusters of k-means; fewer for small sets."""
+    sobel: bool = True
+    """See edges alone, for colours make clusters too easy."""
+
+    def __post_init__(self) -> None:
+        """Check every field.
+
+        Raises:
+            InputError: a value lies outside its range.
+        """
+        check_positive(self, "clusters")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalAggregationConfig(InstDiscConfig):
+    """Close neighbours in the memory bank, against other neighbours."""
+
+    name: str = field(default="local_aggregation", init=False)
+    clusters: int = 30000
+    """Clusters of each k-means run; fewer for small sets."""
+    cluster_runs: int = 10
+    """Clusterings that are united."""
+    close_neighbours: int = 4096
+    """Rows of the bank that count as near to an image."""
+    warmup_epochs: int = 10
+    """Epochs of plain instance discrimination before the first clusters."""
+
+    def __post_init__(self) -> None:
+        """Check every field.
+
+        Raises:
+            InputError: a value lies outside its range.
+        """
+        super().__post_init__()
+        check_positive(self, "clusters", "cluster_runs", "close_neighbours")
+        check_not_negative(self, "warmup_epochs")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SupervisedConfig:
+    """The labels of the images: what the others are compared with."""
+
+    name: str = field(default="supervised", init=False)
+
+
+ObjectiveConfig = (
+    InstDiscConfig
+    | InstDiscNCEConfig
+    | MoCoV1Config
+    | MoCoV2Config
+    | RotationConfig
+    | ColorizationConfig
+    | DeepClusterConfig
+    | LocalAggregationConfig
+    | SupervisedConfig
+)
+
+OBJECTIVE_CONFIGS: dict[str, type[ObjectiveConfig]] = {
+    kind.name: kind for kind in get_args(ObjectiveConfig)
+}
+
+
+def find_objective_config(name: str) -> type[ObjectiveConfig]:
+    """Look up the settings of an objective.
+
+    Raises:
+        InputError: there is no objective of that name.
+    """
+    if name not in OBJECTIVE_CONFIGS:
+        raise InputError(
+            f"objective must be one of {', '.join(OBJECTIVE_CONFIGS)}, got {name!r}"
+        )
+    return OBJECTIVE_CONFIGS[name]

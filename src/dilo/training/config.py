@@ -1,0 +1,116 @@
+"""What every training is configured by: its optimizer and its loop."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+from dilo.config import (
+    check_below_one,
+    check_choices,
+    check_not_negative,
+    check_positive,
+    free,
+)
+from dilo.errors import InputError
+
+Schedule = Literal["step", "cosine"]
+Solver = Literal["sgd", "adam"]
+Precision = Literal["auto", "32-true", "bf16-mixed"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerConfig:
+    """SGD with momentum, or Adam; InstDisc's and MoCo's recipe by default."""
+
+    # A step averages over the images of all processes and micro-batches, so the rate
+    # belongs to the size of that whole batch: 0.03 was published for 256.
+    lr: float = 0.03
+    """Learning rate at the start, for the batch size beside it: for batches of another
+    size, change both in proportion."""
+    momentum: float = 0.9
+    """Momentum of SGD; for Adam, of its first moment."""
+    weight_decay: float = 1e-4
+    """Weight decay of all parameters."""
+    schedule: Schedule = "step"
+    """How the learning rate falls: to a tenth at each of the milestones, or along half
+    a cosine to 0."""
+    milestones: tuple[float, ...] = (0.6, 0.8)  # epochs 120 and 160 of 200
+    """Shares of the training after which the step schedule falls."""
+    solver: Solver = "sgd"
+    """Kind of optimizer."""
+    nesterov: bool = False
+    """Nesterov's momentum, of SGD."""
+
+    def __post_init__(self) -> None:
+        """Check every field.
+
+        Raises:
+            InputError: a value lies outside its range.
+        """
+        check_choices(self)
+        check_positive(self, "lr")
+        check_below_one(self, "momentum")
+        check_not_negative(self, "weight_decay")
+        rising = all(early < late for early, late in pairwise(self.milestones))
+        if not rising or not all(0 < share < 1 for share in self.milestones):
+            raise InputError(
+                "milestones are rising shares of the training, in (0, 1), got "
+                f"{self.milestones}"
+            )
+        if self.nesterov and (self.solver != "sgd" or self.momentum == 0):
+            raise InputError(
+                "nesterov is a kind of momentum of sgd, got solver "
+                f"{self.solver} with momentum {self.momentum}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoopConfig:
+    """How long and in which steps to train, and how often to log and to save."""
+
+    epochs: int = 200
+    """Passes over the images."""
+    batch_size: int = 256
+    """Images of a step, of all processes and all their micro-batches together."""
+    # Batch norm sees micro-batches one by one, as it sees the shares of processes.
+    accumulate: int = 1
+    """Micro-batches that each process's share of a batch is cut into, where it is too
+    large for the memory."""
+    seed: int = 0
+    """Seed of the weights, the order, the crops and everything else that is random."""
+    precision: Precision = "auto"
+    """Arithmetic; auto is bf16 where the hardware is fast at it."""
+    device: str = free("auto")
+    """Where the network runs: cpu, cuda, cuda:1, mps, or auto, the fastest."""
+    workers: int = free(4)
+    """Processes that make views; 0 makes them in the training process."""
+    checkpoint_epochs: int = free(1)
+    """Epochs between two checkpoints."""
+    checkpoint_minutes: float = free(10.0)
+    """Minutes after which a checkpoint is due within an epoch; 0 saves every step."""
+    log_every: int = free(50)
+    """Steps between two lines of metrics."""
+
+    def __post_init__(self) -> None:
+        """Check every field.
+
+        Raises:
+            InputError: a value lies outside its range.
+        """
+        check_choices(self)
+        check_positive(self, "epochs", "accumulate", "checkpoint_epochs", "log_every")
+        check_not_negative(self, "workers")
+        if not self.checkpoint_minutes >= 0:  # may be infinite
+            raise InputError(
+                f"checkpoint_minutes must be >= 0, got {self.checkpoint_minutes}"
+            )
+        if not 0 <= self.seed < 2**32:
+            raise InputError(f"seed must be in [0, 2**32), got {self.seed}")
+        if self.batch_size < 2:
+            raise InputError(f"batch_size must be at least 2, got {self.batch_size}")
+        if self.accumulate > self.batch_size // 2:
+            raise InputError(
+                f"accumulate must leave two images for each micro-batch: at most "
+                f"{self.batch_size // 2} for batches of {self.batch_size}, got "
+                f"{self.accumulate}"
+            )
