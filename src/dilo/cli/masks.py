@@ -114,9 +114,9 @@ def _verify(images: Path, masks: Path, workers: int | None, *, repair: bool) -> 
     """Check a store; what is wrong ends the command with a status of its own."""
     from dilo.masks import verify_store
 
-    verdict = verify_store(images, masks, repair, workers)
-    say(verdict.summary())
-    if not verdict.is_sound:
+    check = verify_store(images, masks, repair, workers)
+    say(check.summary())
+    if not check.is_sound:
         remedy = "run again without --verify" if repair else "mend it with --repair"
         raise StoreError(f"{masks}: not sound; {remedy}")
 
