@@ -27,8 +27,9 @@ from dilo.masks import Layout, MaskStore, compute_masks
 from dilo.masks.codec import pack
 from dilo.masks.index import Index
 from dilo.masks.manifest import LARGEST_PART, Manifest, Origin
+from dilo.masks.naming import stem
 from dilo.masks.parts import Row, part_path, write_part
-from dilo.masks.plan import make_plan
+from dilo.masks.remaining import find_remaining
 from record import record
 
 IMAGENET = 1_281_167  # images of its training set
@@ -67,7 +68,7 @@ def pack_store(store: MaskStore) -> Iterator[Row]:
         saliency = store[name]
         blob = pack(saliency, LAYOUT)
         height, width = saliency.shape
-        yield Row(name, height, width, 0.5, store.is_empty(name), blob)
+        yield Row(name, stem(name), height, width, 0.5, store.is_empty(name), blob)
 
 
 def measure_bytes(rows: list[Row]) -> dict[str, float]:
@@ -89,10 +90,12 @@ def build_store(folder: Path, rows: list[Row], count: int) -> None:
     Manifest(Origin(method="repeated"), LAYOUT).write(folder)
     for number, start in enumerate(range(0, count, LARGEST_PART)):
         some = [
-            rows[place % len(rows)]._replace(name=imagenet_name(place))
+            rows[place % len(rows)]._replace(
+                name=imagenet_name(place), map_name=stem(imagenet_name(place))
+            )
             for place in range(start, min(start + LARGEST_PART, count))
         ]
-        write_part(part_path(folder, number), some, {}, LAYOUT)
+        write_part(part_path(folder, number), LAYOUT, some)
 
 
 def imagenet_name(place: int) -> str:
@@ -110,9 +113,10 @@ def measure_fetch(folder: Path, rows: list[Row]) -> dict[str, float]:
     index = Index.read(folder, LAYOUT)
 
     def find(name: str) -> None:
-        place = index.find(name)
-        assert place is not None
-        place.part.blob(place.row)
+        entry = index.find(name)
+        assert entry is not None
+        assert entry.place is not None
+        entry.place.part.blob(entry.place.row)
 
     for name in names:  # bring the pages into memory
         store.stored(name)
@@ -150,8 +154,7 @@ def measure_listing(folder: Path) -> dict[str, float]:
     with growth() as scanned:
         names = scan_images(folder)
     with growth() as planned:
-        plan = make_plan(names, Index([]), {}, LARGEST_PART)
-        parts = sum(1 for _ in plan.parts())
+        parts = sum(1 for _ in find_remaining(names, Index([]), {}).parts())
     assert parts == -(-LISTED // LARGEST_PART)
     return {
         "files": LISTED,

@@ -1,5 +1,4 @@
 import errno
-import json
 import os
 import signal
 import time
@@ -9,11 +8,9 @@ import PIL.Image
 import pytest
 
 import dilo.masks.work
-import dilo.masks.workers
 from dilo.errors import InputError, StoreError
 from dilo.image import read_image
-from dilo.masks import MaskStore, compute_masks, write_maps
-from dilo.masks.work import FromImages
+from dilo.masks import MaskStore, compute_masks
 from dilo.saliency.confidence import confidence, is_empty
 
 
@@ -104,7 +101,7 @@ def test_bad_images_are_named_and_counted(images, store, workers):
     report = compute_masks(images, store, by_image(method), workers)
     assert report.failures == {
         "empty.jpg": "the file is empty",
-        "odd.png": "no superpixel",
+        "odd.png": "ZeroDivisionError: no superpixel (traceback in masks.json)",
         "text.jpg": "not an image of a kind we can read",
     }
     assert report.computed == 20
@@ -129,27 +126,6 @@ def test_a_method_that_gives_no_map_is_told(images, store, result, reason):
     with pytest.raises(StoreError, match=rf"none of 20 images gave a map.*{reason}"):
         compute_masks(images, store, lambda path: result, 1)
     assert len(MaskStore.open(store.folder).failures) == 20
-
-
-def test_two_images_with_one_map_file_are_not_mixed_up(images, store):
-    write_image(images / "0/00.jpg", 200)
-    report = compute_masks(images, store, brightness, 2)
-    assert report.failures == {"0/00.png": "its map would overwrite that of 0/00.jpg"}
-    np.testing.assert_allclose(store["0/00.jpg"], 200 / 255, atol=0.02)
-    write_image(images / "0/00.bmp", 100)  # sorts first, but came later
-    report = compute_masks(images, store, brightness, 2)
-    assert sorted(report.failures) == ["0/00.bmp", "0/00.png"]
-    assert report.computed == 0
-
-
-def test_an_image_that_takes_the_place_of_another_gets_its_own_map(images, store):
-    write_image(images / "0/00.jpg", 200)
-    compute_masks(images, store, brightness, 1)  # 0/00.png fails
-    (images / "0/00.jpg").unlink()
-    report = compute_masks(images, store, brightness, 1)
-    assert report.computed == 1
-    np.testing.assert_allclose(store["0/00.png"], 20 / 255, atol=1e-6)
-    assert len(MaskStore.open(store.folder)) == 20
 
 
 def test_a_map_has_the_size_of_the_upright_image(tmp_path, store):
@@ -219,10 +195,10 @@ def test_maps_of_a_killed_job_are_taken_without_computing(images, store):
 def test_a_full_disk_is_one_clear_error(images, store, monkeypatch, workers):
     write = dilo.masks.work.write_atomic
 
-    def full(path, content):
+    def full(path, content, **options):
         if path.name == "07.png":
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
-        write(path, content)
+        write(path, content, **options)
 
     monkeypatch.setattr(dilo.masks.work, "write_atomic", full)
     with pytest.raises(StoreError, match=r"No space left on device; .* run again"):
@@ -234,13 +210,41 @@ def test_a_full_disk_is_one_clear_error(images, store, monkeypatch, workers):
     assert len(MaskStore.open(store.folder)) == 20
 
 
-def test_an_error_of_the_method_that_is_a_bug_is_not_hidden(images, store):
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_a_method_raises_fails_one_image_and_is_kept_once(
+    images, store, workers, capsys
+):
     def method(image):
-        return image.no_such_attribute
+        if image[0, 0, 0] in (40, 60, 150):
+            return [][7]
+        if image[0, 0, 0] == 200:
+            raise ValueError("odd number")
+        return bright(image)
 
-    for workers in (1, 2):
-        with pytest.raises(AttributeError, match="no_such_attribute"):
-            compute_masks(images, store, by_image(method), workers)
+    report = compute_masks(images, store, by_image(method), workers)
+    assert report.computed == 16
+    reason = "IndexError: list index out of range (traceback in masks.json)"
+    assert [report.failures[f"{k % 3}/{k:02d}.png"] for k in (2, 4, 13)] == [reason] * 3
+    index, value = sorted(report.errors.items())
+    assert index[0].startswith("IndexError in test_compute.py:")
+    assert index[1].image == "1/04.png"  # the first by name
+    assert "return [][7]" in index[1].traceback
+    assert value[1].image == "0/18.png"
+    assert index[1].traceback in report.summary() + "\n"
+    assert MaskStore.open(store.folder).manifest.errors == report.errors
+    assert capsys.readouterr().err.count("IndexError") == 1
+    report = compute_masks(images, store, brightness, workers)
+    assert (report.computed, report.failures, report.errors) == (4, {}, {})
+    assert MaskStore.open(store.folder).manifest.errors == {}
+
+
+def test_a_confidence_that_fails_is_an_error_of_the_method(images, store):
+    def confidence(saliency):
+        return 1 / round(float(saliency.max()) * 255 - 50)
+
+    report = compute_masks(images, store, brightness, 1, confidence)
+    assert list(report.failures) == ["0/03.png"]
+    assert not store.path("0/03.png").exists()
 
 
 def test_the_store_must_not_lie_among_the_images(images, tmp_path):
@@ -293,38 +297,6 @@ def is_alive(pid):
         return stat.read().split(") ")[-1][0] != "Z"
 
 
-def test_default_workers_is_what_this_process_may_use():
-    assert 1 <= dilo.masks.workers.default_workers() <= os.cpu_count()
-
-
-def make_listing_store(folder, names):
-    """A store of the first format, which listed its maps in masks.json."""
-    store = MaskStore.create(folder, "brightness")
-    write_maps(store, {name: np.full((4, 6), 0.6, np.float32) for name in names})
-    (folder / "part-00000.arrow").unlink()
-    content = json.loads((folder / "masks.json").read_text())
-    content |= {"format": 1, "maps": sorted(names), "empty": [], "failures": {}}
-    (folder / "masks.json").write_text(json.dumps(content))
-
-
-def test_a_store_of_the_first_format_is_read_and_brought_up_to_date(images, tmp_path):
-    names = [f"0/{k:02d}.png" for k in range(0, 18, 3)]
-    make_listing_store(tmp_path / "masks", [*names, "1/01.jpg", "gone.jpg"])
-    store = MaskStore.open(tmp_path / "masks")
-    assert len(store) == 8
-    assert store["gone.jpg"].shape == (4, 6)
-    assert not store.is_empty(names[0])
-    store = MaskStore.create(tmp_path / "masks", "brightness")
-    report = compute_masks(images, store, brightness, 1)
-    assert (report.computed, report.kept) == (14, 6)
-    store = MaskStore.open(tmp_path / "masks")
-    assert len(store) == 20
-    assert store[names[0]].max() == pytest.approx(0.6)  # kept, not computed
-    # The map of 1/01.jpg, which has gone, is not taken for that of 1/01.png.
-    assert store["1/01.png"].max() == pytest.approx(30 / 255)
-    assert json.loads((store.folder / "masks.json").read_text())["format"] == 2
-
-
 def test_confidence_is_kept_and_tells_what_is_empty(images, store):
     def confidence(saliency):
         return float(saliency.mean())
@@ -342,12 +314,19 @@ def test_confidence_is_kept_and_tells_what_is_empty(images, store):
     assert "9 (45.0%) of low confidence" in report.summary()
 
 
-def test_the_rule_of_emptiness_is_that_of_the_confidence():
+def test_the_rule_of_emptiness_is_that_of_the_confidence(tmp_path):
     rng = np.random.default_rng(0)
+    store = MaskStore.create(tmp_path / "masks", "toy")
+    maps = []
     for _ in range(20):
         noise = rng.random((30, 40), np.float32) ** np.float32(rng.integers(1, 9))
         blob = np.zeros((30, 40), np.float32)
         blob[5:20, 5:30] = rng.random()
-        for saliency in (noise, blob, np.maximum(noise, blob)):
-            judged = FromImages("", None, confidence).judge("", saliency)
-            assert judged.empty == is_empty(saliency)
+        maps += [noise, blob, np.maximum(noise, blob)]
+    maps = {f"{k:02d}.png": np.rint(maps[k] * 255) / np.float32(255) for k in range(60)}
+    for name in maps:
+        write_image(tmp_path / "images" / name, shape=(30, 40))
+    compute_masks(
+        tmp_path / "images", store, lambda path: maps[path.name], 1, confidence
+    )
+    assert store.empty_names() == {name for name in maps if is_empty(maps[name])}

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -84,11 +85,13 @@ class Fatal:
 
 
 def full(path):
-    raise OSError(28, "No space left on device", str(path))
+    """Brightness, in a process that can write no more than a byte into a file."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+    return brightness(path)
 
 
 def wrong(path):
-    return path.no_such_attribute
+    return path.no_such_attribute if path.name == "03.png" else brightness(path)
 
 
 def run(images, name, estimate=brightness, engine="ray", format="png"):
@@ -149,12 +152,18 @@ def test_images_that_kill_every_worker_are_named(run_ray, images):
     assert run_ray(images, "ray")[0].computed == 3  # tried again by the next job
 
 
-def test_a_bug_and_a_full_disk_end_the_job(run_ray, images):
-    with pytest.raises(AttributeError, match="no_such_attribute") as caught:
-        run_ray(images, "bug", wrong)
-    assert "test_ray_engine.py" in caught.value.__notes__[0]  # where it arose
-    with pytest.raises(StoreError, match="cannot write: No space left on device"):
+def test_a_full_disk_ends_the_job(run_ray, images):
+    with pytest.raises(StoreError, match="cannot write: File too large"):
         run_ray(images, "full", full)
+
+
+def test_a_bug_of_the_method_fails_one_image(run_ray, images):
+    report, store = run_ray(images, "bug", wrong)
+    assert report.computed == 29
+    assert "no attribute 'no_such_attribute' (traceback" in report.failures["03.png"]
+    (error,) = store.manifest.errors.values()
+    assert error.image == "03.png"
+    assert "test_ray_engine.py" in error.traceback  # where it arose
 
 
 def command(images, *words, **variables):

@@ -60,10 +60,10 @@ def test_the_suffix_of_a_name_plays_no_part(tmp_path):
 
 def test_an_image_that_failed_never_gets_the_map_of_its_namesake(tmp_path):
     store = stored(tmp_path, ["b.jpg"])
-    write_maps(store, {}, failures={"b.png": "its map would overwrite that of b.jpg"})
+    write_maps(store, {}, failures={"b.png": "the file is empty"})
     assert "b.png" not in store
     assert "b.jpg" in store
-    with pytest.raises(StoreError, match=r"b\.png: has no map: its map would"):
+    with pytest.raises(StoreError, match=r"b\.png: has no map: the file is empty"):
         store["b.png"]
 
 
@@ -143,7 +143,7 @@ def test_a_name_cannot_leave_the_store(tmp_path, name):
 
 
 @pytest.mark.parametrize(
-    "content", ["", "{", "[]", "{}", '{"format": 1}', '{"format": 2, "method": 3}']
+    "content", ["", "{", "[]", "{}", '{"format": 2}', '{"format": 2, "method": 3}']
 )
 def test_a_damaged_manifest_is_named(tmp_path, content):
     (tmp_path / "masks.json").write_text(content)
@@ -151,10 +151,11 @@ def test_a_damaged_manifest_is_named(tmp_path, content):
         MaskStore.open(tmp_path)
 
 
-def test_a_later_format_is_refused(tmp_path):
-    (tmp_path / "masks.json").write_text('{"format": 3}')
-    with pytest.raises(StoreError, match="update dilo"):
-        MaskStore.open(tmp_path)
+def test_another_format_is_refused(tmp_path):
+    for number in (1, 3):
+        (tmp_path / "masks.json").write_text(f'{{"format": {number}}}')
+        with pytest.raises(StoreError, match="update dilo"):
+            MaskStore.open(tmp_path)
 
 
 def test_a_plain_folder_of_masks_is_a_store_to_read(tmp_path):

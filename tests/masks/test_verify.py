@@ -1,7 +1,5 @@
 """What is wrong with a store is named, and can be repaired."""
 
-import shutil
-
 import numpy as np
 import PIL.Image
 import pytest
@@ -59,9 +57,9 @@ def repaired(images, store):
 
 
 def test_a_whole_store_is_sound(images, store):
-    verdict = verify_store(images, store.folder)
-    assert verdict.is_sound
-    assert verdict.summary() == "20 maps checked: all sound"
+    check = verify_store(images, store.folder)
+    assert check.is_sound
+    assert check.summary() == "20 maps checked: all sound"
     before = content(store.folder)
     assert verify_store(images, store.folder, repair=True).deleted == 0
     assert content(store.folder) == before
@@ -69,16 +67,16 @@ def test_a_whole_store_is_sound(images, store):
 
 def test_images_without_a_map_are_missing(images, store):
     PIL.Image.new("RGB", (6, 4)).save(images / "new.png")
-    verdict = verify_store(images, store.folder)
-    assert verdict.missing == ["new.png"]
-    assert not verdict.is_sound
-    assert "missing: new.png" in verdict.summary()
+    check = verify_store(images, store.folder)
+    assert check.missing == ["new.png"]
+    assert not check.is_sound
+    assert "missing: new.png" in check.summary()
 
 
 def test_a_map_of_another_size_than_its_image_is_bad(images, store):
     PIL.Image.new("RGB", (7, 4)).save(images / "0/02.png")
-    verdict = verify_store(images, store.folder)
-    assert verdict.bad == {"0/02.png": "its image is 7 x 4, its map of one of 6 x 4"}
+    check = verify_store(images, store.folder)
+    assert check.bad == {"0/02.png": "its image is 7 x 4, its map of one of 6 x 4"}
     repaired(images, store)
     assert MaskStore.open(store.folder)["0/02.png"].shape == (4, 7)
 
@@ -94,8 +92,8 @@ def test_a_flipped_bit_in_a_part_is_found_and_mended(images, store):
     whole = path.read_bytes()
     at = whole.index(b"0/") + 1  # in the names, where no decoder would notice
     path.write_bytes(whole[:at] + b"1" + whole[at + 1 :])
-    verdict = verify_store(images, store.folder)
-    assert "checksum" in verdict.bad["part-00001.arrow"]
+    check = verify_store(images, store.folder)
+    assert "checksum" in check.bad["part-00001.arrow"]
     assert repaired(images, store) == before
 
 
@@ -103,8 +101,8 @@ def test_a_flipped_bit_in_a_part_is_found_and_mended(images, store):
 def test_an_unreadable_part_is_found_and_mended(images, store, damage):
     before = content(store.folder)
     (store.folder / "part-00001.arrow").write_bytes(damage)
-    verdict = verify_store(images, store.folder)
-    assert "damaged" in verdict.bad["part-00001.arrow"]
+    check = verify_store(images, store.folder)
+    assert "damaged" in check.bad["part-00001.arrow"]
     assert repaired(images, store) == before
 
 
@@ -125,10 +123,10 @@ def test_a_damaged_file_of_a_map_is_found_and_mended(images, tmp_path):
     (store.folder / "0/02.png").write_bytes(before["0/02.png"][:40])
     (store.folder / "1/03.png").write_bytes(encode_map(np.zeros((9, 9), np.float32)))
     (store.folder / "1/05.png").unlink()
-    verdict = verify_store(images, store.folder)
-    assert sorted(verdict.bad) == ["0/02.png", "1/03.png", "1/05.png"]
-    assert "image" in verdict.bad["0/02.png"]
-    assert verdict.bad["1/03.png"] == "its map is 9 x 9, not 6 x 4"
+    check = verify_store(images, store.folder)
+    assert sorted(check.bad) == ["0/02.png", "1/03.png", "1/05.png"]
+    assert "image" in check.bad["0/02.png"]
+    assert check.bad["1/03.png"] == "its map is 9 x 9, not 6 x 4"
     assert repaired(images, store) == before
 
 
@@ -138,20 +136,13 @@ def test_stray_files_are_named_and_only_ours_deleted(images, store):
     (store.folder / "sub").mkdir()
     (store.folder / "sub/stray.png").touch()
     (store.folder / ".0.png-00.12.partial").touch()
-    verdict = verify_store(images, store.folder, repair=True)
+    check = verify_store(images, store.folder, repair=True)
     names = [".0.png-00.12.partial", "notes.txt", "sub/stray.png"]
-    assert verdict.stray == names
-    assert verdict.deleted == 2
+    assert check.stray == names
+    assert check.deleted == 2
     assert content(store.folder) == before | {"notes.txt": b""}
 
 
 def test_only_mask_stores_are_verified(images, tmp_path):
     with pytest.raises(StoreError, match=r"no masks\.json"):
         verify_store(images, images)
-    shutil.copytree(images, tmp_path / "old")
-    (tmp_path / "old/masks.json").write_text(
-        '{"format": 1, "method": "toy", "parameters": {}, "supervision": "none",'
-        ' "weights": null, "failures": {}, "maps": [], "empty": []}'
-    )
-    with pytest.raises(StoreError, match="former format"):
-        verify_store(images, tmp_path / "old")

@@ -1,6 +1,5 @@
 """Commands on mask stores: masks, convert."""
 
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -55,12 +54,9 @@ def masks(
         repair: with --verify, delete what is bad, so that the next run makes it again.
     """
     from dilo.masks import MaskStore, compute_masks
-    from dilo.saliency import METHODS, estimate
-    from dilo.saliency.confidence import confidence
+    from dilo.methods import load_method
 
-    if method not in METHODS:
-        choices = ", ".join(METHODS)
-        raise InputError(f"--method must be one of {choices}, got {method!r}")
+    maker = load_method(method, exact=exact)
     if repair and not verify:
         raise InputError("--repair goes with --verify")
     for flag, path in (("--sheet", sheet), ("--mean", mean)):
@@ -69,10 +65,17 @@ def masks(
     if verify:
         _verify(images, masks, workers, repair=repair)
     else:
-        parameters = {"exact": True} if exact else {}
-        store = MaskStore.create(masks, method, parameters, layout=format)
-        task = partial(estimate, method=method, exact=exact)
-        report = compute_masks(images, store, task, workers, confidence, engine)
+        store = MaskStore.create(
+            masks,
+            method,
+            maker.parameters,
+            supervision=maker.supervision,
+            weights=maker.weights,
+            layout=format,
+        )
+        report = compute_masks(
+            images, store, maker.estimate, workers, maker.confidence, engine
+        )
         say(report.summary())
     _draw(images, masks, sheet, mean)
 
@@ -111,12 +114,12 @@ def convert(
 
 
 def _verify(images: Path, masks: Path, workers: int | None, *, repair: bool) -> None:
-    """Check a store; what is wrong ends the command with a status of its own."""
+    """Check a store; if anything is wrong the command ends with status 2."""
     from dilo.masks import verify_store
 
-    verdict = verify_store(images, masks, repair, workers)
-    say(verdict.summary())
-    if not verdict.is_sound:
+    check = verify_store(images, masks, repair, workers)
+    say(check.summary())
+    if not check.is_sound:
         remedy = "run again without --verify" if repair else "mend it with --repair"
         raise StoreError(f"{masks}: not sound; {remedy}")
 

@@ -1,21 +1,23 @@
 """Mask stores: a Map for every image of a folder, computed once and read often."""
 
 from dilo.foreground import has_foreground
-from dilo.masks.compute import MaskReport, compute_masks
-from dilo.masks.convert import convert_store
-from dilo.masks.given import write_maps
+from dilo.masks.batched import BatchMethod
+from dilo.masks.compute import compute_masks
+from dilo.masks.convert import convert_store, write_maps
 from dilo.masks.manifest import Layout
 from dilo.masks.mean import mean_map
+from dilo.masks.report import MaskReport
 from dilo.masks.store import MaskStore
 from dilo.masks.truth import Comparison, compare_with_truth
-from dilo.masks.verify import Verdict, verify_store
+from dilo.masks.verify import StoreCheck, verify_store
 
 __all__ = [
+    "BatchMethod",
     "Comparison",
     "Layout",
     "MaskReport",
     "MaskStore",
-    "Verdict",
+    "StoreCheck",
     "compare_with_truth",
     "compute_masks",
     "convert_store",

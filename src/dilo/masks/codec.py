@@ -88,9 +88,9 @@ def _spread(
 
 def _decompress(blob: Any, size: int) -> bytes:
     """Decompress to a known size, whatever the bytes themselves say of it."""
-    told = zstandard.frame_content_size(blob)
-    if told not in (size, -1):
-        raise ValueError(f"{told} bytes instead of {size}")
+    announced = zstandard.frame_content_size(blob)
+    if announced not in (size, -1):
+        raise ValueError(f"{announced} bytes instead of {size}")
     raw: bytes = _own("decompressor").decompress(blob, max_output_size=size)
     if len(raw) != size:
         raise ValueError(f"{len(raw)} bytes instead of {size}")

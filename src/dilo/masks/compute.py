@@ -1,89 +1,40 @@
-"""Fill a mask store: every image of a folder through a saliency method, in parallel."""
+"""Fill a mask store: every image of a folder through a saliency method."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Literal, get_args
 
+import numpy as np
+
+from dilo.cores import available_cores
 from dilo.errors import InputError, StoreError
 from dilo.folder import scan_images
-from dilo.image import Map
-from dilo.masks.fill import Filled, Run, fill
+from dilo.foreground import is_empty
+from dilo.image import Map, encode_image, read_size
+from dilo.masks.batched import BatchMethod, run_batched
+from dilo.masks.engine import Results
+from dilo.masks.job import Engine, fill_store
+from dilo.masks.pool import run_pool
 from dilo.masks.ray_engine import import_ray, run_ray
+from dilo.masks.report import MaskReport
 from dilo.masks.store import MaskStore
-from dilo.masks.work import FromImages
-from dilo.masks.workers import default_workers, run_local
-from dilo.progress import format_rate, format_seconds
+from dilo.masks.work import MapSource, Part, Rating, Task, check_shape
+from dilo.progress import announced
 
-FAILURES_SHOWN = 5
-
-Engine = Literal["local", "ray"]
-
-
-@dataclass(frozen=True)
-class MaskReport:
-    """What became of the images of one call."""
-
-    images: int  # found below the folder
-    computed: int  # maps made by this call
-    kept: int  # maps that were there before
-    empty: int  # maps without foreground, of all that are there now
-    doubtful: int  # maps of low confidence, of those that are not empty
-    failures: dict[str, str]  # name -> reason
-    seconds: float
-
-    @classmethod
-    def of(cls, filled: Filled) -> "MaskReport":
-        """Report what `fill` gave."""
-        return cls(
-            images=filled.images,
-            computed=filled.computed,
-            kept=filled.images - len(filled.failures) - filled.computed,
-            empty=filled.empty,
-            doubtful=filled.doubtful,
-            failures=filled.failures,
-            seconds=filled.seconds,
-        )
-
-    def summary(self) -> str:
-        """Tell a person what was done, what failed, and what to do about it."""
-        rate = self.computed / max(self.seconds, 1e-9)
-        maps = self.computed + self.kept
-        lines = [
-            f"{maps} of {self.images} images have a map: "
-            f"{self.computed} made in {format_seconds(self.seconds)} "
-            f"({format_rate(rate)} images/s), {self.kept} were there"
-        ]
-        if self.empty:
-            share = self.empty / max(maps, 1)
-            lines.append(
-                f"{self.empty} ({share:.1%}) without foreground: flagged, they are "
-                f"never pasted"
-            )
-        if self.doubtful:
-            share = self.doubtful / max(maps, 1)
-            lines.append(f"{self.doubtful} ({share:.1%}) of low confidence")
-        if self.failures:
-            lines.append(f"{len(self.failures)} failed and have no map:")
-            shown = sorted(self.failures.items())[:FAILURES_SHOWN]
-            lines += [f"  {name}: {reason}" for name, reason in shown]
-            if len(self.failures) > len(shown):
-                lines.append(f"  and {len(self.failures) - len(shown)} more")
-            lines.append(
-                "All are listed in masks.json. Repair or remove them, then run again: "
-                "only what is missing is computed."
-            )
-        return "\n".join(lines)
+Method = Callable[[Path], Map] | BatchMethod  # the former takes the file of an image
+EngineName = Literal["local", "ray"]
 
 
 def compute_masks(
     images: Path,
     store: MaskStore,
-    estimate: Callable[[Path], Map],
+    method: Method,
     workers: int | None = None,
     confidence: Callable[[Map], float] | None = None,
-    engine: Engine = "local",
+    engine: EngineName = "local",
 ) -> MaskReport:
     """Compute the map of every image below a folder that the store does not hold.
 
@@ -94,9 +45,12 @@ def compute_masks(
     Args:
         images: folder of images, at any depth.
         store: where the maps go; see `MaskStore.create`.
-        estimate: file of an image -> Map of the upright image's height and width.
+        method: file of an image -> Map of the upright image's height and width; or a
+            `BatchMethod`, which runs in the calling process. What it raises fails one
+            image; the traceback of each kind of error is kept once in the store.
         workers: processes, each on one thread; the usable CPU cores by default. With
-            1 everything runs in the calling process.
+            1 everything runs in the calling process. Of a `BatchMethod`, the threads
+            that read images and write maps.
         confidence: Map -> how much it can be trusted, in [0, 1]; NaN is kept without.
         engine: local, or ray: the cluster that the variable RAY_ADDRESS names, whose
             machines share the folders, or one on this machine. `workers` is then the
@@ -105,23 +59,27 @@ def compute_masks(
     Raises:
         InputError: there are no images, the store lies among them, `workers` < 1, or
             there is no such engine, no Ray or no cluster.
-        StoreError: another job writes into the store, a map cannot be written, or
-            worker processes were killed time and again; what was computed is kept.
+        StoreError: another job writes into the store, a map cannot be written, not
+            one image gave a map, or worker processes were killed time and again; what
+            was computed is kept.
     """
     images = Path(images)
-    run = _choose_engine(engine, workers)
+    run = _choose_engine(engine, workers, method, confidence)
     _check_apart(images, store.folder)
     names = scan_images(images)
-    # Absolute: another process may have another current folder.
-    source = FromImages(images.absolute(), estimate, confidence)
-    filled = fill(store, names, source, run)
-    failures = filled.failures
+    folder = images.absolute()  # another process may have another current folder
+    source = MapSource(
+        folder, partial(_estimate, folder, method), partial(_rate, confidence)
+    )
+    batch_size = method.batch_size if isinstance(method, BatchMethod) else 1
+    report = fill_store(store, names, source, run, batch_size=batch_size)
+    failures = report.failures
     if len(failures) == len(names):
         raise StoreError(
             f"{images}: none of {len(names)} images gave a map; the first, {names[0]}: "
             f"{failures[names[0]]}"
         )
-    return MaskReport.of(filled)
+    return report
 
 
 def check_workers(workers: int | None) -> int:
@@ -131,22 +89,67 @@ def check_workers(workers: int | None) -> int:
         InputError: it is less than 1.
     """
     if workers is None:
-        return default_workers()
+        return available_cores()
     if workers < 1:
         raise InputError(f"workers must be at least 1, got {workers}")
     return workers
 
 
-def _choose_engine(engine: Engine, workers: int | None) -> Run:
+def _choose_engine(
+    engine: EngineName,
+    workers: int | None,
+    method: Method,
+    confidence: Callable[[Map], float] | None,
+) -> Engine:
     """Give what does the parts, or complain before anything is written."""
-    if engine not in get_args(Engine):
-        choices = ", ".join(get_args(Engine))
+    if engine not in get_args(EngineName):
+        choices = ", ".join(get_args(EngineName))
         raise InputError(f"engine must be one of {choices}, got {engine!r}")
-    usual = check_workers(workers)
-    if engine == "local":
-        return partial(run_local, workers=usual)
-    import_ray()
-    return partial(run_ray, workers=workers)
+    count = check_workers(workers)
+    if isinstance(method, BatchMethod):
+        if engine == "ray":
+            raise InputError(
+                "the engine ray is for methods of one image; this one takes batches "
+                "and runs in one process: use the engine local"
+            )
+        return partial(run_batched, method=method, threads=count)
+    if engine == "ray":
+        import_ray()
+        return partial(run_ray, workers=workers)
+
+    def run(task: Task, parts: Iterable[Part]) -> Results:
+        if count > 1:
+            _warm(method, confidence)
+        return run_pool(task, parts, workers=count)
+
+    return run
+
+
+def _warm(
+    method: Callable[[Path], Map], confidence: Callable[[Map], float] | None
+) -> None:
+    """Compile the kernels, or load them from the cache, before processes are forked."""
+    noise = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+    message = "compiling for this processor: half a minute, and only once ..."
+    with announced(message), tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "noise.png"
+        path.write_bytes(encode_image(noise))
+        with suppress(Exception):  # the images themselves will show what is wrong
+            _rate(confidence, "", method(path))
+
+
+def _estimate(folder: Path, method: Method, name: str) -> Map:
+    assert not isinstance(method, BatchMethod)
+    saliency = method(folder / name)
+    check_shape(saliency, read_size(folder / name))
+    return saliency
+
+
+def _rate(
+    confidence: Callable[[Map], float] | None, name: str, saliency: Map
+) -> Rating:
+    value = float("nan") if confidence is None else float(confidence(saliency))
+    return Rating(value, is_empty(saliency, value))
 
 
 def _check_apart(images: Path, folder: Path) -> None:

@@ -1,41 +1,22 @@
-"""Bring a mask store into another format, or into another size."""
+"""Put maps into a store that are made already: from another store, or from memory."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from dilo.errors import InputError
+from dilo.errors import InputError, StoreError
 from dilo.folder import Names
+from dilo.foreground import is_empty
 from dilo.image import Map
-from dilo.masks.compute import MaskReport, check_workers
-from dilo.masks.fill import fill
+from dilo.masks.compute import check_workers
+from dilo.masks.engine import run_serial
+from dilo.masks.job import fill_store
 from dilo.masks.manifest import Layout
+from dilo.masks.naming import check_name
+from dilo.masks.pool import run_pool
+from dilo.masks.report import MaskReport
 from dilo.masks.store import MaskStore
-from dilo.masks.work import Judgement
-from dilo.masks.workers import run_local
-
-
-@dataclass(frozen=True)
-class FromStore:
-    """Maps of another store, with what it knows of them."""
-
-    store: MaskStore
-
-    @property
-    def folder(self) -> Path:
-        """The folder of the store."""
-        return self.store.folder
-
-    def warm(self) -> None:
-        """Nothing has to be compiled."""
-
-    def map(self, name: str) -> Map:
-        """Read a map at the size of its image."""
-        return self.store[name]
-
-    def judge(self, name: str, saliency: Map) -> Judgement:
-        """Keep the judgement: of the map that was made, not of what is stored."""
-        return Judgement(self.store.confidence(name), self.store.is_empty(name))
+from dilo.masks.work import MapSource, Rating
 
 
 def convert_store(
@@ -72,6 +53,44 @@ def convert_store(
         weights=origin.weights,
         layout=layout,
     )
-    names = Names(masks.names())
-    run = partial(run_local, workers=workers)
-    return MaskReport.of(fill(store, names, FromStore(masks), run, masks.failures))
+    # The rating of the map that was made, not of what is stored of it.
+    source = MapSource(masks.folder, masks.__getitem__, partial(_rating, masks))
+    engine = partial(run_pool, workers=workers)
+    return fill_store(store, Names(masks.names()), source, engine, masks.failures)
+
+
+def _rating(store: MaskStore, name: str, saliency: Map) -> Rating:
+    return Rating(store.confidence(name), store.is_empty(name))
+
+
+def write_maps(
+    store: MaskStore,
+    maps: Mapping[str, Map],
+    confidences: Mapping[str, float] | None = None,
+    failures: Mapping[str, str] | None = None,
+) -> None:
+    """Add maps to a store; those that it holds already stay as they are.
+
+    Args:
+        store: made by `MaskStore.create`.
+        maps: name of an image -> Map of the size of the upright image.
+        confidences: name -> how much a map can be trusted, in [0, 1].
+        failures: name -> why an image has no map.
+
+    Raises:
+        InputError: a name is no relative name.
+        StoreError: a map is no Map, or nothing can be written.
+    """
+    names = Names(sorted({*store.names(), *map(check_name, maps)}))
+    known = {**store.failures, **(failures or {})}
+    known = {name: why for name, why in known.items() if name not in maps}
+
+    def rate(name: str, saliency: Map) -> Rating:
+        confidence = (confidences or {}).get(name, float("nan"))
+        return Rating(confidence, is_empty(saliency, confidence))
+
+    source = MapSource(Path(), maps.__getitem__, rate)
+    report = fill_store(store, names, source, run_serial, known)
+    for name in maps:
+        if name in report.failures:
+            raise StoreError(f"{store.folder}: {name}: {report.failures[name]}")

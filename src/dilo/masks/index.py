@@ -1,4 +1,4 @@
-"""Where the map of each image is, among millions, in 16 bytes a map."""
+"""Where the map of each image is: in the parts of a store, or in a plain folder."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from dilo.masks.manifest import Layout
 from dilo.masks.naming import digest, stem
 from dilo.masks.parts import PartFile, part_paths
 
-Scalar = TypeVar("Scalar", np.bool_, np.float32)
+Scalar = TypeVar("Scalar", np.bool_, np.float32, np.uint64)
 
 
 class Place(NamedTuple):
@@ -22,11 +22,48 @@ class Place(NamedTuple):
     row: int
 
 
+class Entry(NamedTuple):
+    """What is known of one map."""
+
+    name: str  # of the image; in a plain folder of masks, of the file
+    shape: tuple[int, int] | None = None  # of the upright image; None: as the file
+    empty: bool | None = None  # None: only the map can tell
+    confidence: float = float("nan")
+    place: Place | None = None
+
+
+class PlainFolder:
+    """The files of a folder of masks that has no manifest."""
+
+    def __init__(self, names: list[str]) -> None:
+        """Take the names of all files."""
+        # Of files with one stem the .png is the mask: data sets such as MSRA10K keep
+        # the photograph beside it as .jpg.
+        names = sorted(names, key=lambda name: name.lower().endswith(".png"))
+        self._names = {stem(name): name for name in names}
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def find(self, name: str) -> Entry | None:
+        """Look up an image by its name up to the suffix."""
+        found = self._names.get(stem(name))
+        return None if found is None else Entry(found)
+
+    def names(self) -> Iterator[str]:
+        """Yield the names of all masks."""
+        return iter(self._names.values())
+
+    def map_names(self) -> Iterator[tuple[str, str]]:
+        """Yield for each mask its name without suffix, and the name of its file."""
+        return iter(self._names.items())
+
+
 class Index:
-    """The rows of all parts, found by the name of the image up to its suffix.
+    """The rows of all parts, in 16 bytes a map.
 
     Holds two sorted arrays and the mapped parts: no object for each map, so that
-    forked workers share all of it. Of several rows of one name the last part's holds.
+    forked workers share all of it. Of several rows of one map the last part's holds.
     """
 
     def __init__(self, parts: Sequence[PartFile]) -> None:
@@ -39,8 +76,11 @@ class Index:
         order = np.argsort(keys, kind="stable")
         keys = keys[order]
         last = np.append(keys[1:] != keys[:-1], True)[: len(keys)]
-        self.keys: NDArray[np.uint64] = keys[last]
+        self.keys: NDArray[np.uint64] = keys[
+            last
+        ]  # digests of the names of maps, sorted
         self._rows = order[last]  # counted over all parts
+        self._clashing = self._find_clashing()
 
     @classmethod
     def read(cls, folder: Path, layout: Layout) -> "Index":
@@ -54,13 +94,38 @@ class Index:
     def __len__(self) -> int:
         return len(self.keys)
 
-    def find(self, name: str) -> Place | None:
-        """Give the place of the map of an image, if there is one.
+    def find(self, name: str) -> Entry | None:
+        """Look up an image: by its full name, then by its name up to the suffix.
 
         Raises:
             InputError: `name` is no relative name.
         """
-        key = np.uint64(digest(stem(name)))
+        place = self.find_map(self._clashing.get(name) or stem(name))
+        if place is None:
+            return None
+        part, row = place
+        return Entry(
+            name,
+            (int(part.heights[row]), int(part.widths[row])),
+            bool(part.empty[row]),
+            float(part.confidences[row]),
+            place,
+        )
+
+    def holds(self, name: str) -> bool:
+        """Say whether the map of this very image is there, not of a namesake.
+
+        Raises:
+            InputError: `name` is no relative name.
+        """
+        entry = self.find(name)
+        if entry is None or entry.place is None:
+            return False
+        return entry.place.part.name(entry.place.row) == name
+
+    def find_map(self, map_name: str) -> Place | None:
+        """Look up a map by its own name, which has no suffix."""
+        key = np.uint64(digest(map_name))
         at = self.keys.searchsorted(key)
         if at == len(self.keys) or self.keys[at] != key:
             return None
@@ -77,8 +142,13 @@ class Index:
             rows = self._active[start : start + len(part)]
             yield from (names[row] for row in np.flatnonzero(rows))
 
+    def map_names(self) -> Iterator[tuple[str, str]]:
+        """Yield the name of each map, and that of its image."""
+        for name in self.names():
+            yield self._clashing.get(name) or stem(name), name
+
     def empty(self) -> NDArray[np.bool_]:
-        """Tell of each map whether it is empty, in the order of `names`."""
+        """Say of each map whether it is empty, in the order of `names`."""
         return self._gather([part.empty for part in self.parts], np.bool_)
 
     def confidences(self) -> NDArray[np.float32]:
@@ -86,16 +156,18 @@ class Index:
         values = [part.confidences for part in self.parts]
         return self._gather(values, np.float32)
 
-    def part_numbers(self) -> NDArray[np.int64]:
-        """Give the number of the part of each map, in the order of `keys`."""
-        numbers = np.array([part.number for part in self.parts], np.int64)
-        return numbers[self._starts.searchsorted(self._rows, side="right") - 1]
+    def map_keys(self) -> NDArray[np.uint64]:
+        """Give the digest of the name of each map, in the order of `names`."""
+        return self._gather([part.keys for part in self.parts], np.uint64)
 
-    def in_order_of_keys(self, values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-        """Bring values in the order of `names` to that of `keys`."""
-        ranks = np.empty(len(self._rows), np.int64)
-        ranks[np.argsort(self._rows)] = np.arange(len(self._rows))
-        return values[ranks]
+    def _find_clashing(self) -> dict[str, str]:
+        """Give the images whose map has not their stem as its name, with its name."""
+        clashing: dict[str, str] = {}
+        for part in self.parts:
+            for row, map_name in part.clashing.items():
+                if self.find_map(map_name) == Place(part, row):
+                    clashing[part.name(row)] = map_name
+        return clashing
 
     def _gather(
         self, values: Sequence[NDArray[Scalar]], kind: type[Scalar]

@@ -4,19 +4,18 @@ What is known of each single map stands in the part files (`parts.py`).
 """
 
 import json
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import dilo
 from dilo.config import difference, from_dict, to_dict
 from dilo.errors import InputError, StoreError
 from dilo.files import write_json_atomic
-from dilo.masks.naming import check_name
 
 MANIFEST = "masks.json"
 FORMAT = 2
-LIST_FORMAT = 1  # it listed all maps; is read, and replaced by the next job
 
 # Many parts let many workers finish together; large ones keep the files few: 1,250 for
 # the 1.28 million images of ImageNet.
@@ -60,6 +59,24 @@ class Layout:
         return {"format": "png"} if self.format == "png" else to_dict(self)
 
 
+class MethodError(NamedTuple):
+    """What a method raised at an image, other than that it cannot be read."""
+
+    image: str  # the first by name of those at which it was raised
+    traceback: str
+
+
+def merged_errors(
+    errors: Iterable[Mapping[str, MethodError]],
+) -> dict[str, MethodError]:
+    """Join errors, given by their kind and place; each stays once."""
+    merged: dict[str, MethodError] = {}
+    for some in errors:
+        for kind, error in some.items():
+            merged[kind] = min(merged.get(kind, error), error)
+    return merged
+
+
 @dataclass
 class Manifest:
     """The content of `masks.json`. Names are image names relative to the images."""
@@ -70,9 +87,8 @@ class Manifest:
     maps: int = 0
     empty: int = 0  # maps without any foreground
     failures: dict[str, str] = field(default_factory=dict)  # name -> reason
-    # Of a store of the former format, which listed its maps; None of all others.
-    listed: set[str] | None = None
-    listed_empty: set[str] = field(default_factory=set)
+    # What the method raised, by its kind and place; each once.
+    errors: dict[str, MethodError] = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
         """Write `masks.json` into `folder`; a crash leaves the previous one whole.
@@ -93,6 +109,10 @@ class Manifest:
             },
             "failures": dict(sorted(self.failures.items())),
         }
+        if self.errors:
+            content["errors"] = {
+                kind: error._asdict() for kind, error in sorted(self.errors.items())
+            }
         write_json_atomic(folder / MANIFEST, content)
 
     @classmethod
@@ -105,7 +125,7 @@ class Manifest:
         path = folder / MANIFEST
         try:
             content = json.loads(path.read_bytes())
-            if content["format"] not in (LIST_FORMAT, FORMAT):
+            if content["format"] != FORMAT:
                 raise StoreError(
                     f"{path}: format {content['format']} is not format {FORMAT}, "
                     f"which this version of dilo reads; update dilo"
@@ -121,17 +141,18 @@ class Manifest:
         fields = Origin.__dataclass_fields__
         origin = from_dict(Origin, {key: content[key] for key in fields})
         failures = {str(key): str(why) for key, why in content["failures"].items()}
-        if content["format"] == LIST_FORMAT:
-            listed = {check_name(name) for name in content["maps"]}
-            manifest = cls(origin, Layout(), failures=failures, listed=listed)
-            manifest.listed_empty = set(content["empty"]) & listed
-            manifest.maps = len(listed)
-            manifest.empty = len(manifest.listed_empty)
-            return manifest
-        layout = from_dict(Layout, content["layout"])
-        size, counts = int(content["part_size"]), content["counts"]
+        counts = content["counts"]
         return cls(
-            origin, layout, size, int(counts["maps"]), int(counts["empty"]), failures
+            origin,
+            from_dict(Layout, content["layout"]),
+            part_size=int(content["part_size"]),
+            maps=int(counts["maps"]),
+            empty=int(counts["empty"]),
+            failures=failures,
+            errors={
+                str(kind): MethodError(**error)
+                for kind, error in content.get("errors", {}).items()
+            },
         )
 
     def check_same(self, folder: Path, origin: Origin, layout: Layout) -> None:
@@ -153,18 +174,15 @@ class Manifest:
                 f"another folder, or make one from it with `dilo convert`"
             )
 
-    def grow_parts(self, todo: int) -> None:
-        """Fit the size of the parts to a job of `todo` images.
+    def grow_parts(self, todo: int, batch_size: int = 1) -> None:
+        """Fit the size of the parts to a job of `todo` images, done in batches.
 
         It depends on nothing else, and what is left of a job never changes it: the
         same parts come about however often the job is stopped.
         """
-        wanted = min(max(todo // PARTS, SMALLEST_PART), LARGEST_PART)
+        least = max(SMALLEST_PART, min(batch_size, LARGEST_PART))
+        wanted = min(max(todo // PARTS, least), LARGEST_PART)
         self.part_size = max(self.part_size, wanted)
-
-    def without_list(self) -> "Manifest":
-        """Bring a store of the former format to the present one."""
-        return replace(self, listed=None, listed_empty=set())
 
 
 def check_free(folder: Path) -> None:

@@ -15,7 +15,7 @@ def mean_map(store: MaskStore, side: int = SIDE, most: int = MOST) -> Map:
     """Average maps, each stretched to a square.
 
     Of photographs it is a soft blob in the middle. A frame, a corner or an even grey
-    tells of a method that fails.
+    shows that the method fails.
 
     Args:
         store: the maps.

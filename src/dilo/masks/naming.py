@@ -32,7 +32,7 @@ def stem(name: str) -> str:
 
 
 def digest(text: str) -> int:
-    """Shorten a text to 64 bits, by which millions of names are told apart.
+    """Shorten a text to 64 bits, enough to distinguish millions of names.
 
     Among ten million, two agree with a probability of 3 in a million.
     """

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from dilo.errors import StoreError
 from dilo.files import write_atomic
-from dilo.masks.manifest import Layout
+from dilo.masks.manifest import Layout, MethodError
 from dilo.masks.naming import check_name, digests, stem
 
 PATTERN = "part-*.arrow"
@@ -28,6 +28,7 @@ class Row(NamedTuple):
     """What a part says of one map."""
 
     name: str  # of the image
+    map_name: str  # of the map, without suffix: mostly the name of the image up to its
     height: int  # of the upright image, pixels
     width: int
     confidence: float  # in [0, 1]; NaN where nobody said
@@ -46,9 +47,20 @@ def part_paths(folder: Path) -> list[Path]:
 
 
 def write_part(
-    path: Path, rows: Sequence[Row], failures: Mapping[str, str], layout: Layout
+    path: Path,
+    layout: Layout,
+    rows: Sequence[Row],
+    failures: Mapping[str, str] | None = None,
+    errors: Mapping[str, MethodError] | None = None,
 ) -> None:
     """Write a part, atomically; the same content gives the same bytes.
+
+    Args:
+        path: the file.
+        layout: of the store.
+        rows: the maps.
+        failures: the images that failed, each with the reason.
+        errors: what the method raised at some of them, by its kind and place.
 
     Raises:
         OSError: the disk is full or the folder cannot be written.
@@ -58,7 +70,7 @@ def write_part(
     texts = [row.name.encode(errors="replace").decode() for row in rows]
     columns = {
         "path": pa.array(texts, pa.string()),
-        "key": pa.array(digests((stem(row.name) for row in rows), len(rows))),
+        "key": pa.array(digests((row.map_name for row in rows), len(rows))),
         "width": pa.array([row.width for row in rows], pa.int32()),
         "height": pa.array([row.height for row in rows], pa.int32()),
         "confidence": pa.array([row.confidence for row in rows], pa.float32()),
@@ -71,11 +83,20 @@ def write_part(
     odd = {
         place: row.name for place, row in enumerate(rows) if row.name != texts[place]
     }
+    clashing = {
+        place: row.map_name
+        for place, row in enumerate(rows)
+        if row.map_name != stem(row.name)
+    }
     notes = {
-        "failures": json.dumps(dict(sorted(failures.items()))),
+        "failures": json.dumps(dict(sorted((failures or {}).items()))),
         "layout": json.dumps(layout.fields()),
         "odd_paths": json.dumps(odd),
     }
+    if clashing:  # absent where there are none, as from earlier versions
+        notes["clashing"] = json.dumps(clashing)
+    if errors:
+        notes["errors"] = json.dumps(dict(sorted(errors.items())))
     checksum = str(_checksum(batch.replace_schema_metadata(notes)))
     batch = batch.replace_schema_metadata({**notes, "crc32": checksum})
     stream = io.BytesIO()
@@ -90,7 +111,8 @@ class PartFile:
     def __init__(self, path: Path, layout: Layout) -> None:
         """Map a part of a store of this layout.
 
-        Its `failures` are the images of the part that failed, each with the reason.
+        Its `failures` are the images of the part that failed, each with the reason,
+        and its `errors` what the method raised at some of them.
 
         Raises:
             StoreError: it is damaged, or belongs to another store.
@@ -108,8 +130,12 @@ class PartFile:
             self.empty: NDArray[np.bool_] = self._column("empty")
             fields = self._note("layout")
             self.failures: dict[str, str] = self._note("failures")
-            self._odd = {
-                int(row): name for row, name in self._note("odd_paths").items()
+            self._odd = self._note_of_rows("odd_paths")
+            # Maps that are not named by the stem of their image, by row.
+            self.clashing = self._note_of_rows("clashing")
+            self.errors = {
+                kind: MethodError(*error)
+                for kind, error in self._note("errors", "{}").items()
             }
             self._map_ends: NDArray[np.int32] | None = None
             if layout.format == "arrow":
@@ -128,6 +154,10 @@ class PartFile:
     def name(self, row: int) -> str:
         """Give the name of the image of a row."""
         return check_name(self._odd.get(row) or self._batch.column("path")[row].as_py())
+
+    def map_name(self, row: int) -> str:
+        """Give the name of the map of a row, which has no suffix."""
+        return self.clashing.get(row) or stem(self.name(row))
 
     def names(self) -> list[str]:
         """Give the names of the images of all rows."""
@@ -163,8 +193,13 @@ class PartFile:
         if found != expected:
             raise _damaged(self.path, f"checksum {found} instead of {expected}")
 
-    def _note(self, name: str) -> Any:
-        return json.loads(self._batch.schema.metadata[name.encode()])
+    def _note(self, name: str, default: str | None = None) -> Any:
+        notes = self._batch.schema.metadata
+        key = name.encode()
+        return json.loads(notes[key] if default is None else notes.get(key, default))
+
+    def _note_of_rows(self, name: str) -> dict[int, str]:
+        return {int(row): text for row, text in self._note(name, "{}").items()}
 
     def _column(self, name: str) -> Any:
         return self._batch.column(name).to_numpy(zero_copy_only=False)

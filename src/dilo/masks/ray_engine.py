@@ -6,66 +6,39 @@ system, and have the same version of dilo.
 
 import os
 import socket
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, replace
-from itertools import chain, islice
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import cv2
 
 from dilo.allocator import keep_memory
-from dilo.errors import InputError, StoreError
+from dilo.errors import InputError
+from dilo.masks.engine import Outcome, Results, run_workers
 from dilo.masks.work import Part, PartResult, Task, do_part
-from dilo.masks.workers import KILLED, Results, Tick
 
 ADDRESS = "RAY_ADDRESS"
 STORE_BYTES = 80 * 2**20  # the least that Ray takes; results are a few numbers
 SECONDS_TO_CONNECT = 10.0
-PATIENCE = 3  # losses at a part for which no image is to blame
 
 
-def run_ray(
-    task: Task, parts: Iterable[Part], *, workers: int | None, tick: Tick
-) -> Results:
+def run_ray(task: Task, parts: Iterable[Part], *, workers: int | None) -> Results:
     """Do the parts on the cluster that `RAY_ADDRESS` names, or on one of our own.
-
-    A part whose process was killed, or whose machine was lost, is done again. If that
-    happens twice, the image that was in work is a named failure.
 
     Args:
         task: what is done; the folder of its source is absolute.
         parts: with which images.
         workers: parts in work at a time; as many as the cluster has CPUs by default.
-        tick: told how many images are done.
 
     Raises:
         InputError: Ray is not installed, or no cluster answers.
         StoreError: workers are killed time and again while they work on no image.
     """
     ray = import_ray()
-    first = next(parts := iter(parts), None)
-    if first is None:  # a cluster takes seconds to start
-        return
-    waiting = chain([first], parts)
-    losses: defaultdict[int, _Losses] = defaultdict(_Losses)
-    done = 0
-    with _cluster(ray, workers), closing(_Calls(ray, task)) as calls:
-        while True:
-            free = _limit(ray, workers) - len(calls)
-            for part in islice(waiting, max(0, free)):
-                calls.submit(part)
-            if len(calls) == 0:
-                return
-            for part, result in calls.finished():
-                if result is None:
-                    calls.submit(losses[part.number].again(task, part))
-                    continue
-                done += result.images
-                tick(done)
-                yield losses[part.number].count(result)
+    with _cluster(ray, workers):
+        yield from run_workers(task.folder, parts, _Cluster(ray, task, workers))
 
 
 def import_ray() -> Any:
@@ -122,35 +95,36 @@ def _check_answers(address: str) -> None:
         ) from error
 
 
-def _limit(ray: Any, workers: int | None) -> int:
-    """Count the parts that may be in work; a cluster can grow meanwhile."""
-    # Twice the CPUs: a cluster that grows on demand sees that more would be of use.
-    return workers or 2 * max(1, int(ray.cluster_resources().get("CPU", 1)))
+class _Cluster:
+    """Processes of a cluster."""
 
+    retries_at_once = 1_000_000  # a lost machine loses many parts, each without fault
 
-class _Calls:
-    """Parts in work on the cluster."""
-
-    def __init__(self, ray: Any, task: Task) -> None:
+    def __init__(self, ray: Any, task: Task, workers: int | None) -> None:
         self._ray = ray
+        self._workers = workers
         # No retries by Ray: after a lack of memory it would go on for ever.
         self._work = ray.remote(num_cpus=1, max_retries=0)(_work)
         # Worker processes may have another current folder.
-        self._task = ray.put(replace(task, folder=task.folder.absolute()))
+        self._task = replace(task, folder=task.folder.absolute())
+        self._shared_task = ray.put(self._task)
         self._parts: dict[Any, Part] = {}
 
     def __len__(self) -> int:
         return len(self._parts)
 
-    def submit(self, part: Part) -> None:
+    def free(self) -> int:
+        """Count the parts that may be submitted now; a cluster can grow meanwhile."""
+        cpus = max(1, int(self._ray.cluster_resources().get("CPU", 1)))
+        # Twice the CPUs: a cluster that grows on demand sees that more would be of use.
+        return (self._workers or 2 * cpus) - len(self._parts)
+
+    def submit(self, part: Part, *, again: bool = False) -> None:
         """Put a part in work."""
-        self._parts[self._work.remote(self._task, part)] = part
+        self._parts[self._work.remote(self._shared_task, part)] = part
 
-    def finished(self) -> Iterator[tuple[Part, PartResult | None]]:
-        """Wait for parts and give their results; None if the process was lost.
-
-        Raises whatever ended the work.
-        """
+    def finished(self) -> Iterator[Outcome]:
+        """Wait for parts that are finished."""
         errors = self._ray.exceptions
         lost = (
             errors.WorkerCrashedError,
@@ -160,9 +134,9 @@ class _Calls:
         for call in self._ray.wait(list(self._parts))[0]:
             part = self._parts.pop(call)
             try:
-                yield part, self._ray.get(call)
+                yield Outcome(part, self._ray.get(call))
             except lost:
-                yield part, None
+                yield Outcome(part, None, _take_place(self._task, part))
             except errors.RayTaskError as error:
                 error.cause.add_note(str(error))
                 raise error.cause from None
@@ -177,55 +151,29 @@ def _work(task: Task, part: Part) -> PartResult:
     """Do a part in a worker process, noting in a file where it is."""
     keep_memory()
     cv2.setNumThreads(0)
-    path = _note(task, part)
+    path = _place_path(task, part)
     # Unbuffered: what is written outlives a kill.
     with path.open("wb", buffering=0) as note:
 
-        def tick(place: int) -> None:
+        def note_place(number: int) -> None:
             note.seek(0)
-            note.write(b"%08d" % place)
+            note.write(b"%08d" % number)
 
-        result = do_part(task, part, tick)
+        result = do_part(task, part, note_place)
     path.unlink()
     return result
 
 
-@dataclass
-class _Losses:
-    """What is known of the processes and machines that were lost at a part."""
-
-    times: int = 0
-    reached: int = 0  # images done before one of them
-
-    def again(self, task: Task, part: Part) -> Part:
-        """Give the part to do again, from the second time on without who is to blame.
-
-        Raises:
-            StoreError: no image is to blame.
-        """
-        self.times += 1
-        note = _note(task, part)
-        place = None
-        with suppress(FileNotFoundError, ValueError):  # lost before the first image
-            place = int(note.read_bytes())
-            self.reached = max(self.reached, place)
-        note.unlink(missing_ok=True)
-        blamed = None if place is None or self.times == 1 else part.names[place]
-        if blamed in part.known or self.times - len(part.known) > PATIENCE:
-            raise StoreError(
-                f"{task.folder}: worker processes are killed time and again; what was "
-                f"computed is kept: run again to go on"
-            )
-        if blamed is None:
-            return part
-        return replace(part, known={**part.known, blamed: KILLED})
-
-    def count(self, result: PartResult) -> PartResult:
-        """Count the PNG files that were made before a loss, and then kept, as made."""
-        computed = min(result.maps, result.computed + self.reached)
-        return replace(result, computed=computed)
+def _take_place(task: Task, part: Part) -> int | None:
+    """Read and delete the note of a worker that was killed; None if there is none."""
+    path = _place_path(task, part)
+    place = None
+    with suppress(FileNotFoundError, ValueError):  # lost before the first image
+        place = int(path.read_bytes())
+    path.unlink(missing_ok=True)
+    return place
 
 
-def _note(task: Task, part: Part) -> Path:
+def _place_path(task: Task, part: Part) -> Path:
     """Say where a worker notes its place; the end of the job removes such files."""
     return task.folder / f".place-{part.number:05d}.partial"

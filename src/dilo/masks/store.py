@@ -12,9 +12,8 @@ from dilo.errors import ImageError, InputError, StoreError
 from dilo.folder import list_images
 from dilo.foreground import Foreground, has_foreground
 from dilo.image import Map, read_map, read_mask, resize
-from dilo.masks.catalog import Catalog, Entry, Listed, Recorded
 from dilo.masks.codec import stored_shape, unpack
-from dilo.masks.index import Index
+from dilo.masks.index import Entry, Index, PlainFolder
 from dilo.masks.manifest import (
     MANIFEST,
     Format,
@@ -24,6 +23,7 @@ from dilo.masks.manifest import (
     Supervision,
     check_free,
 )
+from dilo.masks.naming import stem
 from dilo.masks.work import png_path
 
 
@@ -40,7 +40,8 @@ class MaskStore:
             alpha = store[name]
 
     Names are those of the images ("a/b.jpg"). The suffix plays no part, so that the
-    name of a ground-truth file finds the map too.
+    name of a ground-truth file finds the map too; but of two images that differ in it
+    alone each finds its own.
     """
 
     def __init__(self, folder: Path, manifest: Manifest | None) -> None:
@@ -49,12 +50,10 @@ class MaskStore:
         self._manifest = manifest  # None: a plain folder of masks
 
     @cached_property
-    def _catalog(self) -> Catalog:
+    def _catalog(self) -> Index | PlainFolder:
         if self._manifest is None:
-            return Listed(list_images(self.folder))
-        if self._manifest.listed is not None:
-            return Listed(sorted(self._manifest.listed), self._manifest.listed_empty)
-        return Recorded(Index.read(self.folder, self._manifest.layout))
+            return PlainFolder(list_images(self.folder))
+        return Index.read(self.folder, self._manifest.layout)
 
     @classmethod
     def open(cls, folder: str | Path) -> Self:
@@ -169,6 +168,14 @@ class MaskStore:
         """List the names of the images that have a map, sorted."""
         return sorted(self._catalog.names())
 
+    def map_names(self) -> dict[str, str]:
+        """Give the names of all maps without suffix, each with that of its image.
+
+        Of `a/b.jpg` it is `a/b`, unless another image has that already (docs/masks.md).
+        In a plain folder of masks the image goes by the name of the file.
+        """
+        return dict(self._catalog.map_names())
+
     def __getitem__(self, name: str) -> Map:
         """Read the map of an image, at the size of the upright image.
 
@@ -205,12 +212,12 @@ class MaskStore:
         if entry is None or entry.empty:
             return None
         saliency = self._read(entry)
-        # A plain folder of masks tells emptiness only by reading; and what is left of
-        # a foreground at the stored size may be too little.
+        # In a plain folder emptiness shows only by reading; and what is left of a
+        # foreground at the stored size may be too little.
         return Foreground(saliency, entry.shape) if has_foreground(saliency) else None
 
     def image_shape(self, name: str) -> tuple[int, int] | None:
-        """Tell the height and width of the upright image, or None if it is not known.
+        """Give the height and width of the upright image, or None if it is not known.
 
         Raises:
             InputError: `name` is no relative name.
@@ -234,7 +241,7 @@ class MaskStore:
             raise StoreError(f"{error}; put a whole file in its place") from error
 
     def is_empty(self, name: str) -> bool:
-        """Tell whether the map has no foreground, so that it must not be pasted.
+        """Say whether the map has no foreground, so that it must not be pasted.
 
         Raises:
             StoreError: the image has no map.
@@ -248,7 +255,7 @@ class MaskStore:
         return {name for name in self._catalog.names() if self.is_empty(name)}
 
     def confidence(self, name: str) -> float:
-        """Tell how much a map can be trusted, in [0, 1]; NaN where nobody said.
+        """Say how much a map can be trusted, in [0, 1]; NaN where nobody said.
 
         Raises:
             StoreError: the image has no map.
@@ -261,7 +268,7 @@ class MaskStore:
         entry = self._catalog.find(name)
         if entry is not None:
             return self._file(entry)
-        return self.folder if self._is_packed else png_path(self.folder, name)
+        return self.folder if self._is_packed else png_path(self.folder, stem(name))
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Another process maps the parts itself.
@@ -286,11 +293,12 @@ class MaskStore:
             ) from error
 
     def _file(self, entry: Entry) -> Path:
-        if self._is_packed and entry.place is not None:
-            return entry.place.part.path
-        if self._manifest is None:
+        if entry.place is None:
             return self.folder / entry.name
-        return png_path(self.folder, entry.name)
+        part, row = entry.place
+        if self._is_packed:
+            return part.path
+        return png_path(self.folder, part.map_name(row))
 
     def _find(self, name: str) -> Entry:
         failure = self._failure(name)

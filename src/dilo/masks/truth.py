@@ -1,6 +1,6 @@
 """Compare mask stores with ground truth, by any measure of a map and its mask."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -8,11 +8,10 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from dilo.errors import DiloError, InputError, StoreError
+from dilo.errors import DiloError, InputError, StoreError, shortened
 from dilo.image import Map, resize
-from dilo.masks.naming import stem
+from dilo.masks.compute import check_workers
 from dilo.masks.store import MaskStore
-from dilo.masks.workers import default_workers
 from dilo.progress import Progress
 
 NAMES_SHOWN = 5
@@ -32,17 +31,18 @@ class Comparison(Generic[ValueT]):
     resized: dict[str, list[str]] = field(default_factory=dict)  # store -> names
 
     def summary(self) -> str:
-        """Tell a person what was left out or scaled; empty if nothing was."""
+        """Say what was left out or scaled; empty if nothing was."""
         lines = [
-            f"Not compared: {len(names)} {what}: {_some(names)}"
+            f"Not compared: {len(names)} {what}: {_listed(names)}"
             for what, names in self.left_out.items()
         ]
         if self.failures:
             lines.append(f"Not compared: {len(self.failures)} that cannot be read:")
-            lines += _some_lines(self.failures)
+            reasons = [f"{name}: {why}" for name, why in self.failures.items()]
+            lines += [f"  {line}" for line in shortened(reasons, NAMES_SHOWN)]
         lines += [
             f"Scaled to the size of their truth: {len(names)} maps of {folder}: "
-            f"{_some(names)}"
+            f"{_listed(names)}"
             for folder, names in self.resized.items()
         ]
         return "\n".join(lines)
@@ -74,15 +74,18 @@ def compare_with_truth(
     """
     if not stores:
         raise InputError("there are no stores to compare with the truth")
-    if workers is not None and workers < 1:
-        raise InputError(f"workers must be at least 1, got {workers}")
-    names, left_out = _match(stores, truth)
+    pool = ThreadPoolExecutor(check_workers(workers))
+    pairs, left_out = _match(stores, truth)
+    names = list(pairs)
     comparison: Comparison[ValueT] = Comparison(left_out=left_out)
     rows: list[list[ValueT]] = []
-    pool = ThreadPoolExecutor(workers or default_workers())
     try:
         with Progress("score", len(names), "images") as progress:
-            tasks = pool.map(lambda name: _row(stores, truth, measure, name), names)
+
+            def compare(name: str) -> _Row[ValueT] | str:
+                return _row(stores, truth, measure, (name, pairs[name]))
+
+            tasks = pool.map(compare, names)
             for name, row in zip(names, tasks, strict=True):
                 _collect(comparison, rows, name, row)
                 progress.advance()
@@ -110,13 +113,13 @@ def _row(
     stores: Sequence[MaskStore],
     truth: MaskStore,
     measure: Measure[ValueT],
-    name: str,
+    pair: tuple[str, list[str]],
 ) -> _Row[ValueT] | str:
     """Measure one image in all stores; return the reason if that is impossible."""
     row: _Row[ValueT] = _Row([], [])
     try:
-        mask = truth.mask(name)
-        for store in stores:
+        mask = truth.mask(pair[0])
+        for store, name in zip(stores, pair[1], strict=True):
             saliency = store[name]
             if saliency.shape != mask.shape:
                 # Rounding leaves the range by a hair's breadth.
@@ -145,32 +148,52 @@ def _collect(
 
 def _match(
     stores: Sequence[MaskStore], truth: MaskStore
-) -> tuple[list[str], dict[str, list[str]]]:
-    """Find the names that all have, and what some have and others lack."""
-    masks = {stem(name): name for name in truth.names()}
-    common = set(masks)
+) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """Find what belongs together: of every mask the map in each of the stores.
+
+    Returns:
+        Name of a mask -> names of its maps; and what some have and others lack.
+    """
+    found: list[dict[str, str]] = []
     left_out: dict[str, list[str]] = {}
     for store in stores:
-        maps = {stem(name): name for name in store.names()}
-        if not set(masks) & set(maps):
+        maps, lacking, unused = _pairs(store, truth)
+        if not maps:
             raise StoreError(
                 f"no name occurs both in {store.folder} ({_example(store)}) and in "
                 f"{truth.folder} ({_example(truth)})"
             )
-        common &= set(maps)
-        left_out |= {
-            f"of {truth.folder} without a map in {store.folder}": [
-                masks[key] for key in sorted(set(masks) - set(maps))
-            ],
-            f"of {store.folder} without truth": [
-                maps[key] for key in sorted(set(maps) - set(masks))
-            ],
-        }
+        found.append(maps)
+        left_out[f"of {truth.folder} without a map in {store.folder}"] = lacking
+        left_out[f"of {store.folder} without truth"] = unused
+    common = sorted(set(found[0]).intersection(*found[1:]))
     if not common:
         folders = ", ".join(str(store.folder) for store in stores)
         raise StoreError(f"no image has a map in all of {folders}; score them apart")
-    names = [masks[key] for key in sorted(common)]
-    return names, {what: lacking for what, lacking in left_out.items() if lacking}
+    pairs = {name: [maps[name] for maps in found] for name in common}
+    return pairs, {what: names for what, names in left_out.items() if names}
+
+
+def _pairs(
+    store: MaskStore, truth: MaskStore
+) -> tuple[dict[str, str], list[str], list[str]]:
+    """Give the map of each mask, the masks without a map and the maps without a mask.
+
+    A mask of a store belongs to the map of the same image; a file of a plain folder to
+    the map of which the file would have that name.
+    """
+    maps = store.map_names()
+    images = set(maps.values())
+    pairs: dict[str, str] = {}
+    lacking: list[str] = []
+    for map_name, name in truth.map_names().items():
+        same = truth.origin is not None and name in images
+        found = name if same else maps.get(map_name)
+        if found is None:
+            lacking.append(name)
+        else:
+            pairs[name] = found
+    return pairs, sorted(lacking), sorted(images - set(pairs.values()))
 
 
 def _example(store: MaskStore) -> str:
@@ -178,15 +201,7 @@ def _example(store: MaskStore) -> str:
     return f"{names[0]}, ..." if names else "no maps"
 
 
-def _some(names: Sequence[str]) -> str:
-    """List the first names, and how many more there are."""
-    shown = ", ".join(names[:NAMES_SHOWN])
-    more = len(names) - NAMES_SHOWN
-    return f"{shown} and {more} more" if more > 0 else shown
-
-
-def _some_lines(failures: dict[str, str]) -> Iterable[str]:
-    for name, reason in list(failures.items())[:NAMES_SHOWN]:
-        yield f"  {name}: {reason}"
-    if len(failures) > NAMES_SHOWN:
-        yield f"  and {len(failures) - NAMES_SHOWN} more"
+def _listed(names: Sequence[str]) -> str:
+    *shown, last = shortened(names, NAMES_SHOWN)
+    joint = " " if len(names) > NAMES_SHOWN else ", "
+    return ", ".join(shown) + joint + last if shown else last

@@ -9,25 +9,25 @@ from pathlib import Path
 
 import numpy as np
 
-from dilo.errors import DiloError, ImageError, StoreError
+from dilo.cores import available_cores
+from dilo.errors import DiloError, ImageError, StoreError, shortened
 from dilo.folder import Names, scan_images, walk
 from dilo.image import read_map, read_size
 from dilo.masks.codec import stored_shape, unpack
 from dilo.masks.index import Place, read_sound_parts
-from dilo.masks.lock import LOCK, locked
+from dilo.masks.lock import HOLDER, LOCK, locked
 from dilo.masks.manifest import LARGEST_PART, MANIFEST, Layout, Manifest
 from dilo.masks.naming import digests
 from dilo.masks.parts import part_paths
-from dilo.masks.plan import PARTIAL
+from dilo.masks.remaining import PARTIAL
 from dilo.masks.work import png_path
-from dilo.masks.workers import default_workers
 from dilo.progress import Progress
 
 SHOWN = 20  # of each kind
 
 
 @dataclass
-class Verdict:
+class StoreCheck:
     """What is wrong with a store."""
 
     maps: int  # that were checked
@@ -38,7 +38,7 @@ class Verdict:
 
     @property
     def is_sound(self) -> bool:
-        """Tell whether nothing is wrong."""
+        """Say whether nothing is wrong."""
         return not (self.bad or self.missing or self.stray)
 
     def summary(self) -> str:
@@ -49,9 +49,10 @@ class Verdict:
                 f"{len(self.bad)} bad, {len(self.missing)} missing, "
                 f"{len(self.stray)} stray files"
             )
-        lines += _some("bad: ", [f"{name}: {why}" for name, why in self.bad.items()])
-        lines += _some("missing: ", self.missing)
-        lines += _some("stray: ", self.stray)
+        bad = [f"{name}: {why}" for name, why in self.bad.items()]
+        kinds = {"bad": bad, "missing": self.missing, "stray": self.stray}
+        for kind, names in kinds.items():
+            lines += [f"{kind}: {line}" for line in shortened(names, SHOWN)]
         if self.deleted:
             lines.append(
                 f"{self.deleted} files deleted; run `dilo masks` again to make the "
@@ -62,7 +63,7 @@ class Verdict:
 
 def verify_store(
     images: Path, masks: Path, repair: bool = False, workers: int | None = None
-) -> Verdict:
+) -> StoreCheck:
     """Check that a store holds a sound map of every image, and nothing else.
 
     Args:
@@ -84,17 +85,12 @@ def verify_store(
     names = scan_images(Path(images))
     with locked(folder) if repair else nullcontext():
         manifest = Manifest.read(folder)
-        if manifest.listed is not None:
-            raise StoreError(
-                f"{folder}: is of a former format; bring it to the present one by "
-                f"running `dilo masks` again"
-            )
         check = _Check(Path(images), folder, manifest.layout)
-        check.read_maps(workers or default_workers())
+        check.read_maps(workers or available_cores())
         check.compare_names(names, manifest.failures)
         if repair:
             check.repair()
-        return check.verdict
+        return check.found
 
 
 class _Check:
@@ -105,7 +101,7 @@ class _Check:
         self.folder = folder
         self.layout = layout
         self.index, damaged = read_sound_parts(folder, layout)
-        self.verdict = Verdict(len(self.index))
+        self.found = StoreCheck(len(self.index))
         self._to_delete: set[Path] = set()
         for part in self.index.parts:
             try:
@@ -113,7 +109,7 @@ class _Check:
             except StoreError as error:
                 damaged[part.path] = _brief(error, part.path)
         for path, why in damaged.items():
-            self._blame(path.name, why, path)
+            self._note_bad(path.name, why, path)
 
     def read_maps(self, workers: int) -> None:
         """Read every map, and the size of its image."""
@@ -126,22 +122,22 @@ class _Check:
                 reasons = pool.map(self._wrong_with, some)
                 for (part, row), why in zip(some, reasons, strict=True):
                     if why is not None:
-                        self._blame(part.name(row), why, part.path)
-                        self._to_delete.add(png_path(self.folder, part.name(row)))
+                        self._note_bad(part.name(row), why, part.path)
+                        self._to_delete.add(png_path(self.folder, part.map_name(row)))
                     progress.advance()
 
     def compare_names(self, names: Names, failures: Mapping[str, str]) -> None:
         """Find images that nothing is known of, and files that nobody knows."""
         accounted = digests([*self.index.names(), *failures])
         there = np.isin(digests(names, len(names)), accounted)
-        self.verdict.missing = [names[place] for place in np.flatnonzero(~there)]
+        self.found.missing = [names[place] for place in np.flatnonzero(~there)]
         parts = {path.name for path in part_paths(self.folder)}
-        for name in walk(self.folder, lambda name: name != LOCK):
+        for name in walk(self.folder, lambda name: name not in (LOCK, HOLDER)):
             if name == MANIFEST or name in parts:
                 continue
-            if name.endswith(".png") and self.index.find(name) is not None:
+            if name.endswith(".png") and self.index.find_map(name[:-4]) is not None:
                 continue
-            self.verdict.stray.append(name)
+            self.found.stray.append(name)
             if name.endswith((".png", PARTIAL)):
                 self._to_delete.add(self.folder / name)
 
@@ -150,10 +146,10 @@ class _Check:
         for path in self._to_delete:
             if path.is_file():
                 path.unlink()
-                self.verdict.deleted += 1
+                self.found.deleted += 1
 
-    def _blame(self, name: str, why: str, part: Path) -> None:
-        self.verdict.bad[name] = why
+    def _note_bad(self, name: str, why: str, part: Path) -> None:
+        self.found.bad[name] = why
         self._to_delete.add(part)
 
     def _wrong_with(self, place: Place) -> str | None:
@@ -161,7 +157,7 @@ class _Check:
         part, row = place
         name = part.name(row)
         shape = (int(part.heights[row]), int(part.widths[row]))
-        file = png_path(self.folder, name)
+        file = png_path(self.folder, part.map_name(row))
         try:
             if self.layout.format == "png":
                 found = read_map(file).shape
@@ -189,11 +185,3 @@ def _brief(error: Exception, file: Path) -> str:
 def _size(shape: tuple[int, ...]) -> str:
     height, width = shape
     return f"{width} x {height}"
-
-
-def _some(title: str, lines: list[str]) -> list[str]:
-    """List the first of many things, and how many more there are."""
-    shown = [f"{title}{line}" for line in lines[:SHOWN]]
-    if len(lines) > SHOWN:
-        shown.append(f"{title}and {len(lines) - SHOWN} more")
-    return shown

@@ -5,112 +5,59 @@ can run in this process, in another, or on another machine that sees the same fi
 """
 
 import errno
-import tempfile
+import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
 from dilo.errors import DiloError, ImageError, InputError
 from dilo.files import write_atomic
-from dilo.foreground import is_empty
-from dilo.image import Map, encode_image, encode_map, grey_levels, read_map, read_size
+from dilo.image import Map, encode_map, grey_levels, read_map
 from dilo.masks.codec import pack
-from dilo.masks.manifest import Layout
-from dilo.masks.naming import stem
+from dilo.masks.manifest import MANIFEST, Layout, MethodError, merged_errors
 from dilo.masks.parts import Row, part_path, write_part
-from dilo.progress import announced
-
-# What an estimate may raise on an odd image; anything else is a bug and ends the job.
-_IMAGE_ERRORS = (DiloError, ValueError, ArithmeticError, MemoryError)
 
 # Failures to write that only concern one name; any other (disk full, no permission)
 # would meet all images and ends the job.
 _NAME_ERRORS = {errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST}
 
 
-class Judgement(NamedTuple):
+class Rating(NamedTuple):
     """What is known of a map besides its pixels."""
 
     confidence: float  # in [0, 1]; NaN where nobody said
     empty: bool
 
 
-class Source(Protocol):
+@dataclass(frozen=True)
+class MapSource:
     """Where maps come from."""
 
-    @property
-    def folder(self) -> Path:
-        """The folder to which the names are relative."""
-        ...
-
-    def warm(self) -> None:
-        """Do, before processes are forked, what each of them would have to do."""
-        ...
-
-    def map(self, name: str) -> Map:
-        """Give the map of an image; raise a DiloError if there is none."""
-        ...
-
-    def judge(self, name: str, saliency: Map) -> Judgement:
-        """Judge a map, which may have been rounded."""
-        ...
-
-
-@dataclass(frozen=True)
-class FromImages:
-    """Maps estimated from image files."""
-
-    folder: Path
-    estimate: Callable[[Path], Map]
-    confidence: Callable[[Map], float] | None = None
-
-    def warm(self) -> None:
-        """Compile the kernels, or load them from the cache."""
-        with announced(
-            "compiling for this processor: half a minute, and only once ..."
-        ):
-            self._estimate_noise()
-
-    def _estimate_noise(self) -> None:
-        noise = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "noise.png"
-            path.write_bytes(encode_image(noise))
-            with suppress(*_IMAGE_ERRORS):  # too small for it: it warms up later
-                saliency = self.estimate(path)
-                if self.confidence is not None:
-                    self.confidence(saliency)
-
-    def map(self, name: str) -> Map:
-        """Estimate the map of an image."""
-        saliency = self.estimate(self.folder / name)
-        shape = read_size(self.folder / name)
-        if saliency.shape != shape:
-            raise InputError(
-                f"the method gave a map of shape {saliency.shape} for an image of "
-                f"shape {shape}"
-            )
-        return saliency
-
-    def judge(self, name: str, saliency: Map) -> Judgement:
-        """Judge a map by its values alone."""
-        confidence = float("nan")
-        if self.confidence is not None:
-            confidence = float(self.confidence(saliency))
-        return Judgement(confidence, is_empty(saliency, confidence))
+    folder: Path  # to which names are relative
+    find_map: Callable[[str], Map]  # name of an image -> its map
+    rate: Callable[[str, Map], Rating]  # name and map, which may have been rounded
 
 
 @dataclass(frozen=True)
 class Task:
     """What is done with every image: where its map comes from and goes to."""
 
-    source: Source
+    source: MapSource
     folder: Path  # of the store
     layout: Layout
+
+
+class PartImage(NamedTuple):
+    """An image of a part, and what its map is called."""
+
+    name: str
+    map_name: str  # without suffix
+    keep: bool = False  # a PNG file lying there is its map
 
 
 @dataclass(frozen=True)
@@ -118,10 +65,10 @@ class Part:
     """Images whose maps are made and recorded together."""
 
     number: int
-    names: tuple[str, ...]
-    take: bool = False  # PNG files lying there are maps of these images: keep them
+    images: tuple[PartImage, ...]
     late: bool = False  # images tried before; the part is written only if one succeeds
-    known: Mapping[str, str] = field(default_factory=dict)  # images not to be tried
+    # Images that are not tried, each with the reason.
+    failures: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -132,72 +79,151 @@ class PartResult:
     images: int
     computed: int  # maps made now
     maps: int  # with those that were there
-    empty: int
     failures: dict[str, str]  # name -> reason
+    errors: dict[str, MethodError]
 
 
-def png_path(folder: Path, name: str) -> Path:
-    """Say where the map of an image is in a store of the format png."""
-    return folder / f"{stem(name)}.png"
+def check_shape(saliency: Map, shape: tuple[int, ...]) -> None:
+    """Refuse a map that has not the height and width of its image.
+
+    Raises:
+        InputError: it has not.
+    """
+    if saliency.shape != shape:
+        raise InputError(
+            f"the method gave a map of shape {saliency.shape} for an image of "
+            f"shape {shape}"
+        )
+
+
+def png_path(folder: Path, map_name: str) -> Path:
+    """Say where a map is in a store of the format png."""
+    return folder / f"{map_name}.png"
 
 
 def do_part(
-    task: Task, part: Part, tick: Callable[[int], None] | None = None
+    task: Task, part: Part, note_place: Callable[[int], None] | None = None
 ) -> PartResult:
-    """Make the maps of a part and write it, atomically.
+    """Make the maps of a part one by one and write it, atomically.
 
     Args:
         task: what is done.
         part: with which images.
-        tick: told, before each image, how many of the part are done.
+        note_place: called before each image with its place in the part.
 
     Raises:
         OSError: nothing can be written, whatever the image; the part is not there.
     """
-    rows: list[Row] = []
-    failures = dict(part.known)
-    computed = 0
-    for place, name in enumerate(part.names):
-        if tick is not None:
-            tick(place)
-        if name in part.known:
-            continue
+    record = PartRecord(task, part)
+    for place, image in enumerate(part.images):
+        if note_place is not None:
+            note_place(place)
+        if image.name not in part.failures:
+            record.add(place, partial(task.source.find_map, image.name))
+    return record.write()
+
+
+class PartRecord:
+    """What becomes of the images of a part; threads may add to it."""
+
+    def __init__(self, task: Task, part: Part) -> None:
+        """Begin a part."""
+        self.task = task
+        self.part = part
+        self._rows: dict[int, Row] = {}  # by the place of the image
+        self._made: set[int] = set()
+        self._failures = dict(part.failures)
+        self._errors: dict[str, dict[str, MethodError]] = {}  # by the name of the image
+
+    def kept_map(self, place: int) -> Map | None:
+        """Read the map of an image that a killed job has left, if there is one."""
+        image = self.part.images[place]
+        if image.keep:
+            path = png_path(self.task.folder, image.map_name)
+            with suppress(ImageError):  # power was lost before it reached the disk
+                return read_map(path) if path.is_file() else None
+        return None
+
+    def add(
+        self, place: int, find_map: Callable[[], Map], *, anew: bool = False
+    ) -> None:
+        """Find the map of an image and keep it; what is raised is its failure.
+
+        Args:
+            place: of the image in the part.
+            find_map: gives its map.
+            anew: even if a killed job has left one.
+
+        Raises:
+            OSError: nothing can be written, whatever the image.
+        """
+        image = self.part.images[place]
+        kept = None if anew else self.kept_map(place)
         try:
-            row, made = _do_image(task, name, take=part.take)
-            rows.append(row)
-            computed += made
-        except _IMAGE_ERRORS as error:
-            reason = str(error).removeprefix(f"{task.source.folder / name}: ")
-            failures[name] = reason or type(error).__name__
+            saliency = find_map() if kept is None else kept
+            row, content = self._encode(image, saliency, kept is not None)
+        except Exception as error:  # whatever a method may raise
+            self.fail(image.name, error)
+            return
+        try:
+            if content is not None:
+                path = png_path(self.task.folder, image.map_name)
+                write_atomic(path, content, durable=False)
         except OSError as error:
             if error.errno not in _NAME_ERRORS:
                 raise
-            failures[name] = f"no file can have this name ({error})"
-    if rows or not part.late:
-        write_part(part_path(task.folder, part.number), rows, failures, task.layout)
-    empty = sum(row.empty for row in rows)
-    return PartResult(
-        part.number, len(part.names), computed, len(rows), empty, failures
-    )
+            self._failures[image.name] = f"no file can have this name ({error})"
+            return
+        self._rows[place] = row
+        if kept is None:
+            self._made.add(place)
 
-
-def _do_image(task: Task, name: str, *, take: bool) -> tuple[Row, bool]:
-    """Give the row of an image, and whether its map had to be made."""
-    saliency, blob, made = None, None, True
-    if task.layout.format == "arrow":
-        saliency = task.source.map(name)
-        blob = pack(saliency, task.layout)
-    else:
-        path = png_path(task.folder, name)
-        if take and path.is_file():
-            with suppress(ImageError):  # power was lost before it reached the disk
-                saliency, made = read_map(path), False
-        if saliency is None:
-            saliency = task.source.map(name)
-            write_atomic(path, encode_map(saliency), durable=False)
-            # Judged as it will be read, so that one kept is judged as one made.
+    def _encode(
+        self, image: PartImage, saliency: Map, kept: bool
+    ) -> tuple[Row, bytes | None]:
+        """Give the row of a map, and its file if it has one and is not there."""
+        packed = content = None
+        if self.task.layout.format == "arrow":
+            packed = pack(saliency, self.task.layout)
+        elif not kept:
+            content = encode_map(saliency)
+            # Rated as it will be read, so that one kept is rated as one made.
             saliency = grey_levels(saliency).astype(np.float32) / np.float32(255)
-    judgement = task.source.judge(name, saliency)
-    height, width = saliency.shape
-    row = Row(name, height, width, judgement.confidence, judgement.empty, blob)
-    return row, made
+        rating = self.task.source.rate(image.name, saliency)
+        height, width = saliency.shape
+        row = Row(image.name, image.map_name, height, width, *rating, packed)
+        return row, content
+
+    def fail(self, name: str, error: Exception) -> None:
+        """Note why an image has no map; of a bug of the method also the traceback."""
+        reason = str(error).removeprefix(f"{self.task.source.folder / name}: ")
+        kind = type(error).__name__
+        if isinstance(error, DiloError | MemoryError):
+            self._failures[name] = reason or kind
+            return
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        text = "".join(traceback.format_exception(error))
+        where = f"{kind} in {Path(frame.filename).name}:{frame.lineno}"
+        self._errors[name] = {where: MethodError(name, text)}
+        self._failures[name] = f"{kind}: {reason} (traceback in {MANIFEST})"
+
+    def write(self) -> PartResult:
+        """Write the part, atomically.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        part, task = self.part, self.task
+        rows = [self._rows[place] for place in sorted(self._rows)]
+        errors = merged_errors(self._errors.values())
+        if rows or not part.late:
+            path = part_path(task.folder, part.number)
+            write_part(path, task.layout, rows, self._failures, errors)
+        return PartResult(
+            number=part.number,
+            images=len(part.images),
+            computed=len(self._made),
+            maps=len(rows),
+            failures=self._failures,
+            errors=errors,
+        )
