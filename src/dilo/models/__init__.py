@@ -3,16 +3,16 @@
 import difflib
 import functools
 from collections.abc import Callable
+from types import ModuleType
 
 import torch
 from torch import nn
 
 from dilo.errors import InputError
+from dilo.models import timm_models, torchvision_models
 from dilo.models.alexnet import alexnet
 from dilo.models.resnet import resnet18, resnet50, resnet50w2
 from dilo.models.small import conv6, conv7
-from dilo.models.timm_models import check_timm, timm_network
-from dilo.models.torchvision_models import check_torchvision, torchvision_network
 from dilo.models.vgg import vgg16
 
 # name -> function of `small_stem`; what it returns has `dim` and maps (N, 3, H, W)
@@ -25,6 +25,13 @@ BACKBONES: dict[str, Callable[[bool], nn.Module]] = {
     "resnet18": resnet18,
     "resnet50": resnet50,
     "resnet50w2": resnet50w2,
+}
+
+# The `NAME` in `timm/NAME`: modules that have check(name), build(name, crop_size,
+# pretrained) and published(name).
+LIBRARIES: dict[str, ModuleType] = {
+    "timm": timm_models,
+    "torchvision": torchvision_models,
 }
 
 
@@ -49,14 +56,12 @@ def backbone(
         ModuleNotFoundError: it is one of timm, which is not installed.
     """
     library, _, theirs = name.rpartition("/")
-    if library in _LIBRARIES and small_stem:
+    if library not in LIBRARIES:
+        _check_own(name)
+        return BACKBONES[name](small_stem)
+    if small_stem:
         raise InputError(f"{name} has no small stem; those of our own networks have")
-    if library == "timm":
-        return timm_network(theirs, crop_size)
-    if library == "torchvision":
-        return torchvision_network(theirs)
-    _check_own(name)
-    return BACKBONES[name](small_stem)
+    return LIBRARIES[library].build(theirs, crop_size)
 
 
 def check_arch(
@@ -76,8 +81,8 @@ def check_arch(
     library, _, theirs = name.rpartition("/")
     if small_stem or crop_size is not None:
         _dry_run(name, small_stem, crop_size)
-    elif library in _LIBRARIES:
-        _LIBRARIES[library](theirs)
+    elif library in LIBRARIES:
+        LIBRARIES[library].check(theirs)
     else:
         _check_own(name)
 
@@ -104,7 +109,6 @@ def _dry_run(name: str, small_stem: bool, crop_size: int | None) -> None:
 
 # What networks raise for images that are too small, or no multiple of their patches.
 _UNFIT = (AssertionError, RuntimeError, TypeError, ValueError, ZeroDivisionError)
-_LIBRARIES = {"timm": check_timm, "torchvision": check_torchvision}
 
 
 def _check_own(name: str) -> None:

@@ -5,6 +5,8 @@ later use too. Doing so in front of the network, rather than within it, keeps th
 layer at three channels and the names of all weights as torchvision has them.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -19,6 +21,16 @@ INPUTS = ("rgb", "grey", "sobel")
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as PIL and torchvision turn to grey
 
 FLAT = 1e-12  # squared steepness of a flat image, for the root to have a gradient
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """How the weights that a library offers were trained, and where they are."""
+
+    crop_size: int  # side of the images in pixels
+    mean: Sequence[float]  # of the three channels, in [0, 1]
+    std: Sequence[float]
+    url: str
 
 
 def with_input(network: nn.Module, name: str) -> nn.Module:
@@ -41,6 +53,24 @@ def with_input(network: nn.Module, name: str) -> nn.Module:
         raise InputError("what the network sees has been chosen already")
     if name != "rgb":
         network.register_forward_pre_hook(_Input(name))
+    return network
+
+
+def renormalise(
+    network: nn.Module, mean: Sequence[float], std: Sequence[float]
+) -> nn.Module:
+    """Let a network take images (N, 3, H, W) that are normalised our way.
+
+    Args:
+        network: changed in place by a hook, if it needs one.
+        mean: of the three channels, as the network was trained with.
+        std: the same.
+
+    Returns:
+        The same network.
+    """
+    if (tuple(mean), tuple(std)) != (MEAN, STD):
+        network.register_forward_pre_hook(_Renormalise(mean, std))
     return network
 
 
@@ -101,6 +131,21 @@ class _Input:
     def __call__(self, module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
         images, *others = args
         return {"grey": grey, "sobel": sobel}[self.name](images), *others
+
+
+class _Renormalise:
+    """A forward pre-hook, as `_Input`."""
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        self.channels = list(zip(MEAN, STD, mean, std, strict=True))
+
+    def __call__(self, module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        images, *others = args
+        changed = images.clone()
+        for channel, (mean, std, other_mean, other_std) in enumerate(self.channels):
+            colour = images[:, channel] * std + mean
+            changed[:, channel] = (colour - other_mean) / other_std
+        return changed, *others
 
 
 def _stack(channels: list[Tensor]) -> Tensor:

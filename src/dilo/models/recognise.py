@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from dilo.errors import InputError
+from dilo.errors import InputError, shortened
 from dilo.models import BACKBONES, backbone
 
 # What others publish most and we do not train. Files of these, and of ours, need not
@@ -61,8 +61,7 @@ class Fit:
             "of another shape": self.reshaped,
         }
         parts = [
-            f"{kind}: {', '.join(names[:SHOWN])}"
-            + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+            f"{kind}: {', '.join(shortened(names, SHOWN))}"
             for kind, names in kinds.items()
             if names
         ]
