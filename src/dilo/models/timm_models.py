@@ -60,19 +60,21 @@ def build(
 
 def has_fixed_size(name: str) -> bool:
     """Tell whether the network must know the size of its images when it is built."""
-    import timm
-
-    return bool(timm.get_pretrained_cfg(name).fixed_input_size)
+    return bool(_config(name).fixed_input_size)
 
 
 def published(name: str) -> Published:
     """Say how timm's weights of a network were trained, and where they are."""
-    import timm
-
-    config = timm.get_pretrained_cfg(name)
+    config = _config(name)
     url = config.url or "its weights, if there are any"
     if config.hf_hub_id:
         url = f"https://huggingface.co/{config.hf_hub_id} (model.safetensors)"
     return Published(
         crop_size=config.input_size[-1], mean=config.mean, std=config.std, url=url
     )
+
+
+def _config(name: str) -> Any:
+    import timm
+
+    return timm.get_pretrained_cfg(name)

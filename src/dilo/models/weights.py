@@ -19,8 +19,6 @@ from dilo.models.named import library_crop_size, load_named
 from dilo.models.recognise import Fit, fit, recognise
 from dilo.torch_files import read_torch_file
 
-__all__ = ["FILE_NAME", "LoadedBackbone", "load_backbone", "save_backbone"]
-
 FILE_NAME = "backbone.safetensors"
 
 # Of the tables in a file, those to try first: what others mean to be used.

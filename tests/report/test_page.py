@@ -3,8 +3,9 @@ import re
 import numpy as np
 import pytest
 
-from dilo.diagnose.chart import Chart, Series
-from dilo.diagnose.report import (
+from dilo.errors import InputError
+from dilo.report.chart import Chart, Series
+from dilo.report.page import (
     Curves,
     Gallery,
     Measured,
@@ -15,7 +16,6 @@ from dilo.diagnose.report import (
     Table,
     render,
 )
-from dilo.errors import InputError
 
 HOSTILE = "<script>alert('x')</script>\" onload=\"alert(1)\" & </style> 'quoted'"
 

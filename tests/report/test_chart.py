@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dilo.diagnose.chart import (
+from dilo.errors import InputError
+from dilo.report.chart import (
     HEIGHT,
     WIDTH,
     Chart,
@@ -13,7 +14,6 @@ from dilo.diagnose.chart import (
     nice_ticks,
     series_styles,
 )
-from dilo.errors import InputError
 
 
 def chart(*series, level=None):

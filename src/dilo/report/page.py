@@ -13,10 +13,10 @@ from typing import Literal
 
 import jinja2
 
-from dilo.diagnose.chart import Chart, draw_chart, series_styles
-from dilo.diagnose.pictures import data_uri, display_size
 from dilo.errors import InputError
 from dilo.image import Image, check_image
+from dilo.report.chart import Chart, draw_chart, series_styles
+from dilo.report.pictures import data_uri, display_size
 
 NO_VALUE = "\u2013"  # what a table shows for None and for numbers that are not finite
 
