@@ -177,9 +177,7 @@ def _curves(runs: Mapping[str, Run]) -> Curves:
             )
             for name, lines in metrics.items()
         ]
-        return Chart(
-            title=title, x_label="epoch", y_label=title, series=series, level=level
-        )
+        return Chart(title=title, x_label="epoch", series=series, level=level)
 
     return Curves(
         charts=[
