@@ -5,7 +5,8 @@ later use too. Doing so in front of the network, rather than within it, keeps th
 layer at three channels and the names of all weights as torchvision has them.
 """
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,10 +50,13 @@ def with_input(network: nn.Module, name: str) -> nn.Module:
         InputError: there is no such input, or the network has one already.
     """
     check_input(name)
-    if any(isinstance(hook, _Input) for hook in network._forward_pre_hooks.values()):
+    hooks = network._forward_pre_hooks.values()
+    if any(
+        isinstance(hook, _Before) and hook.change in _HIDE.values() for hook in hooks
+    ):
         raise InputError("what the network sees has been chosen already")
     if name != "rgb":
-        network.register_forward_pre_hook(_Input(name))
+        network.register_forward_pre_hook(_Before(_HIDE[name]))
     return network
 
 
@@ -70,7 +74,8 @@ def renormalise(
         The same network.
     """
     if (tuple(mean), tuple(std)) != (MEAN, STD):
-        network.register_forward_pre_hook(_Renormalise(mean, std))
+        change = functools.partial(_renormalised, mean=tuple(mean), std=tuple(std))
+        network.register_forward_pre_hook(_Before(change))
     return network
 
 
@@ -122,30 +127,29 @@ def sobel(images: Tensor) -> Tensor:
     return _stack([dx, dy, magnitude])
 
 
-class _Input:
-    """A forward pre-hook; a class, so that networks stay picklable."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __call__(self, module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        images, *others = args
-        return {"grey": grey, "sobel": sobel}[self.name](images), *others
+_HIDE = {"grey": grey, "sobel": sobel}
 
 
-class _Renormalise:
-    """A forward pre-hook, as `_Input`."""
+class _Before:
+    """A forward pre-hook on the images; a class, so that networks stay picklable."""
 
-    def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
-        self.channels = list(zip(MEAN, STD, mean, std, strict=True))
+    def __init__(self, change: Callable[[Tensor], Tensor]) -> None:
+        self.change = change
 
     def __call__(self, module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
         images, *others = args
-        changed = images.clone()
-        for channel, (mean, std, other_mean, other_std) in enumerate(self.channels):
-            colour = images[:, channel] * std + mean
-            changed[:, channel] = (colour - other_mean) / other_std
-        return changed, *others
+        return self.change(images), *others
+
+
+def _renormalised(
+    images: Tensor, mean: Sequence[float], std: Sequence[float]
+) -> Tensor:
+    """Bring our mean and deviation of each channel to these."""
+    changed = images.clone()
+    for channel, (other_mean, other_std) in enumerate(zip(mean, std, strict=True)):
+        colour = images[:, channel] * STD[channel] + MEAN[channel]
+        changed[:, channel] = (colour - other_mean) / other_std
+    return changed
 
 
 def _stack(channels: list[Tensor]) -> Tensor:

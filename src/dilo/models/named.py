@@ -3,7 +3,7 @@
 import torch
 
 from dilo.errors import InputError, RunError
-from dilo.models import LIBRARIES, backbone
+from dilo.models.backbones import LIBRARIES, backbone
 from dilo.models.inference import LoadedBackbone
 from dilo.models.inputs import renormalise
 from dilo.models.torchvision_models import is_torchvision

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_hook
 
 from dilo.errors import InputError
 from dilo.models.inference import device_of, evaluating
@@ -77,30 +78,24 @@ def parameters_behind(network: nn.Module, layer: MapLayer) -> list[nn.Parameter]
 def _output_shapes(network: nn.Module) -> list[tuple[str, torch.Size]]:
     """List the layers that have weights, in the order in which they finish."""
     shapes: list[tuple[str, torch.Size]] = []
-
-    def watch(name: str, module: nn.Module) -> torch.utils.hooks.RemovableHandle:
-        def note(module: nn.Module, args: tuple[Tensor, ...], output: object) -> None:
-            if isinstance(output, Tensor):
-                shapes.append((name, output.shape))
-
-        return module.register_forward_hook(note)
-
-    handles = [
-        watch(name, module)
+    names = {
+        module: name
         for name, module in network.named_modules()
         if name and next(module.parameters(), None) is not None
-    ]
+    }
+
+    def note(module: nn.Module, args: tuple[Tensor, ...], output: object) -> None:
+        if module in names and isinstance(output, Tensor):
+            shapes.append((names[module], output.shape))
+
     try:
-        with evaluating(network):
+        with register_module_forward_hook(note), evaluating(network):
             network(_blank(network))
     except AssertionError as error:
         raise InputError(
             f"the network takes images of one size only ({error}); choose a "
             "convolutional one, such as resnet50"
         ) from error
-    finally:
-        for handle in handles:
-            handle.remove()
     return shapes
 
 

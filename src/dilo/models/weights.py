@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from dilo.errors import RunError
 from dilo.files import write_atomic
-from dilo.models import LIBRARIES, backbone, check_arch
+from dilo.models.backbones import LIBRARIES, backbone, check_arch
 from dilo.models.inference import LoadedBackbone, find_device
 from dilo.models.inputs import renormalise, with_input
 from dilo.models.named import library_crop_size, load_named
