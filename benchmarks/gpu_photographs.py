@@ -23,8 +23,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import torch
-
 from dilo.config import override, replace, without_free
 from dilo.data.labels import LabelledImages, read_train_val
 from dilo.errors import DiloError, InputError
@@ -32,6 +30,7 @@ from dilo.experiments.runner import train_all
 from dilo.models.weights import load_backbone
 from dilo.pretrain import PretrainConfig
 from dilo.runs import Run
+from evaluation import Table, classify, device_name
 from photograph_pack import (
     ESTIMATED,
     LABELS,
@@ -41,7 +40,6 @@ from photograph_pack import (
     write_pack,
 )
 from photographs import variants
-from readout import Table, device_name, read_out
 from record import RESULTS, markdown_row
 
 NAME = "gpu_photographs.json"
@@ -108,12 +106,11 @@ def run(words: argparse.Namespace) -> None:
 def describe(
     trained: Run, labelled: tuple[LabelledImages, LabelledImages]
 ) -> dict[str, Any]:
-    """Read out a finished run, and say how it went."""
-    loaded = load_backbone(trained.folder)
-    loaded.module.to("cuda" if torch.cuda.is_available() else "cpu")
+    """Score a finished run, and say how it went."""
+    loaded = load_backbone(trained.folder, "auto")
     last, report = trained.losses[-1], trained.report or {}
     return {
-        "scores": read_out(loaded, labelled),
+        "scores": classify(loaded, labelled),
         "loss": last["loss"],
         "chance": last["chance_level"],
         "steps": last["step"],

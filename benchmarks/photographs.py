@@ -25,7 +25,7 @@ from dilo.files import write_json_atomic
 from dilo.models.weights import load_backbone
 from dilo.pretrain import PretrainConfig, pretrain
 from dilo.runs import Run
-from readout import read_out
+from evaluation import classify
 from record import markdown_row, record, summarise
 
 # How a map becomes an alpha: the paper's raw soft alpha, and the curve that brings
@@ -81,7 +81,7 @@ def table(words: argparse.Namespace) -> None:
             continue
         last = run.losses[-1]
         runs[folder.name] = {
-            "scores": read_out(load_backbone(folder), labelled),
+            "scores": classify(load_backbone(folder, "auto"), labelled),
             **{name: last[name] for name in ("loss", "step", "seconds")},
             "chance": last["chance_level"],
             "config": run.config,

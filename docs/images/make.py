@@ -14,9 +14,9 @@ import PIL.Image
 from dilo.augment import BLENDINGS, CopyPasteConfig, composite, map_to_alpha
 from dilo.augment.backgrounds import grey as grey_background
 from dilo.data.synthetic import BACKGROUNDS, CLASSES, Scene, SceneConfig, make_scene
-from dilo.diagnose.pictures import grey
-from dilo.diagnose.sheet import CELL, Cell, SheetRow, draw_sheet
 from dilo.image import Image
+from dilo.report.pictures import grey
+from dilo.report.sheet import CELL, Cell, SheetRow, draw_sheet
 from dilo.saliency import rbd
 
 SCENES = SceneConfig(size=CELL, correlation=0.7)

@@ -6,8 +6,11 @@ import pytest
 import torch
 
 from dilo.cli import main
+from dilo.evaluate import features
 from dilo.models import backbone
+from dilo.models.inference import device_of
 from dilo.models.weights import save_backbone
+from fake_device import second_device
 
 COLOURS = {"blue": (0, 0, 250), "green": (0, 250, 0), "red": (250, 0, 0)}
 
@@ -46,6 +49,25 @@ def test_easy_classes_are_told_apart(command, run_folder, photos, capsys):
     assert re.search(r"per class +1\.0000", out)
 
 
+@pytest.mark.parametrize("command", ["knn", "linear"])
+def test_the_device_of_the_command_does_the_work(
+    command, run_folder, photos, monkeypatch, capsys
+):
+    batches = []
+    embed = features.embed
+
+    def watch(module, views):
+        batches.append((device_of(module), views.device))
+        return embed(module, views)
+
+    monkeypatch.setattr(features, "embed", watch)
+    arguments = [command, str(run_folder), str(photos), str(photos), "--device"]
+    with second_device(monkeypatch) as device:
+        assert main([*arguments, device.type]) == 0
+    assert batches == [(device, device)] * 2
+    assert re.search(r"top-1 +1\.0000", capsys.readouterr().out)
+
+
 def test_unreadable_images_are_named(run_folder, photos, capsys):
     (photos / "val/red/0.png").write_bytes(b"no image")
     assert main(["knn", str(run_folder), str(photos), str(photos), "--k", "3"]) == 0
@@ -77,6 +99,14 @@ def test_backgrounds_shows_every_variant_and_the_gap(run_folder, photos, capsys)
         (["knn", "nowhere", "{photos}", "{photos}"], "nowhere"),
         (["linear", "{run}", "{photos}/nothing", "{photos}"], "no such file or folder"),
         (["knn", "{run}", "{photos}", "{photos}", "--k", "0"], "k must be at least 1"),
+        (
+            ["linear", "{run}", "{photos}", "{photos}", "--device", "fpga"],
+            "device fpga cannot be used here",
+        ),
+        (
+            ["backgrounds", "{run}", "{photos}", "{photos}", "--device", "tpu:x"],
+            "device tpu:x cannot be used here",
+        ),
     ],
 )
 def test_bad_input_is_one_line_and_status_two(

@@ -7,7 +7,7 @@ from dilo.data.labels import read_train_val
 from dilo.errors import InputError
 from dilo.evaluate.backgrounds import background_scores
 from dilo.masks import MaskStore
-from dilo.models.weights import LoadedBackbone
+from dilo.models.inference import LoadedBackbone
 
 OBJECTS = ((250, 60, 60), (60, 250, 60), (60, 60, 250))
 GROUNDS = ((0, 0, 40), (40, 0, 0), (0, 40, 0))
@@ -56,9 +56,9 @@ def load(bright: bool) -> LoadedBackbone:
 
 def test_a_network_that_sees_objects_has_no_gap(data):
     scores = background_scores(load(bright=True), *data)
-    for readout in (scores.knn, scores.linear):
+    for accuracies in (scores.knn, scores.linear):
         for variant in ("original", "mixed_same", "mixed_rand", "only_fg"):
-            assert readout[variant].top1 == 1.0
+            assert accuracies[variant].top1 == 1.0
     assert scores.knn_gap == scores.linear_gap == 0.0
     assert scores.retrieval.found.same_class == 1.0
     assert scores.left_out == ()

@@ -9,7 +9,7 @@ from dilo.errors import InputError
 from dilo.evaluate.knn import knn
 from dilo.experiments.monitoring import knn_every
 from dilo.models import backbone
-from dilo.models.weights import LoadedBackbone
+from dilo.models.inference import LoadedBackbone
 from dilo.runs import Run
 
 

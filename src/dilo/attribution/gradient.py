@@ -15,6 +15,7 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
 
 from dilo.errors import InputError
+from dilo.models.inference import evaluating
 
 # (features (B, D), which of all images they are) -> one number for each, (B,).
 Score = Callable[[Tensor, slice], Tensor]
@@ -57,7 +58,7 @@ def class_score(weight: Tensor, bias: Tensor, classes: Tensor) -> Score:
     """Score each image by a linear probe's output for its class, before the softmax.
 
     Args:
-        weight: (C, D) of the probe.
+        weight: (C, D) of the probe, on the backbone's device like all that follows.
         bias: (C,) of the probe.
         classes: int64 (N,), the class asked about for each image: true or predicted.
     """
@@ -78,7 +79,7 @@ def neighbour_score(bank: Tensor, k: int = 20, temperature: float = 0.07) -> Sco
     weight: ask for the neighbours of images outside the bank.
 
     Args:
-        bank: features of other images, (N, D), of any length.
+        bank: features of other images, (N, D), of any length, on the backbone's device.
         k: how many of the nearest count; all if the bank holds fewer.
         temperature: t; the smaller, the more the very nearest count.
     """
@@ -120,14 +121,10 @@ def gradient_map(
         raise InputError(f"blur must be 0 or more, got {blur}")
     starts = range(0, len(images), BATCH_SIZE)
     batches = [slice(start, start + BATCH_SIZE) for start in starts]
-    was_training = backbone.training
-    backbone.eval()
-    try:
+    with evaluating(backbone):
         raw = np.concatenate(
             [_gradients(backbone, images[rows], score, rows) for rows in batches]
         )
-    finally:
-        backbone.train(was_training)
     sigma = blur * max(images.shape[2:])
     smooth = gaussian_filter(raw, (0, sigma, sigma)) if sigma else raw
     peak = smooth.max(axis=(1, 2), keepdims=True)

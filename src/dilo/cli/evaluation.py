@@ -3,21 +3,23 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from dilo.cli.arguments import BackbonePath, Device
 from dilo.cli.output import say, show_columns, show_scores
-from dilo.cli.source import Run
+from dilo.errors import shortened
 
 if TYPE_CHECKING:
     from dilo.evaluate import Scores
 
 
 def knn(
-    run: Run,
+    run: BackbonePath,
     train: Path,
     val: Path,
     /,
     k: int = 200,
     temperature: float = 0.07,
     workers: int | None = None,
+    device: Device = "auto",
 ) -> None:
     """Classify images by their nearest neighbours among the training images.
 
@@ -35,7 +37,8 @@ def knn(
         val: the same for the images to classify.
         k: neighbours that vote.
         temperature: the smaller, the more the nearest of them decide.
-        workers: decoding threads; one for each CPU core by default.
+        workers: decoding threads; one for each CPU core by default, at most 8.
+        device: what runs the network.
     """
     from dilo.data.labels import read_train_val
     from dilo.evaluate.knn import knn as classify
@@ -43,7 +46,7 @@ def knn(
 
     fitted, tested = read_train_val(train, val)
     scores = classify(
-        load_backbone(run),
+        load_backbone(run, device),
         fitted,
         tested,
         k=k,
@@ -54,13 +57,14 @@ def knn(
 
 
 def linear(
-    run: Run,
+    run: BackbonePath,
     train: Path,
     val: Path,
     /,
     protocol: Literal["fast"] = "fast",
     seed: int = 0,
     workers: int | None = None,
+    device: Device = "auto",
 ) -> None:
     """Train a linear classifier on the fixed features of a backbone and score it.
 
@@ -78,24 +82,27 @@ def linear(
         val: the same for the images to score.
         protocol: how the classifier is trained.
         seed: decides which training images choose the penalty.
-        workers: decoding threads; one for each CPU core by default.
+        workers: decoding threads; one for each CPU core by default, at most 8.
+        device: what runs the network.
     """
     from dilo.data.labels import read_train_val
     from dilo.evaluate.linear import linear as classify
     from dilo.models.weights import load_backbone
 
     fitted, tested = read_train_val(train, val)
-    scores = classify(load_backbone(run), fitted, tested, seed=seed, workers=workers)
+    loaded = load_backbone(run, device)
+    scores = classify(loaded, fitted, tested, seed=seed, workers=workers)
     _show(f"{run}: linear classifier, protocol {protocol}", scores)
 
 
 def backgrounds(
-    run: Run,
+    run: BackbonePath,
     images: Path,
     truth: Path,
     /,
     seed: int = 0,
     workers: int | None = None,
+    device: Device = "auto",
 ) -> None:
     """Score a backbone when objects change their backgrounds.
 
@@ -115,7 +122,8 @@ def backgrounds(
         truth: folder of exact masks of the val images, of the same names up to the
             suffix; brighter than 128 of 255 is the object.
         seed: draws whose background goes where.
-        workers: decoding threads; one for each CPU core by default.
+        workers: decoding threads; one for each CPU core by default, at most 8.
+        device: what runs the network.
     """
     from dilo.data.labels import read_train_val
     from dilo.evaluate.backgrounds import background_scores
@@ -125,7 +133,7 @@ def backgrounds(
     fitted, tested = read_train_val(images, images)
     store = MaskStore.open(truth)
     scores = background_scores(
-        load_backbone(run), fitted, tested, store, seed=seed, workers=workers
+        load_backbone(run, device), fitted, tested, store, seed=seed, workers=workers
     )
     rows = [
         (variant, [knn.top1, scores.linear[variant].top1])
@@ -158,5 +166,5 @@ def _show_failures(failures: tuple[str, ...]) -> None:
     if not failures:
         return
     say(f"Left out: {len(failures)}")
-    for failure in failures[:5]:
-        say(f"  {failure}")
+    for line in shortened(failures, 5):
+        say(f"  {line}")

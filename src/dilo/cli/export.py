@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Literal
 
+from dilo.cli.arguments import BackbonePath
 from dilo.cli.output import say
-from dilo.cli.source import Run
 
 
 def export(
-    run: Run,
+    run: BackbonePath,
     out: Path,
     /,
     *,

@@ -131,7 +131,7 @@ def _draw(images: Path, masks: Path, sheet: Path | None, mean: Path | None) -> N
     from dilo.masks import MaskStore, mean_map
 
     if sheet is not None:
-        from dilo.diagnose.preview import PreviewConfig, preview
+        from dilo.report.preview import PreviewConfig, preview
 
         preview(images, MaskStore.open(masks), sheet, PreviewConfig())
         say(f"Contact sheet: {sheet}")

@@ -62,9 +62,9 @@ def preview(
     """
     from dilo.augment import CopyPasteConfig
     from dilo.augment.chain import view_chain
-    from dilo.diagnose.preview import PreviewConfig
-    from dilo.diagnose.preview import preview as write_preview
     from dilo.masks import MaskStore
+    from dilo.report.preview import PreviewConfig
+    from dilo.report.preview import preview as write_preview
 
     copy_paste = CopyPasteConfig(
         probability=probability,

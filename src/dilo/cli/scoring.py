@@ -44,9 +44,9 @@ def score(
         plot: file for the precision-recall and F-measure curves: .png, .pdf or .svg.
         workers: threads; one for each CPU core by default.
     """
-    from dilo.diagnose.score_plot import check_plot, plot_scores
     from dilo.files import write_atomic
     from dilo.masks import compare_with_truth
+    from dilo.report.score_plot import check_plot, plot_scores
     from dilo.saliency.scoring import per_image_csv, score_image
 
     if plot is not None:

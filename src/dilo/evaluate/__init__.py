@@ -1,4 +1,4 @@
-"""What the features are worth: classification read-outs and background tests."""
+"""What the features are worth: classification and background tests."""
 
 from dilo.evaluate.backgrounds import BackgroundScores, background_scores
 from dilo.evaluate.features import (
@@ -11,11 +11,12 @@ from dilo.evaluate.knn import knn, knn_predict, knn_score
 from dilo.evaluate.linear import LinearProbe, choose_probe, linear, linear_score
 from dilo.evaluate.neighbours import background_retrieval, nearest
 from dilo.evaluate.scores import Scores, score
-from dilo.evaluate.swaps import VARIANTS, swap_backgrounds
+from dilo.evaluate.swaps import VARIANTS, Composites, draw_donors
 
 __all__ = [
     "VARIANTS",
     "BackgroundScores",
+    "Composites",
     "Features",
     "LabelledFeatures",
     "LinearProbe",
@@ -23,6 +24,7 @@ __all__ = [
     "background_retrieval",
     "background_scores",
     "choose_probe",
+    "draw_donors",
     "extract",
     "extract_labelled",
     "knn",
@@ -32,5 +34,4 @@ __all__ = [
     "linear_score",
     "nearest",
     "score",
-    "swap_backgrounds",
 ]

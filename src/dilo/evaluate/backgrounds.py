@@ -1,4 +1,4 @@
-"""Background tests: do read-outs still work when objects change their backgrounds?"""
+"""Background tests: are objects still recognised when their backgrounds change?"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ from dilo.evaluate.scores import Scores, score
 from dilo.evaluate.swaps import VARIANTS, Composites, Mask, draw_donors, why_not
 from dilo.image import Image, read_image
 from dilo.masks import MaskStore
-from dilo.models.weights import LoadedBackbone
+from dilo.models.inference import LoadedBackbone
 from dilo.progress import Progress
 
 
 @dataclass(frozen=True, kw_only=True)
 class BackgroundScores:
-    """Accuracy on each variant of the same images, by two read-outs.
+    """Accuracy on each variant of the same images, by two classifiers.
 
     Read gaps together with the accuracies: a network that recognises nothing has no
     gap either.
@@ -54,7 +54,7 @@ def background_scores(
     seed: int = 0,
     workers: int | None = None,
 ) -> BackgroundScores:
-    """Score read-outs fitted on `train` as it is on every variant of `val`.
+    """Score classifiers fitted on `train` as it is on every variant of `val`.
 
     Args:
         loaded: the backbone.
@@ -80,7 +80,7 @@ def background_scores(
     }
     bank = extract_labelled(loaded, train, workers=workers, title="train features")
     probe = choose_probe(bank.values, bank.labels, seed=seed)
-    labels = torch.from_numpy(part.labels).to(bank.labels.device)
+    labels = torch.from_numpy(part.labels)
     features = {
         variant: _features(loaded, images[variant], workers, variant)
         for variant in VARIANTS
@@ -91,9 +91,8 @@ def background_scores(
         backgrounds=labels[torch.from_numpy(images["mixed_rand"].donors)],
     )
     # Originals have the background of their class.
-    originals = Tagged(
-        features=bank.values, labels=bank.labels, backgrounds=bank.labels
-    )
+    of_bank = bank.labels.cpu()
+    originals = Tagged(features=bank.values, labels=of_bank, backgrounds=of_bank)
     return BackgroundScores(
         knn={
             variant: score(knn_predict(values, bank.values, bank.labels), labels)

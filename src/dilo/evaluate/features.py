@@ -1,10 +1,8 @@
-"""Features once: decode, take the test view, run the backbone; read-outs share them."""
+"""Features once, for all scores: decode, take the test view, run the backbone."""
 
-import os
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -15,11 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from dilo.augment import centre_view
-from dilo.models.normalise import normalise
+from dilo.cores import available_cores
 from dilo.data.labels import LabelledImages
 from dilo.errors import ImageError, InputError
 from dilo.image import Image, read_image
-from dilo.models.weights import LoadedBackbone
+from dilo.models.inference import LoadedBackbone, device_of, evaluating
+from dilo.models.normalise import normalise
 from dilo.progress import Progress
 
 BATCH_SIZE = 256
@@ -50,7 +49,6 @@ class LabelledFeatures:
 
     values: Tensor  # float32 (N, D)
     labels: Tensor  # int64 (N,), on the features' device
-    classes: tuple[str, ...]
     failures: tuple[str, ...] = ()
 
 
@@ -76,7 +74,7 @@ def extract(
     kept: list[int] = []
     failures: list[str] = []
     chunks: list[Tensor] = []
-    device = _device(loaded.module)
+    device = device_of(loaded.module)
     with (
         Progress(title, total=len(images), unit="images") as progress,
         evaluating(loaded.module),
@@ -116,7 +114,6 @@ def extract_labelled(
     return LabelledFeatures(
         values=features.values,
         labels=labels.to(features.values.device),
-        classes=images.classes,
         failures=features.failures,
     )
 
@@ -127,33 +124,17 @@ def embed(module: nn.Module, views: Tensor) -> Tensor:
 
     The module is used in the mode that it is in; see `evaluating`.
     """
-    # Read-outs compare features that differ little: no reduced precision here, even
+    # Scores compare features that differ little: no reduced precision here, even
     # where the caller trains under autocast.
     with torch.autocast(views.device.type, enabled=False):
         return module(normalise(views)).float()
-
-
-@contextmanager
-def evaluating(module: nn.Module) -> Iterator[None]:
-    """Put a module into evaluation mode, and back as it was at the end."""
-    was_training = module.training
-    module.eval()
-    try:
-        yield
-    finally:
-        module.train(was_training)
-
-
-def _device(module: nn.Module) -> torch.device:
-    parameter = next(module.parameters(), None)
-    return torch.device("cpu") if parameter is None else parameter.device
 
 
 def _views(
     images: Items, crop_size: int, workers: int | None
 ) -> Iterator[tuple[int, list[Image | str]]]:
     """Yield (start, views) of each batch while the next one is being decoded."""
-    threads = workers or min(os.cpu_count() or 1, MAX_WORKERS)
+    threads = workers or min(available_cores(), MAX_WORKERS)
     pending: deque[tuple[int, list[Future[Image | str]]]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         for start in range(0, len(images), BATCH_SIZE):

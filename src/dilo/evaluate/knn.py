@@ -1,4 +1,4 @@
-"""Weighted k-nearest-neighbour classification: a read-out without training."""
+"""Weighted k-nearest-neighbour classification: nothing is trained."""
 
 import torch
 from torch import Tensor
@@ -8,7 +8,7 @@ from dilo.errors import InputError
 from dilo.evaluate.features import LabelledFeatures, extract_labelled
 from dilo.evaluate.neighbours import nearest
 from dilo.evaluate.scores import Scores, score
-from dilo.models.weights import LoadedBackbone
+from dilo.models.inference import LoadedBackbone
 
 
 def knn(
@@ -63,13 +63,13 @@ def knn_predict(
 
     Args:
         queries: (Q, D), of any length: they are L2-normalised here.
-        bank: (N, D), likewise.
-        labels: int64 (N,), the classes of the bank.
+        bank: (N, D), likewise, on the same device.
+        labels: int64 (N,), the classes of the bank, there too.
         k: neighbours that vote; all of them if the bank holds fewer.
         temperature: t, the softness of the vote.
 
     Returns:
-        Predicted classes, int64 (Q,).
+        Predicted classes, int64 (Q,), on that device.
 
     Raises:
         InputError: shapes do not fit, or k or t is not positive.

@@ -1,4 +1,4 @@
-"""Linear read-out on features that stay fixed: logistic regression by L-BFGS.
+"""A linear classifier on features that stay fixed: logistic regression by L-BFGS.
 
 The penalty is chosen on a part of the training images that is held out, so the result
 has no setting to tune and is ready in seconds.
@@ -15,7 +15,7 @@ from dilo.data.labels import LabelledImages
 from dilo.errors import InputError
 from dilo.evaluate.features import LabelledFeatures, extract_labelled
 from dilo.evaluate.scores import Scores, score
-from dilo.models.weights import LoadedBackbone
+from dilo.models.inference import LoadedBackbone
 
 # From strong to weak: each solution is a good start for the next. On standardised
 # features the best lies inside this range, not at an end.
@@ -86,8 +86,8 @@ def choose_probe(features: Tensor, labels: Tensor, *, seed: int = 0) -> LinearPr
     """Fit a probe with the penalty that is best on held-out images, then on all.
 
     Args:
-        features: float32 (N, D).
-        labels: int64 (N,).
+        features: float32 (N, D); their device does the work, and has the probe.
+        labels: int64 (N,), on the same device.
         seed: decides which images are held out.
 
     Raises:
@@ -100,7 +100,7 @@ def choose_probe(features: Tensor, labels: Tensor, *, seed: int = 0) -> LinearPr
     for probe in _fit(fitted, labels[~held_out], PENALTIES, SEARCH_TOLERANCE):
         right = probe.predict(tested) == labels[held_out]
         # Without a held-out image (every class is tiny) the first penalty stays.
-        accuracies.append(right.double().mean().item() if len(right) else 0.0)
+        accuracies.append(int(right.sum()) / len(right) if len(right) else 0.0)
         if len(accuracies) > 2 and max(accuracies[-2:]) < max(accuracies):
             break  # past the optimum, and weak penalties are the slow ones
     return fit_probe(features, labels, PENALTIES[accuracies.index(max(accuracies))])
@@ -184,14 +184,15 @@ def _standards(features: Tensor) -> tuple[Tensor, Tensor]:
 def _hold_out(labels: Tensor, seed: int) -> Tensor:
     """Mark every fifth image of each class, in random order: bool (N,)."""
     generator = torch.Generator().manual_seed(seed)
-    order = torch.randperm(len(labels), generator=generator).to(labels.device)
-    order = order[labels[order].argsort(stable=True)]  # random within each class
-    counts = torch.bincount(labels)
+    of_class = labels.cpu()
+    order = torch.randperm(len(of_class), generator=generator)
+    order = order[of_class[order].argsort(stable=True)]  # random within each class
+    counts = torch.bincount(of_class)
     first = (counts.cumsum(0) - counts).repeat_interleave(counts)
-    rank = torch.arange(len(labels), device=labels.device) - first
-    held_out = torch.zeros_like(labels, dtype=torch.bool)
+    rank = torch.arange(len(of_class)) - first
+    held_out = torch.zeros(len(of_class), dtype=torch.bool)
     held_out[order] = rank % HELD_OUT == HELD_OUT - 1
-    return held_out
+    return held_out.to(labels.device)
 
 
 def _check(features: Tensor, labels: Tensor) -> None:

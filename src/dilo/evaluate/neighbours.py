@@ -17,8 +17,8 @@ class Tagged:
     """Features of images of which the class and the kind of background are known."""
 
     features: Tensor  # (N, D)
-    labels: Tensor  # int64 (N,)
-    backgrounds: Tensor  # int64 (N,), the kind of each image's background
+    labels: Tensor  # int64 (N,), on the CPU
+    backgrounds: Tensor  # int64 (N,), the kind of each image's background, on the CPU
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +104,7 @@ def background_retrieval(
     bank = queries if gallery is None else gallery
     alone = gallery is None
     _, index = nearest(queries.features, bank.features, k, exclude_self=alone)
+    index = index.cpu()  # the shares are float64, which some devices lack
     same_class = bank.labels[index] == queries.labels[:, None]  # (Q, k)
     same_background = bank.backgrounds[index] == queries.backgrounds[:, None]
     found = _shares(

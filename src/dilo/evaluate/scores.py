@@ -21,7 +21,7 @@ class Scores:
 def score(
     predictions: Tensor, labels: Tensor, failures: tuple[str, ...] = ()
 ) -> Scores:
-    """Compare predicted with true classes, both int64 (N,).
+    """Compare predicted with true classes, both int64 (N,), on any device.
 
     Classes without an image in `labels` play no part in the mean over classes.
 
@@ -33,7 +33,8 @@ def score(
             "predictions and labels must be (N,) with N > 0, got "
             f"{tuple(predictions.shape)} and {tuple(labels.shape)}"
         )
-    right = (predictions == labels).double()
+    labels = labels.cpu()  # some devices have no float64
+    right = (predictions.cpu() == labels).double()
     counts = torch.bincount(labels)
     hits = torch.bincount(labels, weights=right)
     present = counts > 0

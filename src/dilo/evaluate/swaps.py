@@ -4,7 +4,7 @@ The variants are those of the backgrounds challenge on ImageNet-9 (Xiao et al., 
 or signal: the role of image backgrounds in object recognition", 2020).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Literal, get_args
 
 import numpy as np
@@ -25,7 +25,16 @@ MARGIN = 0.01
 
 
 class Composites:
-    """The images of one variant, made when they are asked for."""
+    """The images of one variant, made when they are asked for.
+
+    * original: as it is.
+    * mixed_same: the object on the background of another image of its class.
+    * mixed_rand: the object on the background of an image of another class.
+    * only_fg: the object on black.
+    * only_bg: the object's box is filled with tiles of the background beside it.
+
+    A donor's object is removed as in only_bg. Objects stay where they are.
+    """
 
     def __init__(
         self,
@@ -33,7 +42,10 @@ class Composites:
         donors: NDArray[np.int64],
         variant: Variant,
     ) -> None:
-        """Take image i from `read(i)`, and its background from `read(donors[i])`."""
+        """Take image i from `read(i)`, and its background from `read(donors[i])`.
+
+        Of none of the images that `read` gives must `why_not` have a complaint.
+        """
         self.donors = donors
         self._read = read
         self._variant = variant
@@ -54,48 +66,6 @@ class Composites:
             return tile_background(image, mask)
         background = tile_background(*self._read(int(self.donors[index])))
         return np.where(mask[..., None], image, cover(background, *mask.shape))
-
-
-def swap_backgrounds(
-    images: Sequence[Image],
-    masks: Sequence[Mask],
-    labels: NDArray[np.int64],
-    variant: Variant,
-    rng: np.random.Generator,
-) -> list[Image]:
-    """Make one variant of every image.
-
-    * original: as it is.
-    * mixed_same: the object on the background of another image of its class.
-    * mixed_rand: the object on the background of an image of another class.
-    * only_fg: the object on black.
-    * only_bg: the object's box is filled with tiles of the background beside it.
-
-    A donor's object is removed as in only_bg. Objects stay where they are.
-
-    Args:
-        images: uint8 (H, W, 3) each.
-        masks: bool (H, W) each, True on the object.
-        labels: int64 (N,), the class of each image.
-        variant: one of `VARIANTS`.
-        rng: draws the donors.
-
-    Raises:
-        InputError: the lengths or sizes differ, an object fills its image or is
-            missing, or a class has no donor.
-    """
-    if not len(images) == len(masks) == len(labels):
-        raise InputError(
-            "images, masks and labels must be as many, got "
-            f"{len(images)}, {len(masks)} and {len(labels)}"
-        )
-    for index, (image, mask) in enumerate(zip(images, masks, strict=True)):
-        reason = why_not(image, mask)
-        if reason:
-            raise InputError(f"image {index}: {reason}")
-    donors = draw_donors(labels, variant, rng)
-    made = Composites(lambda index: (images[index], masks[index]), donors, variant)
-    return [made[index] for index in range(len(made))]
 
 
 def why_not(image: Image, mask: Mask) -> str:

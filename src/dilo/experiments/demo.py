@@ -7,15 +7,15 @@ from pathlib import Path
 
 from dilo.config import replace
 from dilo.data.synthetic import SceneConfig, write_scenes
-from dilo.diagnose.report import render
 from dilo.experiments.demo_report import demo_report
-from dilo.experiments.readout import ReadOut, SceneSets, read_out
+from dilo.experiments.evaluation import Evaluation, SceneSets, evaluate_backbone
 from dilo.experiments.recipes import instdisc_scenes
 from dilo.experiments.runner import train_all
 from dilo.files import write_atomic
 from dilo.masks import MaskStore, compute_masks
 from dilo.models.weights import load_backbone
 from dilo.pretrain import PretrainConfig
+from dilo.report.page import render
 from dilo.runs import Run
 from dilo.saliency import estimate
 from dilo.saliency.confidence import confidence
@@ -41,7 +41,7 @@ class Demo:
     """What the demo found, and where it wrote it."""
 
     page: Path
-    results: Mapping[str, ReadOut]  # by the name of the model
+    results: Mapping[str, Evaluation]  # by the name of the model
     seconds: float  # of this call
 
 
@@ -68,7 +68,7 @@ def demo(out: Path, config: DemoConfig | None = None) -> Demo:
     runs = train_all(demo_configs(out, config), out / "runs")
     sets = SceneSets.read(out / "scenes")
     results = {
-        name: read_out(load_backbone(run.folder), sets, name)
+        name: evaluate_backbone(load_backbone(run.folder), sets, name)
         for name, run in runs.items()
     }
     page = out / "report.html"

@@ -6,10 +6,19 @@ import numpy as np
 
 from dilo.augment import BACKGROUNDS, CopyPasteConfig, composite, map_to_alpha
 from dilo.config import from_dict
-from dilo.diagnose.chart import Chart, Series
-from dilo.diagnose.compare import Album, gradient_gallery, neighbour_gallery
-from dilo.diagnose.pictures import grey
-from dilo.diagnose.report import (
+from dilo.experiments.evaluation import (
+    GRADIENT_IMAGES,
+    Evaluation,
+    SceneSet,
+    SceneSets,
+    gradients,
+)
+from dilo.image import read_image
+from dilo.masks import MaskStore
+from dilo.models.weights import load_backbone
+from dilo.report.chart import Chart, Series
+from dilo.report.compare import Album, gradient_gallery, neighbour_gallery
+from dilo.report.page import (
     Curves,
     Gallery,
     Measured,
@@ -19,16 +28,7 @@ from dilo.diagnose.report import (
     Section,
     Table,
 )
-from dilo.experiments.readout import (
-    GRADIENT_IMAGES,
-    ReadOut,
-    SceneSet,
-    SceneSets,
-    gradients,
-)
-from dilo.image import read_image
-from dilo.masks import MaskStore
-from dilo.models.weights import load_backbone
+from dilo.report.pictures import grey
 from dilo.runs import Run
 
 EXAMPLES = 8  # scenes shown with map and composite
@@ -40,7 +40,7 @@ def demo_report(
     sets: SceneSets,
     store: MaskStore,
     runs: Mapping[str, Run],
-    results: Mapping[str, ReadOut],
+    results: Mapping[str, Evaluation],
 ) -> Report:
     """Put together examples, curves, scores, neighbours and gradient maps."""
     return Report(
@@ -72,7 +72,7 @@ def demo_report(
     )
 
 
-def score_table(results: Mapping[str, ReadOut]) -> Table:
+def score_table(results: Mapping[str, Evaluation]) -> Table:
     """Lay out the scores of every model, in percent."""
     first = next(iter(results.values()))
     chance = first.retrieval.chance
@@ -89,14 +89,14 @@ def score_table(results: Mapping[str, ReadOut]) -> Table:
     )
 
 
-def _cells(result: ReadOut) -> list[Measured]:
+def _cells(result: Evaluation) -> list[Measured]:
     return [
         Measured(mean=value, better="low" if "background" in name else "high")
         for name, value in result.percentages().items()
     ]
 
 
-def _summary(results: Mapping[str, ReadOut]) -> str:
+def _summary(results: Mapping[str, Evaluation]) -> str:
     before, ours = results["baseline"], results["RBD masks"]
     return (
         "Three small networks were trained without labels on the same scenes, for the "
@@ -176,9 +176,7 @@ def _curves(runs: Mapping[str, Run]) -> Curves:
             )
             for name, lines in metrics.items()
         ]
-        return Chart(
-            title=title, x_label="epoch", y_label=title, series=series, level=level
-        )
+        return Chart(title=title, x_label="epoch", series=series, level=level)
 
     return Curves(
         charts=[
@@ -199,7 +197,7 @@ def _album(scenes: SceneSet, crop_size: int, rows: Sequence[int]) -> Album:
 
 
 def _neighbours(
-    scenes: SceneSet, crop_size: int, results: Mapping[str, ReadOut]
+    scenes: SceneSet, crop_size: int, results: Mapping[str, Evaluation]
 ) -> Gallery:
     album = _album(scenes, crop_size, range(len(scenes.images)))
     features = {name: results[name].swapped for name in COMPARED}
@@ -207,7 +205,7 @@ def _neighbours(
 
 
 def _gradients(
-    scenes: SceneSet, runs: Mapping[str, Run], results: Mapping[str, ReadOut]
+    scenes: SceneSet, runs: Mapping[str, Run], results: Mapping[str, Evaluation]
 ) -> Gallery:
     loaded = {name: load_backbone(runs[name].folder) for name in COMPARED}
     rows = range(min(GRADIENT_IMAGES, len(scenes.images)))

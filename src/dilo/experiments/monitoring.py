@@ -8,7 +8,7 @@ from torch import nn
 from dilo.data.labels import read_train_val
 from dilo.errors import InputError
 from dilo.evaluate.knn import knn
-from dilo.models.weights import LoadedBackbone
+from dilo.models.inference import LoadedBackbone
 from dilo.pretrain.pretrain import AfterEpoch
 from dilo.runs import Run
 

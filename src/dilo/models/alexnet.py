@@ -1,6 +1,9 @@
-"""AlexNet with batch norm, as self-supervised learning uses it."""
+"""AlexNet and VGG-16 with batch norm, as self-supervised learning uses them."""
 
+import torchvision
 from torch import Tensor, nn
+
+from dilo.errors import InputError
 
 
 class AlexNet(nn.Module):
@@ -42,6 +45,26 @@ class AlexNet(nn.Module):
 def alexnet(small_stem: bool = False) -> nn.Module:
     """AlexNet with batch norm up to fc7, D = 4096, 57 M parameters."""
     return AlexNet(small_stem)
+
+
+def vgg16(small_stem: bool = False) -> nn.Module:
+    """VGG-16 with batch norm up to fc7, D = 4096, 134 M parameters.
+
+    The features are those of the last layer before the classifier, as with AlexNet. It
+    is torchvision's vgg16_bn without that classifier and without dropout, which would
+    draw from torch's global stream. It takes any size from 32 px on.
+
+    Raises:
+        InputError: a small stem is asked for.
+    """
+    if small_stem:
+        raise InputError(
+            "small_stem has no meaning for vgg16, which starts at full resolution"
+        )
+    network = torchvision.models.vgg16_bn(dropout=0.0)
+    network.classifier[-1] = nn.Identity()  # the ReLU before it makes fc7's features
+    network.dim = 4096
+    return network
 
 
 def _block(layer: nn.Conv2d | nn.Linear) -> nn.Sequential:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from dilo.errors import InputError, RunError
 from dilo.files import write_atomic
-from dilo.models.layouts import LAYOUTS, Source
+from dilo.models.layouts import LAYOUTS, Exportable
 from dilo.models.weights import FILE_NAME, load_backbone
 from dilo.runs import Run
 from dilo.torch_files import read_torch_file
@@ -54,18 +54,18 @@ def export(source: str | Path, out: Path, to: str) -> ExportReport:
         raise InputError(f"the file for {to} must be {choices}, got {out}")
     if out.resolve() in (Path(source).resolve(), Path(source, FILE_NAME).resolve()):
         raise InputError(f"{out}: is what is exported; name another file")
-    found = read_source(source)
-    exported = layout.write(found)
+    exportable = read_exportable(source)
+    exported = layout.write(exportable)
     write_atomic(out, exported.content)
     return ExportReport(
         path=out,
-        arch=found.loaded.arch,
-        input=found.loaded.input,
+        arch=exportable.loaded.arch,
+        input=exportable.loaded.input,
         usage=tuple(line.replace("FILE", repr(str(out))) for line in exported.usage),
     )
 
 
-def read_source(source: str | Path) -> Source:
+def read_exportable(source: str | Path) -> Exportable:
     """Load a backbone, and of a run the head as well.
 
     Raises:
@@ -73,11 +73,11 @@ def read_source(source: str | Path) -> Source:
     """
     loaded = load_backbone(source)
     if not Path(source, "config.json").is_file():
-        return Source(loaded=loaded)
+        return Exportable(loaded=loaded)
     run = Run.open(source)
     epochs = run.field("epochs")
     if not run.checkpoint.is_file():
-        return Source(loaded=loaded, epochs=epochs)
+        return Exportable(loaded=loaded, epochs=epochs)
     state = read_torch_file(run.checkpoint)
     try:
         head = {
@@ -87,4 +87,4 @@ def read_source(source: str | Path) -> Source:
         }
     except (KeyError, TypeError, AttributeError) as error:
         raise RunError(f"{run.checkpoint}: not a checkpoint of ours") from error
-    return Source(loaded=loaded, head=head, epochs=epochs)
+    return Exportable(loaded=loaded, head=head, epochs=epochs)

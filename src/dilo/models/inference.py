@@ -1,7 +1,8 @@
-"""Where and how a network is used once it is trained."""
+"""A trained network in use: what is known of it, on which device, in which mode."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -9,6 +10,19 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from dilo.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadedBackbone:
+    """A backbone with its weights, and what one must know to use it."""
+
+    module: nn.Module  # on the device that does the work
+    arch: str
+    crop_size: int  # side in pixels of the views it was trained on
+    small_stem: bool = False
+    # What the module sees of the colours, a name of `dilo.models.inputs`; it hides the
+    # rest by itself.
+    input: str = "rgb"
 
 
 def find_device(name: str = "auto") -> torch.device:
@@ -21,8 +35,9 @@ def find_device(name: str = "auto") -> torch.device:
         InputError: there is no such device here.
     """
     if name == "auto":
-        accelerator = torch.accelerator.current_accelerator(check_available=True)
-        return accelerator or torch.device("cpu")
+        kinds = {"cuda": torch.cuda, "mps": torch.backends.mps, "xpu": torch.xpu}
+        usable = [kind for kind, backend in kinds.items() if backend.is_available()]
+        return torch.device(usable[0] if usable else "cpu")
     try:
         device = torch.device(name)
         torch.empty(0, device=device)  # raises where it is not available

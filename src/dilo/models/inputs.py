@@ -5,6 +5,9 @@ later use too. Doing so in front of the network, rather than within it, keeps th
 layer at three channels and the names of all weights as torchvision has them.
 """
 
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -19,6 +22,16 @@ INPUTS = ("rgb", "grey", "sobel")
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as PIL and torchvision turn to grey
 
 FLAT = 1e-12  # squared steepness of a flat image, for the root to have a gradient
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """How the weights that a library offers were trained, and where they are."""
+
+    crop_size: int  # side of the images in pixels
+    mean: Sequence[float]  # of the three channels, in [0, 1]
+    std: Sequence[float]
+    url: str
 
 
 def with_input(network: nn.Module, name: str) -> nn.Module:
@@ -37,10 +50,32 @@ def with_input(network: nn.Module, name: str) -> nn.Module:
         InputError: there is no such input, or the network has one already.
     """
     check_input(name)
-    if any(isinstance(hook, _Input) for hook in network._forward_pre_hooks.values()):
+    hooks = network._forward_pre_hooks.values()
+    if any(
+        isinstance(hook, _Before) and hook.change in _HIDE.values() for hook in hooks
+    ):
         raise InputError("what the network sees has been chosen already")
     if name != "rgb":
-        network.register_forward_pre_hook(_Input(name))
+        network.register_forward_pre_hook(_Before(_HIDE[name]))
+    return network
+
+
+def renormalise(
+    network: nn.Module, mean: Sequence[float], std: Sequence[float]
+) -> nn.Module:
+    """Let a network take images (N, 3, H, W) that are normalised our way.
+
+    Args:
+        network: changed in place by a hook, if it needs one.
+        mean: of the three channels, as the network was trained with.
+        std: the same.
+
+    Returns:
+        The same network.
+    """
+    if (tuple(mean), tuple(std)) != (MEAN, STD):
+        change = functools.partial(_renormalised, mean=tuple(mean), std=tuple(std))
+        network.register_forward_pre_hook(_Before(change))
     return network
 
 
@@ -92,15 +127,29 @@ def sobel(images: Tensor) -> Tensor:
     return _stack([dx, dy, magnitude])
 
 
-class _Input:
-    """A forward pre-hook; a class, so that networks stay picklable."""
+_HIDE = {"grey": grey, "sobel": sobel}
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+
+class _Before:
+    """A forward pre-hook on the images; a class, so that networks stay picklable."""
+
+    def __init__(self, change: Callable[[Tensor], Tensor]) -> None:
+        self.change = change
 
     def __call__(self, module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
         images, *others = args
-        return {"grey": grey, "sobel": sobel}[self.name](images), *others
+        return self.change(images), *others
+
+
+def _renormalised(
+    images: Tensor, mean: Sequence[float], std: Sequence[float]
+) -> Tensor:
+    """Bring our mean and deviation of each channel to these."""
+    changed = images.clone()
+    for channel, (other_mean, other_std) in enumerate(zip(mean, std, strict=True)):
+        colour = images[:, channel] * STD[channel] + MEAN[channel]
+        changed[:, channel] = (colour - other_mean) / other_std
+    return changed
 
 
 def _stack(channels: list[Tensor]) -> Tensor:

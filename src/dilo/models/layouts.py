@@ -1,6 +1,6 @@
 """The layouts in which other programs load a backbone: names of weights, and files.
 
-To add one, write a function `Source -> Exported` and one line in `LAYOUTS` below.
+To add one, write a function `Exportable -> Exported` and one line in `LAYOUTS` below.
 """
 
 import io
@@ -17,11 +17,11 @@ import dilo
 from dilo.errors import InputError
 from dilo.image import MEAN, STD
 from dilo.models.detectron2_names import settings, weight_name
-from dilo.models.loaded import LoadedBackbone
+from dilo.models.inference import LoadedBackbone
 from dilo.models.recognise import shapes
 from dilo.models.timm_models import has_fixed_size
 from dilo.models.torchvision_models import classifier_path, is_torchvision
-from dilo.models.weights import encode_tensors
+from dilo.models.weights import encode_tensors, plain
 
 # Ours that go by other names elsewhere.
 _THEIR_NAMES = {"vgg16": "vgg16_bn"}
@@ -33,8 +33,8 @@ _QUERY = "module.encoder_q."  # MoCo's prefix
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
-    """What is exported."""
+class Exportable:
+    """A backbone that is to be exported, and what belongs to it."""
 
     loaded: LoadedBackbone
     head: Mapping[str, Tensor] = field(default_factory=dict)  # by the head's own names
@@ -65,31 +65,33 @@ class Layout:
     """One way to write a backbone."""
 
     suffixes: tuple[str, ...]  # of the file; others would not be loaded
-    write: Callable[[Source], Exported]
+    write: Callable[[Exportable], Exported]
 
 
-def for_torchvision(source: Source) -> Exported:
+def for_torchvision(exportable: Exportable) -> Exported:
     """Give torchvision's names, without those of the classifier.
 
     Raises:
         InputError: torchvision has no such network.
     """
-    arch = f"torchvision/{source.name}"
-    if not is_torchvision(source.name) or not _has_layers(source.tensors, arch):
-        raise _no_network("torchvision", source.loaded)
+    arch = f"torchvision/{exportable.name}"
+    if not is_torchvision(exportable.name) or not _has_layers(exportable.tensors, arch):
+        raise _no_network("torchvision", exportable.loaded)
     with torch.device("meta"):
-        whole = torchvision.models.get_model(source.name)
-    place = re.sub(r"\.(\d+)", r"[\1]", classifier_path(whole, source.name))
+        whole = torchvision.models.get_model(exportable.name)
+    place = re.sub(r"\.(\d+)", r"[\1]", classifier_path(whole, exportable.name))
     usage = (
         "import safetensors.torch, torch, torchvision",
-        f"network = torchvision.models.{source.name}(); "
+        f"network = torchvision.models.{exportable.name}(); "
         f"network.{place} = torch.nn.Identity()",
         "network.load_state_dict(safetensors.torch.load_file(FILE))",
     )
-    return Exported(content=_safetensors(source, source.tensors, arch), usage=usage)
+    return Exported(
+        content=_safetensors(exportable, exportable.tensors, arch), usage=usage
+    )
 
 
-def for_timm(source: Source) -> Exported:
+def for_timm(exportable: Exportable) -> Exported:
     """Give timm's names, without those of the classifier.
 
     Raises:
@@ -98,60 +100,62 @@ def for_timm(source: Source) -> Exported:
     """
     import timm
 
-    tensors = source.tensors
-    if source.name.startswith("vgg") and not source.loaded.arch.startswith("timm/"):
+    tensors = exportable.tensors
+    if exportable.name.startswith("vgg") and not exportable.loaded.arch.startswith(
+        "timm/"
+    ):
         tensors = convolve_vgg(tensors)
-    arch, crop_size = f"timm/{source.name}", source.loaded.crop_size
-    if not timm.is_model(source.name) or not _has_layers(tensors, arch, crop_size):
-        raise _no_network("timm", source.loaded)
-    size = f"img_size={crop_size}, " if has_fixed_size(source.name) else ""
+    arch, crop_size = f"timm/{exportable.name}", exportable.loaded.crop_size
+    if not timm.is_model(exportable.name) or not _has_layers(tensors, arch, crop_size):
+        raise _no_network("timm", exportable.loaded)
+    size = f"img_size={crop_size}, " if has_fixed_size(exportable.name) else ""
     usage = (
         "import timm",
-        f'network = timm.create_model("{source.name}", {size}num_classes=0, '
+        f'network = timm.create_model("{exportable.name}", {size}num_classes=0, '
         "checkpoint_path=FILE)",
     )
-    return Exported(content=_safetensors(source, tensors, arch), usage=usage)
+    return Exported(content=_safetensors(exportable, tensors, arch), usage=usage)
 
 
-def for_moco(source: Source) -> Exported:
+def for_moco(exportable: Exportable) -> Exported:
     """Give the checkpoint that MoCo's programs write, with the head if there is one.
 
     Raises:
         InputError: the network is no ResNet.
     """
-    _check_resnet(source, "moco")
-    table = {f"{_QUERY}{name}": value for name, value in source.tensors.items()}
-    table |= {f"{_QUERY}fc.{name}": value for name, value in source.head.items()}
+    _check_resnet(exportable, "moco")
+    table = {f"{_QUERY}{name}": value for name, value in exportable.tensors.items()}
+    table |= {f"{_QUERY}fc.{name}": value for name, value in exportable.head.items()}
     buffer = io.BytesIO()
-    plain = {name: value.detach().cpu().contiguous() for name, value in table.items()}
-    torch.save(
-        {"epoch": source.epochs, "arch": source.name, "state_dict": plain}, buffer
-    )
+    content = {
+        "epoch": exportable.epochs,
+        "arch": exportable.name,
+        "state_dict": plain(table),
+    }
+    torch.save(content, buffer)
     usage: tuple[str, ...] = (
-        f"import torch, torchvision; network = torchvision.models.{source.name}()",
+        f"import torch, torchvision; network = torchvision.models.{exportable.name}()",
         'table = torch.load(FILE, weights_only=True)["state_dict"]',
         f"network.load_state_dict({{name[{len(_QUERY)}:]: table[name] for name in table"
         ' if ".fc." not in name}, strict=False)',
-        f"# MoCo's program: main_lincls.py --arch {source.name} --pretrained FILE",
+        f"# MoCo's program: main_lincls.py --arch {exportable.name} --pretrained FILE",
     )
-    if not is_torchvision(source.name):
+    if not is_torchvision(exportable.name):
         usage = usage[1:]
     return Exported(content=buffer.getvalue(), usage=usage)
 
 
-def for_detectron2(source: Source) -> Exported:
+def for_detectron2(exportable: Exportable) -> Exported:
     """Give Detectron2's names, for detectors on a ResNet such as R50-C4.
 
     Raises:
         InputError: the network is no ResNet.
     """
-    _check_resnet(source, "detectron2")
+    _check_resnet(exportable, "detectron2")
     model = {
-        weight_name(name): value.detach().cpu().contiguous().numpy()
-        for name, value in source.tensors.items()
-        if not name.endswith(
-            "num_batches_tracked"
-        )  # Detectron2's frozen norms have none
+        weight_name(name): value.numpy()
+        for name, value in plain(exportable.tensors).items()
+        if not name.endswith("num_batches_tracked")  # its frozen norms have none
     }
     content = {
         "model": model,
@@ -166,7 +170,7 @@ def for_detectron2(source: Source) -> Exported:
         f"{[round(value * scale, 3) for value in STD]}",
         *(
             f"cfg.MODEL.RESNETS.{name} = {value}"
-            for name, value in settings(source.tensors, source.name).items()
+            for name, value in settings(exportable.tensors, exportable.name).items()
         ),
     )
     return Exported(content=pickle.dumps(content), usage=usage)
@@ -193,13 +197,15 @@ LAYOUTS: dict[str, Layout] = {
 }
 
 
-def _safetensors(source: Source, tensors: Mapping[str, Tensor], arch: str) -> bytes:
+def _safetensors(
+    exportable: Exportable, tensors: Mapping[str, Tensor], arch: str
+) -> bytes:
     """Write weights so that `load_backbone` knows them again."""
     metadata = {
         "arch": arch,
         "small_stem": "0",
-        "crop_size": str(source.loaded.crop_size),
-        "input": source.loaded.input,
+        "crop_size": str(exportable.loaded.crop_size),
+        "input": exportable.loaded.input,
     }
     return encode_tensors(tensors, metadata)
 
@@ -212,16 +218,16 @@ def _has_layers(
     return ours == shapes(arch, crop_size=crop_size)
 
 
-def _check_resnet(source: Source, program: str) -> None:
-    tensors = source.tensors
+def _check_resnet(exportable: Exportable, program: str) -> None:
+    tensors = exportable.tensors
     if not all(_RESNET.fullmatch(name) for name in tensors):
         raise InputError(
-            f"{program} takes ResNets, and this is {source.loaded.arch}; "
+            f"{program} takes ResNets, and this is {exportable.loaded.arch}; "
             "torchvision and timm take others"
         )
     inside, first = tensors["layer1.0.conv2.weight"], tensors["layer1.0.conv1.weight"]
     if tensors["conv1.weight"].shape[2:] != (7, 7) or inside.shape[1] != len(first):
-        raise _no_network(program, source.loaded)
+        raise _no_network(program, exportable.loaded)
 
 
 def _no_network(program: str, loaded: LoadedBackbone) -> InputError:

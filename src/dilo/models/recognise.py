@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from dilo.errors import InputError
-from dilo.models import BACKBONES, backbone
+from dilo.errors import InputError, shortened
+from dilo.models.backbones import BACKBONES, backbone
 
 # What others publish most and we do not train. Files of these, and of ours, need not
 # say which network they are of.
@@ -61,8 +61,7 @@ class Fit:
             "of another shape": self.reshaped,
         }
         parts = [
-            f"{kind}: {', '.join(names[:SHOWN])}"
-            + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+            f"{kind}: {', '.join(shortened(names, SHOWN))}"
             for kind, names in kinds.items()
             if names
         ]
@@ -139,15 +138,10 @@ def shapes(
 
 def _candidates(arch: str | None) -> Iterator[tuple[str, bool]]:
     """Give the networks and stems that a file may be of."""
-    if arch is not None:
-        stems = (False, True) if _has_two_shapes(arch) else (False,)
-        yield from ((arch, stem) for stem in stems)
-        return
-    for name in BACKBONES:
+    for name in (*BACKBONES, *WELL_KNOWN) if arch is None else (arch,):
         yield name, False
         if _has_two_shapes(name):
             yield name, True
-    yield from ((name, False) for name in WELL_KNOWN)
 
 
 def _has_two_shapes(arch: str) -> bool:

@@ -4,8 +4,10 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_hook
 
 from dilo.errors import InputError
+from dilo.models.inference import device_of, evaluating
 
 SIDE = 128  # pixels: large enough for the last map of any usual network to be one
 
@@ -65,9 +67,8 @@ def feature_map(network: nn.Module, layer: MapLayer, images: Tensor) -> Tensor:
 def parameters_behind(network: nn.Module, layer: MapLayer) -> list[nn.Parameter]:
     """Give the parameters that do nothing for the output of a layer."""
     parameters = list(network.parameters())
-    training = network.training
-    maps = feature_map(network.eval(), layer, _blank(network))
-    network.train(training)
+    with evaluating(network):
+        maps = feature_map(network, layer, _blank(network))
     gradients = torch.autograd.grad(maps.sum(), parameters, allow_unused=True)
     pairs = zip(parameters, gradients, strict=True)
     return [parameter for parameter, gradient in pairs if gradient is None]
@@ -77,33 +78,26 @@ def parameters_behind(network: nn.Module, layer: MapLayer) -> list[nn.Parameter]
 def _output_shapes(network: nn.Module) -> list[tuple[str, torch.Size]]:
     """List the layers that have weights, in the order in which they finish."""
     shapes: list[tuple[str, torch.Size]] = []
-
-    def watch(name: str, module: nn.Module) -> torch.utils.hooks.RemovableHandle:
-        def note(module: nn.Module, args: tuple[Tensor, ...], output: object) -> None:
-            if isinstance(output, Tensor):
-                shapes.append((name, output.shape))
-
-        return module.register_forward_hook(note)
-
-    handles = [
-        watch(name, module)
+    names = {
+        module: name
         for name, module in network.named_modules()
         if name and next(module.parameters(), None) is not None
-    ]
-    training = network.training
+    }
+
+    def note(module: nn.Module, args: tuple[Tensor, ...], output: object) -> None:
+        if module in names and isinstance(output, Tensor):
+            shapes.append((names[module], output.shape))
+
     try:
-        network.eval()(_blank(network))
+        with register_module_forward_hook(note), evaluating(network):
+            network(_blank(network))
     except AssertionError as error:
         raise InputError(
             f"the network takes images of one size only ({error}); choose a "
             "convolutional one, such as resnet50"
         ) from error
-    finally:
-        network.train(training)
-        for handle in handles:
-            handle.remove()
     return shapes
 
 
 def _blank(network: nn.Module) -> Tensor:
-    return torch.zeros(1, 3, SIDE, SIDE, device=next(network.parameters()).device)
+    return torch.zeros(1, 3, SIDE, SIDE, device=device_of(network))

@@ -6,10 +6,10 @@ from typing import Any
 from torch import nn
 
 from dilo.errors import InputError
-from dilo.models.renormalise import renormalise
+from dilo.models.inputs import Published
 
 
-def check_timm(name: str) -> None:
+def check(name: str) -> None:
     """Check that timm has a network `name`, which may end in the tag of its weights.
 
     Raises:
@@ -30,7 +30,7 @@ def check_timm(name: str) -> None:
         raise InputError(f"timm has no weights {name!r}; there are: {tags}") from error
 
 
-def timm_network(
+def build(
     name: str, crop_size: int | None = None, pretrained: bool = False
 ) -> nn.Module:
     """Build a network of timm up to the pooled features.
@@ -46,7 +46,7 @@ def timm_network(
         ModuleNotFoundError: timm is not installed.
         OSError, RuntimeError: the weights do not exist or cannot be downloaded.
     """
-    check_timm(name)
+    check(name)
     import timm
 
     size: dict[str, Any] = {}
@@ -60,34 +60,21 @@ def timm_network(
 
 def has_fixed_size(name: str) -> bool:
     """Tell whether the network must know the size of its images when it is built."""
-    return bool(_trained_with(name).fixed_input_size)
+    return bool(_config(name).fixed_input_size)
 
 
-def timm_url(name: str) -> str:
-    """Say where the weights are downloaded from."""
-    trained = _trained_with(name)
-    if trained.hf_hub_id:
-        return f"https://huggingface.co/{trained.hf_hub_id} (model.safetensors)"
-    return trained.url or "its weights, if there are any"
+def published(name: str) -> Published:
+    """Say how timm's weights of a network were trained, and where they are."""
+    config = _config(name)
+    url = config.url or "its weights, if there are any"
+    if config.hf_hub_id:
+        url = f"https://huggingface.co/{config.hf_hub_id} (model.safetensors)"
+    return Published(
+        crop_size=config.input_size[-1], mean=config.mean, std=config.std, url=url
+    )
 
 
-def timm_crop_size(name: str) -> int:
-    """Give the side of the images that timm's weights were trained on, in pixels."""
-    return int(_trained_with(name).input_size[-1])
-
-
-def expect_timm_colours(network: nn.Module, name: str) -> nn.Module:
-    """Let a network with timm's own weights take images normalised our way.
-
-    Returns:
-        The same network, with a hook if it needs one.
-    """
-    trained = _trained_with(name)
-    return renormalise(network, trained.mean, trained.std)
-
-
-def _trained_with(name: str) -> Any:
-    """Say how timm's weights were trained: size, mean and deviation of images, ..."""
+def _config(name: str) -> Any:
     import timm
 
     return timm.get_pretrained_cfg(name)

@@ -7,7 +7,7 @@ import torchvision
 from torch import nn
 
 from dilo.errors import InputError
-from dilo.models.renormalise import renormalise
+from dilo.models.inputs import Published
 
 
 def is_torchvision(name: str) -> bool:
@@ -15,7 +15,7 @@ def is_torchvision(name: str) -> bool:
     return name in _names()
 
 
-def check_torchvision(name: str) -> None:
+def check(name: str) -> None:
     """Check that torchvision has a classifier `name`.
 
     Raises:
@@ -27,20 +27,23 @@ def check_torchvision(name: str) -> None:
         raise InputError(f"torchvision has no network {name!r}{hint}")
 
 
-def torchvision_network(name: str, pretrained: bool = False) -> nn.Module:
+def build(
+    name: str, crop_size: int | None = None, pretrained: bool = False
+) -> nn.Module:
     """Build a classifier of torchvision up to the features before its last layer.
 
     Args:
         name: as torchvision has it.
+        crop_size: plays no part, for these networks take any size.
         pretrained: with the first weights that torchvision published for it, which
             for ResNet-50 are the supervised baseline of the literature. They are
             downloaded or found on disk.
 
     Raises:
         InputError: there is no such network, or it does not end in a linear layer.
-        OSError: the weights cannot be downloaded.
+        OSError, RuntimeError: the weights cannot be downloaded.
     """
-    check_torchvision(name)
+    check(name)
     weights = _weights(name) if pretrained else None
     network = cast(nn.Module, torchvision.models.get_model(name, weights=weights))
     *parents, last = classifier_path(network, name).split(".")
@@ -63,24 +66,13 @@ def classifier_path(network: nn.Module, name: str) -> str:
     return linear[-1]
 
 
-def torchvision_crop_size(name: str) -> int:
-    """Give the side of the images that the weights were trained on, in pixels."""
-    return int(_weights(name).transforms().crop_size[0])
-
-
-def torchvision_url(name: str) -> str:
-    """Say where the weights are downloaded from."""
-    return str(_weights(name).url)
-
-
-def expect_torchvision_colours(network: nn.Module, name: str) -> nn.Module:
-    """Let a network with torchvision's own weights take images normalised our way.
-
-    Returns:
-        The same network, with a hook if it needs one.
-    """
-    trained = _weights(name).transforms()
-    return renormalise(network, trained.mean, trained.std)
+def published(name: str) -> Published:
+    """Say how torchvision's weights of a network were trained, and where they are."""
+    weights = _weights(name)
+    views = weights.transforms()
+    return Published(
+        crop_size=views.crop_size[0], mean=views.mean, std=views.std, url=weights.url
+    )
 
 
 def _weights(name: str) -> Any:

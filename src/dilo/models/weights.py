@@ -12,14 +12,12 @@ from torch import Tensor, nn
 
 from dilo.errors import RunError
 from dilo.files import write_atomic
-from dilo.models import backbone, check_arch
-from dilo.models.inputs import with_input
-from dilo.models.loaded import LoadedBackbone
-from dilo.models.named import expect_colours, library_crop_size, load_named
+from dilo.models.backbones import LIBRARIES, backbone, check_arch
+from dilo.models.inference import LoadedBackbone, find_device
+from dilo.models.inputs import renormalise, with_input
+from dilo.models.named import library_crop_size, load_named
 from dilo.models.recognise import Fit, fit, recognise
 from dilo.torch_files import read_torch_file
-
-__all__ = ["FILE_NAME", "LoadedBackbone", "load_backbone", "save_backbone"]
 
 FILE_NAME = "backbone.safetensors"
 
@@ -48,14 +46,17 @@ def save_backbone(
 
 def encode_tensors(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
     """Make the content of a safetensors file; equal weights make equal bytes."""
-    # Convolution weights may lie in channels_last order; files hold the plain order.
-    plain = {
+    return _sort_metadata(safetensors.torch.save(plain(tensors), dict(metadata)))
+
+
+def plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Bring weights to the CPU, in the usual order: they may lie channels_last."""
+    return {
         name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()
     }
-    return _sort_metadata(safetensors.torch.save(plain, dict(metadata)))
 
 
-def load_backbone(source: str | Path) -> LoadedBackbone:
+def load_backbone(source: str | Path, device: str = "cpu") -> LoadedBackbone:
     """Load a backbone from a run, from a file of weights, or by its name.
 
     Files hold arrays only: one from a stranger cannot run code.
@@ -66,15 +67,23 @@ def load_backbone(source: str | Path) -> LoadedBackbone:
             usual ones, bare or in a checkpoint (MoCo's, DINO's, ...); the same of any
             other network as `NETWORK@FILE`, such as `timm/convnext_tiny@FILE`; or
             a name that `named.load_named` knows.
+        device: where it is to work, as `inference.find_device` takes it.
 
     Returns:
         The backbone, in evaluation mode.
 
     Raises:
         RunError: there is no such thing, or its weights fit no network.
-        InputError: the network that `source` names does not exist.
+        InputError: the network that `source` names does not exist, or the device.
         ModuleNotFoundError: timm is needed, but not installed.
     """
+    place = find_device(device)
+    loaded = _load(source)
+    loaded.module.to(place)
+    return loaded
+
+
+def _load(source: str | Path) -> LoadedBackbone:
     path = Path(source)
     if path.is_dir():
         return _load_run(path)
@@ -113,11 +122,12 @@ def _load_file(path: Path, arch: str | None = None) -> LoadedBackbone:
     found = recognise(content.tables, arch)
     if not found.is_whole:
         raise _unfit(path, arch, found)
-    library = "/" in found.arch
     crop_size = int(content.metadata.get("crop_size", library_crop_size(found.arch)))
     loaded = _build(found, crop_size, content.metadata.get("input", "rgb"))
+    library, _, name = found.arch.rpartition("/")
     if library:
-        expect_colours(loaded.module, found.arch)
+        published = LIBRARIES[library].published(name)
+        renormalise(loaded.module, published.mean, published.std)
     return loaded
 
 
@@ -169,7 +179,7 @@ class _Content:
 def _read(path: Path) -> _Content:
     if path.suffix != ".safetensors":
         value = read_torch_file(path)
-        if isinstance(value, Mapping) and {"objective", "diary"} <= set(value):
+        if isinstance(value, Mapping) and {"objective", "optimizer"} <= set(value):
             raise RunError(
                 f"{path}: what a pretraining goes on from, not a backbone; give the "
                 "run folder once it has finished"

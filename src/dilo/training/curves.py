@@ -1,14 +1,16 @@
 """The curves of a run as a picture: curves.png, drawn from metrics.jsonl."""
 
 import importlib.util
-import io
+import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dilo import charts
+from dilo.charts import BLUE, GREEN, ORANGE
 from dilo.files import write_atomic
 from dilo.runs import Run
 
@@ -16,29 +18,6 @@ FILE_NAME = "curves.png"
 SECONDS_BETWEEN = 20.0
 COST = 0.01  # of the time at most: drawing takes half a second
 MAX_POINTS = 2000  # of a curve; the picture is 1,200 pixels wide
-
-# Okabe and Ito's: told apart by readers who do not see all colours.
-BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "0.55"
-
-_LOOK: dict[Any, Any] = {
-    "font.size": 8,
-    "axes.titlesize": 8,
-    "axes.titlelocation": "left",
-    "axes.linewidth": 0.6,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "0.92",
-    "grid.linewidth": 0.6,
-    "xtick.labelsize": 7,
-    "ytick.labelsize": 7,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "legend.fontsize": 7,
-    "legend.frameon": False,
-    "lines.linewidth": 1.3,
-    "lines.markersize": 3,
-}
 
 Metrics = Sequence[dict[str, Any]]
 
@@ -79,43 +58,34 @@ def draw_curves(metrics: Metrics) -> bytes:
     Raises:
         ModuleNotFoundError: matplotlib is not installed.
     """
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
-    panels = [
-        (draw, needed)
-        for draw, needed in (
-            (_draw_loss, "loss"),
-            (_draw_knn, "knn"),
-            (_draw_geometry, "alignment"),
-            (_draw_rank, "effective_rank"),
-            (_draw_rate, "lr"),
-            (_draw_speed, "images_per_second"),
-        )
-        if any(needed in line for line in metrics)
-    ]
-    content = io.BytesIO()
+    panels = {
+        name: panel
+        for name, panel in _PANELS.items()
+        if any(name in line for line in metrics)
+    }
     columns = 2 if len(panels) < 5 else 3
     rows = max(1, -(-len(panels) // columns))
-    with mpl.rc_context(_LOOK):
-        figure = Figure(figsize=(8, 2.4 * rows), layout="constrained")
+
+    def paint(figure: Any) -> None:
         grid = figure.subplots(rows, columns, squeeze=False, sharex=True).flat
-        for axes, (draw, _) in zip(grid, panels, strict=False):
-            draw(axes, metrics)
+        for axes, panel in itertools.zip_longest(grid, panels.values()):
+            if panel is None:
+                axes.set_axis_off()
+                continue
+            axes.grid(visible=True)
+            panel(axes, metrics)
             axes.set_xlim(left=0)
             axes.margins(y=0.08)
-        for axes in list(grid)[len(panels) :]:
-            axes.set_axis_off()
         figure.supxlabel("epoch", fontsize=8)
-        figure.savefig(content, format="png", dpi=150, metadata={"Software": None})
-    return content.getvalue()
+
+    return charts.draw(paint, (8, 2.4 * rows), "png", dpi=150)
 
 
 def _draw_loss(axes: Any, metrics: Metrics) -> None:
     axes.plot(*_curve(metrics, "loss"), color=BLUE, label="loss")
     epochs, chance = _curve(metrics, "chance")
     if len(chance):
-        axes.plot(epochs, chance, color=GREY, linestyle="--", label="chance")
+        axes.plot(epochs, chance, color="0.55", linestyle="--", label="chance")
         axes.legend(loc="best")
     axes.set_title("loss")
 
@@ -159,10 +129,21 @@ def _draw_speed(axes: Any, metrics: Metrics) -> None:
         other.set_ylabel("% of time waiting for images", color=ORANGE, fontsize=7)
 
 
+# By the measurement that a panel needs.
+_PANELS: dict[str, Callable[[Any, Metrics], None]] = {
+    "loss": _draw_loss,
+    "knn": _draw_knn,
+    "alignment": _draw_geometry,
+    "effective_rank": _draw_rank,
+    "lr": _draw_rate,
+    "images_per_second": _draw_speed,
+}
+
+
 def _curve(
     metrics: Metrics, name: str
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give the epochs (n,) and the values (n,) of the lines that tell `name`."""
+    """Give the epochs (n,) and the values (n,) of the lines that have `name`."""
     lines = [line for line in metrics if name in line]
     kept = lines[:: max(1, len(lines) // MAX_POINTS)]
     if lines and kept[-1] is not lines[-1]:

@@ -18,7 +18,6 @@ from dilo.attribution.gradient import (
     gradient_map,
 )
 from dilo.augment import centre_view
-from dilo.models.normalise import normalise
 from dilo.data.labels import LabelledImages, read_labels
 from dilo.data.synthetic import BACKGROUNDS
 from dilo.evaluate.features import LabelledFeatures, extract_labelled
@@ -27,7 +26,8 @@ from dilo.evaluate.linear import LinearProbe, choose_probe
 from dilo.evaluate.neighbours import BackgroundRetrieval, Tagged, background_retrieval
 from dilo.evaluate.scores import score
 from dilo.image import Image, read_image, read_mask
-from dilo.models.weights import LoadedBackbone
+from dilo.models.inference import LoadedBackbone, device_of
+from dilo.models.normalise import normalise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +68,7 @@ class SceneSet:
 
 @dataclass(frozen=True, kw_only=True)
 class SceneSets:
-    """The scenes that read-outs are fitted and tested on."""
+    """The scenes that classifiers are fitted and tested on."""
 
     train: SceneSet
     natural: SceneSet  # new scenes, their backgrounds drawn as those of `train`
@@ -85,7 +85,7 @@ class SceneSets:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReadOut:
+class Evaluation:
     """What a backbone is worth; accuracies lie in [0, 1]."""
 
     knn: float
@@ -94,7 +94,7 @@ class ReadOut:
     linear_swapped: float
     retrieval: BackgroundRetrieval  # among the swapped scenes
     energy: EnergyInside  # of pixel gradients on the object, swapped scenes
-    swapped: Tensor  # features of the swapped scenes, (N, D)
+    swapped: Tensor  # features of the swapped scenes, (N, D), on the device
     probe: LinearProbe
 
     def percentages(self) -> dict[str, float]:
@@ -116,8 +116,10 @@ class ReadOut:
 GRADIENT_IMAGES = 256
 
 
-def read_out(loaded: LoadedBackbone, sets: SceneSets, name: str = "") -> ReadOut:
-    """Fit read-outs on the training scenes; test them on natural and swapped ones."""
+def evaluate_backbone(
+    loaded: LoadedBackbone, sets: SceneSets, name: str = ""
+) -> Evaluation:
+    """Fit classifiers on the training scenes; test them on natural and swapped ones."""
     features = {
         which: extract_labelled(loaded, scenes.images, title=f"{name} {which}".strip())
         for which, scenes in vars(sets).items()
@@ -126,11 +128,11 @@ def read_out(loaded: LoadedBackbone, sets: SceneSets, name: str = "") -> ReadOut
     probe = choose_probe(train.values, train.labels)
     tagged = Tagged(
         features=swapped.values,
-        labels=swapped.labels,
+        labels=swapped.labels.cpu(),
         backgrounds=sets.swapped.backgrounds,
     )
     rows = range(min(GRADIENT_IMAGES, len(sets.swapped.images)))
-    return ReadOut(
+    return Evaluation(
         knn=knn_score(train, natural).top1,
         linear=_linear(probe, natural),
         knn_swapped=knn_score(train, swapped).top1,
@@ -149,10 +151,11 @@ def gradients(
     loaded: LoadedBackbone, probe: LinearProbe, scenes: SceneSet, rows: Sequence[int]
 ) -> NDArray[np.float32]:
     """Map what the probe's score of the true class depends on: (R, S, S)."""
+    device = device_of(loaded.module)
     views = torch.from_numpy(np.stack(scenes.views(loaded.crop_size, rows)))
     labels = torch.from_numpy(scenes.images.labels[np.asarray(rows)])
-    score_of = class_score(probe.weight, probe.bias, labels)
-    return gradient_map(loaded.module, normalise(views), score_of)
+    score_of = class_score(probe.weight, probe.bias, labels.to(device))
+    return gradient_map(loaded.module, normalise(views.to(device)), score_of)
 
 
 def _linear(probe: LinearProbe, features: LabelledFeatures) -> float:

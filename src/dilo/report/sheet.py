@@ -8,8 +8,8 @@ import PIL.Image
 import PIL.ImageDraw
 import PIL.ImageFont
 
-from dilo.diagnose.pictures import enlarge, fit
 from dilo.image import Image
+from dilo.report.pictures import enlarge, fit
 
 CELL = 176  # pixels, the side of the square in which a picture stands
 GAP = 12

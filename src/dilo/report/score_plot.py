@@ -1,7 +1,7 @@
 """Precision-recall and F-measure curves of mask stores, as papers print them."""
 
+import functools
 import importlib
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,35 +9,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from dilo import charts
 from dilo.errors import InputError
 from dilo.files import write_atomic
 from dilo.saliency.scoring import BETA_SQUARED, ImageScores, f_measure
 
 KINDS = (".png", ".pdf", ".svg")
 
-# Told apart by readers who do not see all colours (Okabe and Ito), and in black and
-# white by the dashes.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
-DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
+DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))  # for black and white
 LEGEND_COLUMNS = 3
-
-_LOOK: dict[Any, Any] = {
-    "font.size": 8,
-    "axes.labelsize": 8,
-    "axes.linewidth": 0.6,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "xtick.labelsize": 7,
-    "ytick.labelsize": 7,
-    "legend.fontsize": 7,
-    "legend.frameon": False,
-    "svg.hashsalt": "dilo",  # else drawn by chance
-}
-
-# The same drawing is the same file: no time of day in it.
-_DATES = {"pdf": "CreationDate", "svg": "Date"}
 
 
 class _Curves(NamedTuple):
@@ -74,22 +54,18 @@ def plot_scores(stores: Mapping[str, Sequence[ImageScores]], path: Path) -> None
         OSError: the file cannot be written.
     """
     check_plot(path)
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
     curves = {name: _mean_curves(images) for name, images in stores.items()}
-    content = io.BytesIO()
+    rows = -(-len(curves) // LEGEND_COLUMNS)
+    paint = functools.partial(_paint, curves=curves)
     kind = path.suffix.lower().removeprefix(".")
-    with mpl.rc_context(_LOOK):
-        rows = -(-len(curves) // LEGEND_COLUMNS)
-        figure = Figure(figsize=(6.8, 3.1 + 0.14 * rows), layout="constrained")
-        left, right = figure.subplots(1, 2)
-        _draw_f_measure(right, curves)
-        _add_legend(figure, right.lines[::2], curves)  # between them are the dots
-        _draw_precision_recall(left, curves)
-        metadata = {_DATES[kind]: None} if kind in _DATES else {}
-        figure.savefig(content, format=kind, dpi=300, metadata=metadata)
-    write_atomic(path, content.getvalue())
+    write_atomic(path, charts.draw(paint, (6.8, 3.1 + 0.14 * rows), kind))
+
+
+def _paint(figure: Any, curves: Mapping[str, _Curves]) -> None:
+    left, right = figure.subplots(1, 2)
+    _draw_f_measure(right, curves)
+    _add_legend(figure, right.lines[::2], curves)  # between them are the dots
+    _draw_precision_recall(left, curves)
 
 
 def _draw_precision_recall(axes: Any, curves: Mapping[str, _Curves]) -> None:
@@ -135,9 +111,9 @@ def _draw(
     best: int,
 ) -> None:
     """Draw one curve with a dot at its index `best`."""
-    colour = COLOURS[number % len(COLOURS)]
+    colour = charts.COLOURS[number % len(charts.COLOURS)]
     dash = DASHES[number % len(DASHES)]
-    axes.plot(x, y, color=colour, linestyle=dash, linewidth=1.3)
+    axes.plot(x, y, color=colour, linestyle=dash)
     axes.plot(x[best], y[best], "o", color=colour, markersize=3.5, zorder=3)
 
 

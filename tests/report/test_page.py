@@ -3,8 +3,9 @@ import re
 import numpy as np
 import pytest
 
-from dilo.diagnose.chart import Chart, Series
-from dilo.diagnose.report import (
+from dilo.errors import InputError
+from dilo.report.chart import Chart, Series
+from dilo.report.page import (
     Curves,
     Gallery,
     Measured,
@@ -15,7 +16,6 @@ from dilo.diagnose.report import (
     Table,
     render,
 )
-from dilo.errors import InputError
 
 HOSTILE = "<script>alert('x')</script>\" onload=\"alert(1)\" & </style> 'quoted'"
 
@@ -35,7 +35,6 @@ def full_report(text="text"):
     chart = Chart(
         title=text,
         x_label=text,
-        y_label=text,
         series=[Series(name=text, x=[0, 1], y=[0.0, 1.0])],
         level=(text, 0.5),
     )
@@ -68,7 +67,7 @@ def test_no_text_becomes_markup():
 def test_the_page_asks_for_nothing_outside():
     page = render(full_report())
     assert "://" not in page
-    assert "url(" not in page
+    assert set(re.findall(r"url\((.)", page)) == {"#"}  # parts of the page itself
     assert "<link" not in page
     assert "default-src 'none'" in page
     sources = re.findall(r'src="([^"]{5})', page)
@@ -119,7 +118,7 @@ def test_blocks_may_be_empty():
     page = render(
         report_of(
             Table(header=["a", "b"], rows=[]),
-            Curves(charts=[Chart(title="t", x_label="x", y_label="y", series=[])]),
+            Curves(charts=[Chart(title="t", x_label="x", series=[])]),
             Gallery(rows=[]),
         )
     )

@@ -3,8 +3,8 @@ import re
 import numpy as np
 import pytest
 
-from dilo.diagnose.score_plot import plot_scores
 from dilo.errors import InputError
+from dilo.report.score_plot import plot_scores
 from dilo.saliency.scoring import score_image
 
 pytest.importorskip("matplotlib")

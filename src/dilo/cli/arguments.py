@@ -1,10 +1,10 @@
-"""The argument RUN of all commands that need a trained backbone."""
+"""Arguments that several commands share: the backbone, and where it works."""
 
 from typing import Annotated
 
 import tyro
 
-Run = Annotated[
+BackbonePath = Annotated[
     str,
     tyro.conf.arg(
         metavar="RUN",
@@ -14,5 +14,13 @@ Run = Annotated[
         "timm/convnext_tiny@model.safetensors; or torchvision/NAME or timm/NAME, with "
         "that library's weights (resnet50 alone is torchvision's); or random/NAME, "
         "untrained.",
+    ),
+]
+
+Device = Annotated[
+    str,
+    tyro.conf.arg(
+        help="what runs the network: auto (the GPU if there is one), cpu, cuda, "
+        "cuda:1, mps, ..."
     ),
 ]

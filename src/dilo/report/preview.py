@@ -19,14 +19,14 @@ from dilo.augment.sources import Setting, Sources
 from dilo.augment.views import apply_view, draw_view
 from dilo.data.image_set import SourceSet, check_aspect, resize_map
 from dilo.data.sources import ImageFiles
-from dilo.diagnose.choice import draw_indices
-from dilo.diagnose.pictures import fit, grey, heat
-from dilo.diagnose.sheet import CELL, Cell, SheetRow, draw_sheet, printable
 from dilo.errors import ImageError, InputError, StoreError
 from dilo.files import write_atomic
 from dilo.folder import list_images
 from dilo.image import Image, Map, encode_image, read_image
 from dilo.masks import MaskStore
+from dilo.report.choice import draw_indices
+from dilo.report.pictures import fit, grey, heat
+from dilo.report.sheet import CELL, Cell, SheetRow, draw_sheet, printable
 
 VIEWS = 3
 KEPT = "original kept"

@@ -13,10 +13,10 @@ from typing import Literal
 
 import jinja2
 
-from dilo.diagnose.chart import Chart, draw_chart, series_styles
-from dilo.diagnose.pictures import data_uri, display_size
 from dilo.errors import InputError
 from dilo.image import Image, check_image
+from dilo.report.chart import Chart, draw_chart, line_styles
+from dilo.report.pictures import data_uri, display_size
 
 NO_VALUE = "\u2013"  # what a table shows for None and for numbers that are not finite
 
@@ -162,9 +162,9 @@ def _template() -> jinja2.Template:
         kind=lambda block: type(block).__name__,
         numeric=_numeric,
         paragraphs=_paragraphs,
-        styles=series_styles,
+        styles=line_styles,
     )
-    source = importlib.resources.files(__package__).joinpath("report.html")
+    source = importlib.resources.files(__package__).joinpath("page.html")
     return environment.from_string(source.read_text(encoding="utf-8"))
 
 

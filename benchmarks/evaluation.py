@@ -1,4 +1,4 @@
-"""Classification read-outs of pretrained backbones, and the table of many runs."""
+"""Classification by pretrained backbones, and the table of many runs."""
 
 import json
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from dilo.evaluate.features import extract_labelled
 from dilo.evaluate.knn import knn_score
 from dilo.evaluate.linear import linear_score
 from dilo.files import write_json_atomic
-from dilo.models.weights import LoadedBackbone
+from dilo.models.inference import LoadedBackbone
 from dilo.runs import cpu_name, environment
 from record import summarise
 
 
-def read_out(
+def classify(
     loaded: LoadedBackbone, labelled: tuple[LabelledImages, LabelledImages]
 ) -> dict[str, float]:
     """Score a backbone by kNN and linear classification, all in percent.

@@ -7,12 +7,12 @@ import pytest
 
 from dilo.augment import BACKGROUNDS, BLENDINGS, CopyPasteConfig, ViewConfig
 from dilo.cli import main
-from dilo.diagnose import preview as module
-from dilo.diagnose.preview import PreviewConfig, contact_sheet, preview
-from dilo.diagnose.sheet import CELL
 from dilo.errors import InputError, StoreError
 from dilo.image import encode_image, encode_map, read_image
 from dilo.masks import MaskStore, write_maps
+from dilo.report import preview as module
+from dilo.report.preview import PreviewConfig, contact_sheet, preview
+from dilo.report.sheet import CELL
 
 SIZES = {
     "a.png": (40, 60),
@@ -190,7 +190,7 @@ def test_pictures_that_cannot_be_read_are_named(images, masks, tmp_path, capsys)
 
 def test_a_preview_needs_neither_torch_nor_jinja():
     code = (
-        "import sys, dilo.diagnose.preview; "
+        "import sys, dilo.report.preview; "
         "print('torch' in sys.modules, 'jinja2' in sys.modules)"
     )
     done = subprocess.run(

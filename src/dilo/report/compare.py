@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dilo.attribution import energy_inside
-from dilo.diagnose.choice import draw_indices
-from dilo.diagnose.pictures import enlarge, fit, gradient_heat, outline
-from dilo.diagnose.report import Gallery, Picture, PictureRow
 from dilo.errors import InputError
 from dilo.evaluate.neighbours import nearest
 from dilo.image import Image
+from dilo.report.choice import draw_indices
+from dilo.report.page import Gallery, Picture, PictureRow
+from dilo.report.pictures import enlarge, fit, gradient_heat, outline
 
 # Kept side of the pictures: twice the side on the page, for fine screens.
 PICTURE_SIDE = 224

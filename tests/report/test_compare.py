@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from dilo.diagnose.compare import Album, gradient_gallery, neighbour_gallery
-from dilo.diagnose.report import Report, Section, render
 from dilo.errors import InputError
+from dilo.report.compare import Album, gradient_gallery, neighbour_gallery
+from dilo.report.page import Report, Section, render
 
 COUNT = 12
 

@@ -3,7 +3,9 @@ import base64
 import numpy as np
 import pytest
 
-from dilo.diagnose.pictures import (
+from dilo.errors import InputError
+from dilo.image import read_image
+from dilo.report.pictures import (
     LOSSLESS_SIDE,
     data_uri,
     display_size,
@@ -15,8 +17,6 @@ from dilo.diagnose.pictures import (
     normalise_gradient,
     outline,
 )
-from dilo.errors import InputError
-from dilo.image import read_image
 
 
 def noise(height, width):
