@@ -21,6 +21,7 @@ from typing import Any
 import numba
 import platformdirs
 
+_settings: Any = numba.config
 _UNUSED = 90 * 24 * 3600  # seconds after which kernels of other versions are deleted
 
 
@@ -29,12 +30,12 @@ def njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
 
     def decorate(function: Callable[..., Any]) -> Any:
         folder = _folder(Path(function.__code__.co_filename).parent)
-        setting = numba.config.CACHE_DIR  # stays as it is for the kernels of others
+        setting = _settings.CACHE_DIR  # stays as it is for the kernels of others
         try:
-            numba.config.CACHE_DIR = str(folder or setting)
+            _settings.CACHE_DIR = str(folder or setting)
             return numba.njit(cache=folder is not None, **options)(function)
         finally:
-            numba.config.CACHE_DIR = setting
+            _settings.CACHE_DIR = setting
 
     return decorate
 
@@ -63,7 +64,7 @@ def _folder(sources: Path) -> Path | None:
     name = f"{sources.name}-kernels-{_digest(sources)}"
     user = getattr(os, "geteuid", str)()
     cache = platformdirs.user_cache_path("dilo", appauthor=False)
-    for base in (numba.config.CACHE_DIR, cache, f"{tempfile.gettempdir()}/dilo-{user}"):
+    for base in (_settings.CACHE_DIR, cache, f"{tempfile.gettempdir()}/dilo-{user}"):
         with suppress(OSError):
             if not base or not Path(base).is_absolute():  # there is no home
                 continue

@@ -28,8 +28,10 @@ def add_corners(labels, pairs):  # type: ignore[no-untyped-def]
             if blocks[block]:
                 for x in range(8 * block, min(8 * block + 8, width - 1)):
                     if lonely[x]:
-                        _link(pairs, above[x], below[x + 1])
-                        _link(pairs, above[x + 1], below[x])
+                        one, other = above[x], below[x + 1]
+                        pairs[one, other] = pairs[other, one] = True
+                        one, other = above[x + 1], below[x]
+                        pairs[one, other] = pairs[other, one] = True
 
 
 @njit(nogil=True)
@@ -37,14 +39,11 @@ def join_opposite_sides(labels, pairs):  # type: ignore[no-untyped-def]
     """Link the ends of each row and of each column, as if the image wrapped around."""
     height, width = labels.shape
     for y in range(height):
-        _link(pairs, labels[y, 0], labels[y, width - 1])
+        one, other = labels[y, 0], labels[y, width - 1]
+        pairs[one, other] = pairs[other, one] = True
     for x in range(width):
-        _link(pairs, labels[0, x], labels[height - 1, x])
-
-
-@njit(nogil=True)
-def _link(pairs, one, other):  # type: ignore[no-untyped-def]
-    pairs[one, other] = pairs[other, one] = True
+        one, other = labels[0, x], labels[height - 1, x]
+        pairs[one, other] = pairs[other, one] = True
 
 
 @njit(nogil=True)

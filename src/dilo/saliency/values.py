@@ -50,22 +50,15 @@ def copy(source, target):  # type: ignore[no-untyped-def]
         new[i] = old[i]
 
 
-@njit(nogil=True)
-def gaussian(distance, sigma):  # type: ignore[no-untyped-def]
-    """Turn distances into Gaussian weights, 0 beyond three sigma, in place."""
-    if sigma <= 0:
-        _gaussian_of(distance, 0.0, 0.0)
-    else:
-        _gaussian_of(distance, -0.5 / sigma**2, 3 * sigma)
-
-
 @njit(nogil=True, fastmath={"contract"})
-def _gaussian_of(distance, factor, farthest):  # type: ignore[no-untyped-def]
-    """Write exp(factor * distance^2), 0 beyond the farthest; exponents above -4.5.
+def gaussian(distance, sigma):  # type: ignore[no-untyped-def]
+    """Turn distances into Gaussian weights, 0 beyond three sigma, in place.
 
     The eighth power of the Taylor series at an eighth of the exponent: good to the
-    rounding of float32 and, unlike exp(), in SIMD.
+    rounding of float32 and, unlike exp(), in SIMD. Exponents are above -4.5.
     """
+    factor = -0.5 / sigma**2 if sigma > 0 else 0.0
+    farthest = 3 * sigma if sigma > 0 else 0.0
     kind = distance.dtype.type
     eighth, last = kind(factor / 8), kind(farthest)
     flat = distance.reshape(-1)
