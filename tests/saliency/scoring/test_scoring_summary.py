@@ -26,12 +26,8 @@ def square(size):
 def test_perfect_maps_have_perfect_scores():
     masks = [square(3), square(5)]
     scores = summarise([score_image(m.astype(np.float32), m) for m in masks])
-    assert (
-        scores["max_f_of_average"]
-        == scores["max_f_of_curve"]
-        == scores["adaptive_f"]
-        == 1
-    )
+    for name in ("max_f_of_average", "max_f_of_curve", "adaptive_f"):
+        assert scores[name] == 1
     assert scores["s_measure"] == pytest.approx(1)
     assert scores["mae"] == 0
 
@@ -117,7 +113,7 @@ def reference_pairs(method, step):
         pytest.skip("DILO_DATA is not set")
     maps = sorted((Path(data) / f"../reference/ecssd200/{method}").glob("*.png"))
     masks = Path(data) / "ecssd200/masks"
-    return [(p.name, read_map(p), read_mask(masks / p.name)) for p in maps[::step]]
+    return [(read_map(p), read_mask(masks / p.name)) for p in maps[::step]]
 
 
 def stretched(saliency):
@@ -133,10 +129,10 @@ def test_agrees_with_pysodmetrics_on_photographs(method):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import py_sod_metrics
-    pairs = [(n, stretched(s), t) for n, s, t in reference_pairs(method, step=10)]
+    pairs = [(stretched(s), t) for s, t in reference_pairs(method, step=10)]
     kinds = ("Fmeasure", "MAE", "Smeasure", "Emeasure", "WeightedFmeasure")
     metrics = [getattr(py_sod_metrics, kind)() for kind in kinds]
-    for _, saliency, truth in pairs:
+    for saliency, truth in pairs:
         grey = np.rint(saliency * 255).astype(np.uint8)
         for metric in metrics:
             metric.step(grey, truth.astype(np.uint8) * 255)
@@ -154,9 +150,8 @@ def test_agrees_with_pysodmetrics_on_photographs(method):
         "mean_e": e["em"]["curve"].mean(),
         "adaptive_e": e["em"]["adp"],
     }
-    assert summarise([score_image(s, t) for _, s, t in pairs]) == pytest.approx(
-        expected, abs=1e-4
-    )
+    found = summarise([score_image(saliency, truth) for saliency, truth in pairs])
+    assert found == pytest.approx(expected, abs=1e-4)
 
 
 @pytest.mark.realdata
@@ -165,8 +160,7 @@ def test_agrees_with_pysodmetrics_on_photographs(method):
     [("rbd", 0.7089, 0.1843), ("gs", 0.6756, 0.2111), ("mc", 0.7374, 0.2106)],
 )
 def test_scores_of_the_original_maps_stay_what_they_are(method, f, mae):
-    scores = summarise(
-        [score_image(s, t) for _, s, t in reference_pairs(method, step=1)]
-    )
+    pairs = reference_pairs(method, step=1)
+    scores = summarise([score_image(saliency, truth) for saliency, truth in pairs])
     assert scores["max_f_of_average"] == pytest.approx(f, abs=1e-4)
     assert scores["mae"] == pytest.approx(mae, abs=1e-4)
