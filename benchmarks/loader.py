@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from dilo.pretrain.material import Maps, with_maps
 
 from dilo.allocator import keep_memory
 from dilo.augment import CopyPasteConfig, ViewConfig, view_chain
@@ -31,7 +32,6 @@ from dilo.data.sources import ImageFiles
 from dilo.folder import Names, list_images
 from dilo.image import read_image
 from dilo.masks import Layout, MaskStore, compute_masks, convert_store
-from dilo.pretrain.material import Maps, with_maps
 from dilo.pretrain.recipes import recipe
 from dilo.pretrain.views import Views
 from dilo.saliency import METHODS

@@ -11,21 +11,19 @@ maps, METHOD/NAME.png; then their scores and the correlation with ours are given
 
 import argparse
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from dilo.folder import list_images
 from dilo.image import Image, Map, read_image, resize
 from dilo.masks import MaskStore
 from dilo.progress import Progress
 from dilo.saliency import METHODS
-from dilo.saliency.scoring import score_maps
+from dilo.saliency.scoring import score_image, summarise
 from dilo.saliency.working import shrink
 from record import RESULTS, record
 
@@ -67,7 +65,7 @@ def examine(
             reading += decoded - start
             progress.advance()
     return {
-        **asdict(score_maps(_pairs(maps, truth))),
+        **_scores(maps, truth),
         "cpu_ms": 1000 * computing / len(names),
         "reading_cpu_ms": 1000 * reading / len(names),
         "empty": sum(not saliency.any() for saliency in maps.values()),
@@ -89,17 +87,17 @@ def compare(
     truth = MaskStore.open(folder / "masks")
     correlation = [_correlation(maps[name], theirs[name]) for name in maps]
     return {
-        **asdict(score_maps(_pairs(theirs, truth))),
+        **_scores(theirs, truth),
         "correlation_median": float(np.median(correlation)),
         "correlation_5th_percentile": float(np.percentile(correlation, 5)),
     }
 
 
-def _pairs(
-    maps: Mapping[str, Map], truth: MaskStore
-) -> Iterator[tuple[str, Map, NDArray[np.bool_]]]:
-    for name, saliency in maps.items():
-        yield name, saliency, truth.mask(name)
+def _scores(maps: Mapping[str, Map], truth: MaskStore) -> dict[str, float]:
+    images = [
+        score_image(saliency, truth.mask(name)) for name, saliency in maps.items()
+    ]
+    return {"count": len(images), **summarise(images)}
 
 
 def median_correlation(ours: Mapping[str, Map], theirs: Mapping[str, Map]) -> float:

@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from dilo.pretrain.subject import Subject
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -37,7 +38,6 @@ from dilo.models.normalise import normalise
 from dilo.pretrain import OBJECTIVES, PretrainConfig, recipe
 from dilo.pretrain.grouped import encode_groups
 from dilo.pretrain.moco import MoCo
-from dilo.pretrain.subject import Subject
 from dilo.training.loop import Objective
 from dilo.training.optimizer import make_optimizer
 from dilo.training.precision import resolve_precision

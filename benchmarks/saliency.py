@@ -31,8 +31,13 @@ from dilo.saliency import METHODS, estimate
 from dilo.saliency.color import pixel_lab
 from dilo.saliency.graph import region_graph
 from dilo.saliency.rbd import rbd_steps
-from dilo.saliency.regions import border_band, default_superpixels, image_graph
-from dilo.saliency.slic import slic, superpixel_side
+from dilo.saliency.superpixels import (
+    border_band,
+    default_superpixels,
+    image_graph,
+    slic,
+    superpixel_side,
+)
 from dilo.saliency.working import shrink, working_factor
 from record import RESULTS, record
 
@@ -141,7 +146,7 @@ def our_steps(content: bytes) -> dict[str, Callable[[], Any]]:
     small = shrink(image, working_factor(height, width))
     side = superpixel_side(height, width, default_superpixels(height, width))
     lab = pixel_lab(image)
-    labels = slic(lab, side)
+    labels = slic(lab, side)[0].copy()
     graph = region_graph(image, labels, border_band(side), np.float32)
     return {
         DECODE: lambda: np.asarray(PIL.Image.open(io.BytesIO(content)).convert("RGB")),

@@ -30,12 +30,12 @@ from dilo.augment.batched import (
 )
 from dilo.augment.blur_image import blur_image
 from dilo.augment.jitter import apply_colour
-from dilo.models.normalise import normalise
 from dilo.augment.recolour import BRIGHTNESS, CONTRAST, GREY, HUE, SATURATION
 from dilo.augment.resample import crop_resize
 from dilo.augment.views import ViewParameters
 from dilo.folder import list_images
 from dilo.image import MEAN, STD, Image, read_image
+from dilo.models.normalise import normalise
 from record import RESULTS, record
 
 SIDE = 224

@@ -3,7 +3,7 @@
 import numpy as np
 
 from dilo.image import read_image, read_map, read_mask
-from dilo.saliency.scoring import f_measure, mean_absolute_error, precision_recall
+from dilo.saliency.scoring import f_measure, score_image
 
 
 def golden_images(data_folder):
@@ -36,7 +36,8 @@ def agreement(method, name, data_folder):
 
 def measure(saliency, truth):
     """Precision and recall at every threshold, and mean absolute error."""
-    return *precision_recall(saliency, truth), mean_absolute_error(saliency, truth)
+    scores = score_image(saliency, truth)
+    return scores.precision, scores.recall, scores.mae
 
 
 def max_f_and_mae(measures):

@@ -8,14 +8,9 @@ from pathlib import Path
 import pytest
 
 import dilo
-from dilo.kernel_cache import (
-    KERNEL_FOLDERS,
-    VARIABLE,
-    is_private,
-    settle_cache,
-    source_stamps,
-)
+from dilo.kernel_cache import is_private
 
+VARIABLE = "NUMBA_CACHE_DIR"
 posix = pytest.mark.skipif(os.name != "posix", reason="owners and modes are of POSIX")
 as_root = pytest.mark.skipif(
     not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root gives files away"
@@ -24,9 +19,9 @@ NOBODY = 65534
 STRANGER = 65533
 
 PROBE = """
-from numba import njit
+from dilo.kernel_cache import njit
 
-@njit(cache=True)
+@njit()
 def add(a, b):
     return a + b
 """
@@ -78,11 +73,11 @@ def run_kernel(package, cwd, user=NOBODY, **variables):
     """Call the kernel as another user, to whom a read-only package is read-only.
 
     Returns:
-        Its result, NUMBA_CACHE_DIR, and whether it came from the cache.
+        Its result, the folder of its cache, and whether it came from there.
     """
     code = (
-        "import os, dilo; from dilo.saliency.probe import add; print(add(1, 2));"
-        f"print(os.environ.get('{VARIABLE}', ''));"
+        "import dilo; from dilo.saliency.probe import add; print(add(1, 2));"
+        "print(add.stats.cache_path or '');"
         "print(bool(add.stats.cache_hits)); print(dilo.__file__)"
     )
     environment = {
@@ -113,74 +108,76 @@ def owned(folder, user=NOBODY, mode=0o700):
     return folder
 
 
-def test_a_writable_package_keeps_the_choice_of_numba(monkeypatch, tmp_path):
-    monkeypatch.delenv(VARIABLE, raising=False)
-    (tmp_path / "saliency/__pycache__").mkdir(parents=True)
-    settle_cache(tmp_path)
-    assert VARIABLE not in os.environ
+def test_numba_stays_as_it_was_for_other_packages(place):
+    probe = PROBE.replace("dilo.kernel_cache", "numba").replace("()", "(cache=True)")
+    (place / "theirs.py").write_text(probe)
+    code = (
+        "import os, numba; state = lambda: (dict(vars(numba.config)),"
+        "[item for item in os.environ.items() if item[0].startswith('NUMBA')],"
+        "dict(vars(numba.core.registry.CPUDispatcher)));"
+        "before = state();"
+        "import dilo.saliency, dilo.augment, dilo.masks;"
+        "assert before == state();"
+        "import theirs; theirs.add(1, 2); print(theirs.add.stats.cache_path)"
+    )
+    environment = {key: value for key, value in os.environ.items() if key != VARIABLE}
+    found = subprocess.check_output(
+        [sys.executable, "-c", code], cwd=place, env=environment, text=True
+    )
+    assert Path(found.strip()) == place / "__pycache__"
 
 
-def test_the_folder_of_the_user_is_kept(monkeypatch, tmp_path):
-    monkeypatch.setenv(VARIABLE, str(tmp_path / "mine"))
-    settle_cache(tmp_path)
-    assert os.environ[VARIABLE] == str(tmp_path / "mine")
-
-
-def test_the_folders_with_kernels_are_known():
-    root = Path(dilo.__file__).parent
-    files = [path for path in root.rglob("*.py") if "@njit" in path.read_text()]
-    folders = {path.parent for path in files if path.parent != root}
-    assert folders == {root / name for name in KERNEL_FOLDERS}
-
-
-def test_a_stamp_is_of_a_module_and_of_all_that_it_imports(tmp_path):
-    folder = tmp_path / "saliency"
-    folder.mkdir()
-    texts = {
-        "top": "from dilo.saliency.middle import one\n@njit()",
-        "middle": "from dilo.saliency.bottom import (\n    one,\n)\n@njit()",
-        "bottom": "one = 1",
-        "other": "from dilo.saliency.top import one\n@njit()\n",
-        "alone": "@njit()",
-    }
-
-    def stamps(**changes):
-        for name, text in (texts | changes).items():
-            (folder / f"{name}.py").write_text(text)
-        return source_stamps(folder)
-
-    before = stamps()
-    assert sorted(before) == ["alone", "middle", "other", "top"]
-    assert len(set(before.values())) == 4
-
-    def changed(**changes):
-        return {
-            name for name, stamp in stamps(**changes).items() if stamp != before[name]
-        }
-
-    assert changed() == set()
-    assert changed(bottom="one = 2") == {"middle", "top", "other"}
-    assert changed(other="@njit") == {"other"}
-    assert changed(alone="@njit") == {"alone"}
+def test_every_kernel_has_the_cache_of_dilo():
+    for path in Path(dilo.__file__).parent.rglob("*.py"):
+        if path.name != "kernel_cache.py":
+            text = path.read_text()
+            assert "from numba import njit" not in text, path
+            assert "numba.njit" not in text, path
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("beside", [True, False])
-def test_a_kernel_is_compiled_anew_when_its_callee_has_changed(tmp_path, beside):
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_kernel_is_compiled_anew_when_its_callee_has_changed(tmp_path, asked):
     package = copy_package(tmp_path)
     inner = package / "saliency/inner.py"
     (package / "saliency/probe.py").write_text(
-        "from numba import njit\nfrom dilo.saliency.inner import inner\n\n"
-        "@njit(cache=True)\ndef add(a, b):\n    return inner(a, b)\n"
+        "from dilo.kernel_cache import njit\nfrom dilo.saliency.inner import inner\n\n"
+        "@njit()\ndef add(a, b):\n    return inner(a, b)\n"
     )
-    variables = {} if beside else {VARIABLE: tmp_path / "cache"}
+    variables = {VARIABLE if asked else "XDG_CACHE_HOME": tmp_path / "cache"}
     for sign, expected, hit in (("+", 3, False), ("+", 3, True), ("-", -1, False)):
         inner.write_text(
-            "from numba import njit\n\n@njit(cache=True)\n"
+            "from dilo.kernel_cache import njit\n\n@njit()\n"
             f"def inner(a, b):\n    return a {sign} b\n"
         )
         result, _, from_cache = run_kernel(package, tmp_path, user=None, **variables)
         assert (result, from_cache) == (expected, hit)
+
+
+def test_a_constant_of_an_imported_module_counts_as_a_callee(tmp_path):
+    package = copy_package(tmp_path)
+    (package / "saliency/probe.py").write_text(
+        "from dilo.kernel_cache import njit\nfrom dilo.saliency.number import ONE\n\n"
+        "@njit()\ndef add(a, b):\n    return a + b + ONE\n"
+    )
+    for one, expected in ((1, 4), (2, 5)):
+        (package / "saliency/number.py").write_text(f"ONE = {one}\n")
+        result, _, hit = run_kernel(package, tmp_path, None, XDG_CACHE_HOME=tmp_path)
+        assert (result, hit) == (expected, False)
+
+
+def test_kernels_that_are_long_unused_are_deleted(place):
+    package, cache = copy_package(place), owned(place / "cache")
+    old, new = (cache / "dilo" / f"masks-kernels-{name}" for name in "12")
+    for folder in (old, new):
+        folder.mkdir(parents=True)
+        if os.geteuid() == 0:
+            for path in (cache / "dilo", cache / "dilo", folder):
+                os.chown(path, NOBODY, NOBODY)
+    os.utime(old, (0, 0))
+    run_kernel(package, place, XDG_CACHE_HOME=cache)
+    assert not old.exists()
+    assert new.exists()
 
 
 @posix
@@ -210,9 +207,11 @@ def test_a_folder_of_another_user_is_not_private(tmp_path):
 @posix
 def test_a_read_only_package_caches_below_the_home(package, place):
     home = owned(place / "home")
-    expected = home / ".cache/dilo/kernels"
+    expected = home / ".cache/dilo"
     for hit in (False, True):
-        assert run_kernel(package, place, HOME=home) == (3, str(expected), hit)
+        result, cache, found = run_kernel(package, place, HOME=home)
+        assert (result, found) == (3, hit)
+        assert Path(cache).is_relative_to(expected)
     assert expected.stat().st_mode & 0o777 == 0o700
 
 
@@ -223,7 +222,8 @@ def test_without_a_home_it_caches_among_temporary_files(package, place):
     for home in ("/nonexistent", ""):
         result, cache, _ = run_kernel(package, cwd, HOME=home, TMPDIR=temporary)
         user = NOBODY if os.geteuid() == 0 else os.geteuid()
-        assert (result, cache) == (3, str(temporary / f"dilo-{user}"))
+        assert result == 3
+        assert Path(cache).is_relative_to(temporary / f"dilo-{user}")
     assert not list(cwd.iterdir())  # numba would make a folder "~"
 
 
@@ -232,10 +232,12 @@ def test_a_cache_that_others_can_write_is_passed_over(package, place):
     home = owned(place / "home")
     shared = owned(place / "shared", mode=0o777)
     result, cache, _ = run_kernel(package, place, HOME=home, NUMBA_CACHE_DIR=shared)
-    assert (result, cache) == (3, str(home / ".cache/dilo/kernels"))
+    assert result == 3
+    assert Path(cache).is_relative_to(home / ".cache/dilo")
     mine = owned(place / "mine")
     result, cache, _ = run_kernel(package, place, HOME=home, NUMBA_CACHE_DIR=mine)
-    assert (result, cache) == (3, str(mine))
+    assert result == 3
+    assert Path(cache).is_relative_to(mine)
     assert not list(shared.iterdir())
 
 

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-_CGROUP = Path("/sys/fs/cgroup")
+CGROUP = Path("/sys/fs/cgroup")
 
 
 def available_cores() -> int:
@@ -19,14 +19,14 @@ def available_cores() -> int:
     return cores if quota is None else max(1, min(cores, round(quota)))
 
 
-def _cgroup_quota(root: Path = _CGROUP) -> float | None:
+def _cgroup_quota() -> float | None:
     """Read the quota of the control group in cores, of version 2 or 1; None if none."""
     try:
-        if (root / "cpu.max").exists():
-            quota, period = (root / "cpu.max").read_text().split()
+        if (CGROUP / "cpu.max").exists():
+            quota, period = (CGROUP / "cpu.max").read_text().split()
         else:
-            quota = (root / "cpu" / "cpu.cfs_quota_us").read_text()
-            period = (root / "cpu" / "cpu.cfs_period_us").read_text()
+            quota = (CGROUP / "cpu" / "cpu.cfs_quota_us").read_text()
+            period = (CGROUP / "cpu" / "cpu.cfs_period_us").read_text()
         return int(quota) / int(period) if int(quota) > 0 else None
     except (OSError, ValueError):  # no control groups, or the quota is "max"
         return None

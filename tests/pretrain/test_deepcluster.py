@@ -11,8 +11,8 @@ from dilo.models.inputs import sobel, with_input
 from dilo.models.normalise import normalise
 from dilo.pretrain import pretrain
 from dilo.pretrain.deepcluster import DeepCluster, inverse_sizes
-from dilo.pretrain.objective_configs import DeepClusterConfig
 from dilo.pretrain.objective import ImageSetInfo
+from dilo.pretrain.objective_configs import DeepClusterConfig
 from dilo.training.config import LoopConfig
 
 

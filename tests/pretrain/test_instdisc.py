@@ -6,8 +6,8 @@ import torch.nn.functional as F
 from dilo.models import backbone
 from dilo.models.normalise import normalise
 from dilo.pretrain.instdisc import InstDisc
-from dilo.pretrain.objective_configs import InstDiscConfig
 from dilo.pretrain.objective import ImageSetInfo
+from dilo.pretrain.objective_configs import InstDiscConfig
 from dilo.training.config import LoopConfig
 
 

@@ -9,8 +9,8 @@ from dilo.models import backbone
 from dilo.pretrain import local_aggregation as module
 from dilo.pretrain.instdisc import InstDisc
 from dilo.pretrain.local_aggregation import LocalAggregation, chance_level, local_loss
-from dilo.pretrain.objective_configs import InstDiscConfig, LocalAggregationConfig
 from dilo.pretrain.objective import ImageSetInfo
+from dilo.pretrain.objective_configs import InstDiscConfig, LocalAggregationConfig
 from dilo.training.config import LoopConfig
 
 SMALL = {

@@ -9,9 +9,9 @@ from dilo.models import backbone
 from dilo.models.normalise import normalise
 from dilo.pretrain.grouped import Shuffle, encode_groups
 from dilo.pretrain.moco import MoCo, moco_v1, moco_v2
+from dilo.pretrain.objective import ImageSetInfo
 from dilo.pretrain.objective_configs import MoCoV1Config
 from dilo.pretrain.queue import EMPTY
-from dilo.pretrain.objective import ImageSetInfo
 from dilo.training.config import LoopConfig
 
 
@@ -69,7 +69,9 @@ def test_the_loss_is_a_naive_loop_over_choices(build):
 
 def test_query_and_key_of_an_image_see_different_statistics(monkeypatch):
     views, index = batch()
-    views[:, 1] = views[:, 0]  # the slow copy is equal still: only company tells them apart
+    views[:, 1] = views[
+        :, 0
+    ]  # the slow copy is equal still: only company tells them apart
 
     def difference(method: MoCo) -> float:
         query = encode_groups(method._encode, views[:, 0], method.groups)

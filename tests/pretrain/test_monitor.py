@@ -10,13 +10,13 @@ from dilo.augment import ViewConfig
 from dilo.data.image_set import SourceSet
 from dilo.data.sources import open_source
 from dilo.models import backbone
+from dilo.models.inference import undisturbed
 from dilo.pretrain.monitor import (
     Monitor,
     collapse_warning,
     geometry,
     is_collapsed,
 )
-from dilo.models.inference import undisturbed
 from dilo.pretrain.views import Views
 
 

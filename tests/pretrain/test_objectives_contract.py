@@ -22,14 +22,14 @@ from dilo.models import backbone
 from dilo.models.inputs import with_input
 from dilo.models.normalise import normalise
 from dilo.pretrain import OBJECTIVES, PretrainConfig, pretrain
-from dilo.pretrain.objective_configs import OBJECTIVE_CONFIGS
 from dilo.pretrain.objective import ImageSetInfo
-from dilo.training.loader import Loader
-from dilo.training.task import Batch
+from dilo.pretrain.objective_configs import OBJECTIVE_CONFIGS
 from dilo.runs import Run
 from dilo.training.checkpoint import load_checkpoint
 from dilo.training.config import LoopConfig
+from dilo.training.loader import Loader
 from dilo.training.preemption import ASK_EVERY
+from dilo.training.task import Batch
 
 SCENES = 16
 ON_CPU = pytest.mark.skipif(

@@ -72,9 +72,7 @@ def lines(run: Run) -> list[dict[str, float]]:
 
 def assert_equal(run: Run, other: Run) -> None:
     assert run.backbone.read_bytes() == other.backbone.read_bytes()
-    ours, theirs = (
-        load_checkpoint(each.checkpoint)["task"] for each in (run, other)
-    )
+    ours, theirs = (load_checkpoint(each.checkpoint)["task"] for each in (run, other))
     assert ours.keys() == theirs.keys()
     assert torch.equal(ours["bank.rows"], theirs["bank.rows"])
     assert all(torch.equal(ours[name], theirs[name]) for name in ours if "." in name)

@@ -5,9 +5,9 @@ import torch.nn.functional as F
 
 from dilo.models import backbone
 from dilo.models.normalise import normalise
+from dilo.pretrain.objective import ImageSetInfo
 from dilo.pretrain.objective_configs import RotationConfig
 from dilo.pretrain.rotation import Rotation, turned
-from dilo.pretrain.objective import ImageSetInfo
 from dilo.training.config import LoopConfig
 
 

@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from dilo.errors import InputError
 from dilo.models import backbone
 from dilo.models.normalise import normalise
-from dilo.pretrain.objective_configs import SupervisedConfig
 from dilo.pretrain.objective import ImageSetInfo
+from dilo.pretrain.objective_configs import SupervisedConfig
 from dilo.pretrain.supervised import Supervised
 from dilo.training.config import LoopConfig
 

@@ -6,7 +6,7 @@ from dilo.saliency import consensus, gs, rbd
 from dilo.saliency.consensus import consensus_of_graph
 from dilo.saliency.graph import paint
 from dilo.saliency.mc import mc_of_graph
-from dilo.saliency.regions import image_graph
+from dilo.saliency.superpixels import image_graph
 from pictures import object_on_ground
 
 

@@ -16,7 +16,7 @@ from dilo.saliency.gs import (
     gs_steps,
 )
 from dilo.saliency.rbd import rbd_steps
-from dilo.saliency.regions import image_graph
+from dilo.saliency.superpixels import image_graph
 from pictures import blocks
 
 RNG = np.random.default_rng(0)

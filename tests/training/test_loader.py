@@ -71,7 +71,9 @@ def test_batches_are_those_of_the_sampler_from_a_step_on(workers):
     assert len(batches) == 3
     values, index = (torch.cat(parts) for parts in zip(*batches, strict=True))
     assert index.tolist() == [number for _, number in samples]
-    assert values[:, 0, 0].tolist() == [10 * epoch + number for epoch, number in samples]
+    assert values[:, 0, 0].tolist() == [
+        10 * epoch + number for epoch, number in samples
+    ]
     assert values.dtype == torch.uint8
 
 

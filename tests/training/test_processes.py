@@ -50,7 +50,9 @@ def slurm(monkeypatch):
     return job
 
 
-def test_several_tasks_without_srun_are_refused_instead_of_waiting_for_each_other(slurm):
+def test_several_tasks_without_srun_are_refused_instead_of_waiting_for_each_other(
+    slurm,
+):
     slurm(NTASKS_PER_NODE="8")
     with pytest.raises(RunError, match="has 16 tasks, but only one .* put srun before"):
         launch("32-true")
@@ -66,11 +68,14 @@ def test_one_task_of_slurm_trains_alone(slurm):
     slurm(NTASKS="1")
     fabric = launch("32-true", "cpu")
     assert fabric.world_size == 1
-    assert describe(fabric, "32-true").items() >= {
-        "precision": "32-true",
-        "device": "cpu",
-        "processes": 1,
-    }.items()
+    assert (
+        describe(fabric, "32-true").items()
+        >= {
+            "precision": "32-true",
+            "device": "cpu",
+            "processes": 1,
+        }.items()
+    )
 
 
 def test_a_device_that_is_not_there_is_named():

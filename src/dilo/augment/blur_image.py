@@ -9,13 +9,13 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from dilo.augment.fixed_point import Words, plus
 from dilo.augment.gaussian import check_sigma, gaussian_weights
 from dilo.augment.weigh import fixed_weights, margin, weigher
 from dilo.image import Image
+from dilo.kernel_cache import njit
 
 BITS = 7  # behind the point
 _SHIFT = np.uint16(BITS)
@@ -60,7 +60,7 @@ def lost(reach: int) -> int:
 _weigh_down, _weigh_along = weigher(BITS), weigher(0)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _blur_lines(
     wide: NDArray[np.uint8], weights: Words, lost: int, blurred: Image
 ) -> None:

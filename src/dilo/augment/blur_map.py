@@ -6,12 +6,12 @@ The maps of a store are small: OpenCV takes longer to begin than to blur them.
 import functools
 
 import numpy as np
-from numba import njit
 
 from dilo.augment.fixed_point import Words, high_half, plus
 from dilo.augment.gaussian import check_sigma, gaussian_weights, mirror
 from dilo.augment.weigh import fixed_weights, margin, weigher
 from dilo.image import Map
+from dilo.kernel_cache import njit
 
 _OPAQUE = (1 << 15) - 1  # a value of 1: the sum of two fits 16 bits
 
@@ -44,7 +44,7 @@ def _weights(sigma: float) -> Words:
 _weigh = weigher(0)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _blur(alpha: Map, weights: Words, blurred: Map) -> None:
     """Blur downwards, then along the rows, all of them at once: long vectors."""
     reach = len(weights) - 1
@@ -67,7 +67,7 @@ def _blur(alpha: Map, weights: Words, blurred: Map) -> None:
             values[start + x] = min(value, np.float32(1))
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _widen(alpha: Map, reach: int) -> Words:
     """Write an alpha in fixed point, mirrored at the rim, in a line."""
     height, width = alpha.shape
@@ -88,7 +88,7 @@ def _widen(alpha: Map, reach: int) -> Words:
     return words
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _opaque(weights: Words) -> np.uint16:
     """Say what becomes of a value of 1: products lose a little."""
     value = np.uint16(_OPAQUE)

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from dilo.augment.backgrounds import (
@@ -21,6 +20,7 @@ from dilo.augment.sources import PictureFolder, Setting, Sources
 from dilo.data.image_set import Examples
 from dilo.errors import InputError
 from dilo.image import Image, Map
+from dilo.kernel_cache import njit
 
 __all__ = [
     "BACKGROUNDS",
@@ -200,7 +200,7 @@ def map_to_alpha(saliency: Map, config: CopyPasteConfig) -> Map:
     return alpha
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(nogil=True, fastmath=True)
 def _bend(
     values: NDArray[np.float32],
     low: np.float32,

@@ -1,10 +1,10 @@
 """The weights of a Gaussian, and how rows and columns go on beyond a rim."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from dilo.errors import InputError
+from dilo.kernel_cache import njit
 
 
 def check_sigma(sigma: float) -> None:
@@ -17,13 +17,13 @@ def check_sigma(sigma: float) -> None:
         raise InputError(f"the sigma of a blur must be positive, got {sigma}")
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def blur_reach(sigma: float) -> int:
     """Say over how many pixels each way a blur mixes."""
     return round(3 * sigma)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def gaussian_weights(sigma: float) -> NDArray[np.float32]:
     """Give the weights of the pixel itself and of those beside it: float32 (R + 1,)."""
     distance = np.arange(blur_reach(sigma) + 1)
@@ -31,7 +31,7 @@ def gaussian_weights(sigma: float) -> NDArray[np.float32]:
     return (weights / (2 * weights.sum() - weights[0])).astype(np.float32)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def mirror(begin: int, end: int, length: int) -> NDArray[np.int64]:
     """Number the pixels of a line of such a length from one place to another.
 

@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 import PIL.Image
-from numba import njit
 from numpy.typing import NDArray
 
 from dilo.augment.bank import (
@@ -38,6 +37,7 @@ from dilo.errors import DiloError, InputError, StoreError
 from dilo.files import write_atomic
 from dilo.folder import list_images
 from dilo.image import Image, Map, read_image
+from dilo.kernel_cache import njit
 from dilo.masks import MaskStore
 from dilo.progress import Progress
 
@@ -179,7 +179,7 @@ def _in_threads(mine: Any, names: Sequence[str]) -> Iterator[tuple[str, str]]:
             yield from zip(chunk, pool.map(mine, chunk), strict=True)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _largest_square(free: NDArray[np.bool_]) -> tuple[int, int, int]:
     """Give bottom and right (exclusive) and side of the largest square of True."""
     height, width = free.shape

@@ -1,13 +1,13 @@
 """Lay an image over a background through an alpha."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from dilo.augment.box import Box
 from dilo.augment.fixed_point import Words, high_half, minus, plus
 from dilo.augment.shown import OPAQUE, fixed_alpha, view_alpha
 from dilo.image import Image, Map
+from dilo.kernel_cache import njit
 
 BLEND_HALF = 129  # of 256: half a level, and what two products lose on the mean
 _EIGHT = np.uint16(8)
@@ -49,7 +49,7 @@ def is_plain(background: Image) -> bool:
     return background.strides[:2] == (0, 0)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _lay(image: Image, alpha: Map, below: Image) -> None:
     """Lay an image over a background, or over one row of it for all, in its place."""
     height, width = alpha.shape
@@ -63,7 +63,7 @@ def _lay(image: Image, alpha: Map, below: Image) -> None:
         blend(image[y].reshape(-1), start, thrice, under, start)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def blend(
     levels: NDArray[np.uint8],
     begin: np.uint64,
@@ -79,7 +79,7 @@ def blend(
         levels[begin + i] = plus(plus(over, under), np.uint16(BLEND_HALF)) >> _EIGHT
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _spread(words: Words, thrice: Words) -> None:
     """Repeat what is known of each pixel for its three levels, (3 N,)."""
     three = np.uint64(3)

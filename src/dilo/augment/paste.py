@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from dilo.augment.box import Box
 from dilo.augment.fixed_point import Words
@@ -12,6 +11,7 @@ from dilo.augment.planes import Lines, Planes, split, transpose
 from dilo.augment.resample import scale_turned
 from dilo.augment.shown import Places, Shown, mix_two, place_of, sample
 from dilo.image import Image, Map
+from dilo.kernel_cache import njit
 
 
 class Stencil(NamedTuple):
@@ -65,7 +65,7 @@ def _columns(background: Image) -> Lines:
     return transpose(split(background).reshape(-1, side))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _lay(
     turned: Lines, lines: Words, columns: Places, below: Lines, back: bool
 ) -> None:

@@ -4,10 +4,10 @@ from typing import Any, TypeVar, cast
 
 import cv2
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from dilo.image import Image
+from dilo.kernel_cache import njit
 
 Planes = NDArray[np.uint8]  # (3, H, W): red, green, blue
 Lines = NDArray[np.uint8]  # (H, W): rows of levels
@@ -41,7 +41,7 @@ def transpose(lines: NDArray[Level]) -> NDArray[Level]:
     return cast(NDArray[Level], turned)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def take_apart(
     levels: NDArray[Any], red: NDArray[Any], green: NDArray[Any], blue: NDArray[Any]
 ) -> None:
@@ -53,7 +53,7 @@ def take_apart(
         blue[i] = levels[at + np.uint64(2)]
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _join(planes: NDArray[np.uint8], levels: NDArray[np.uint8]) -> None:
     red, green, blue = planes[0], planes[1], planes[2]
     for i in range(np.uint64(len(red))):

@@ -8,10 +8,10 @@ the same integers.
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from dilo.augment.fixed_point import above, high_half, minus, plus
+from dilo.kernel_cache import njit
 
 Plane = NDArray[np.uint16]  # whole levels of a channel
 
@@ -45,7 +45,7 @@ def fixed_factor(step: int, factor: float) -> int:
     return min(math.ceil(factor * (1 << FACTOR_BITS)), (1 << 16) - 1)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def recolour_levels(
     levels: NDArray[np.uint8],
     kinds: NDArray[np.int64],
@@ -74,7 +74,7 @@ def recolour_levels(
         begin = end
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _recolour_blocks(
     levels: NDArray[np.uint8],
     kinds: NDArray[np.int64],
@@ -100,7 +100,7 @@ def _recolour_blocks(
         _narrow(b, coloured[2], start)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _recolour(
     kind: int, factor: np.uint16, mean: np.uint16, red: Plane, green: Plane, blue: Plane
 ) -> None:
@@ -120,21 +120,21 @@ def _recolour(
         _blend_with_grey(red, green, blue, np.uint16(0))
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _widen(levels: NDArray[np.uint8], start: int, plane: Plane) -> None:
     begin = np.uint64(start)
     for i in range(np.uint64(len(plane))):
         plane[i] = levels[begin + i]
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _narrow(plane: Plane, levels: NDArray[np.uint8], start: int) -> None:
     begin = np.uint64(start)
     for i in range(np.uint64(len(plane))):
         levels[begin + i] = plane[i]
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(nogil=True, inline="always")
 def _grey(red: np.uint16, green: np.uint16, blue: np.uint16) -> np.uint16:
     """Round to whole levels."""
     grey = plus(
@@ -145,14 +145,14 @@ def _grey(red: np.uint16, green: np.uint16, blue: np.uint16) -> np.uint16:
     return np.uint16(plus(grey, np.uint16(GREY_HALF)) >> _EIGHT)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _scale(plane: Plane, factor: np.uint16) -> None:
     """Multiply, and round down."""
     for i in range(np.uint64(len(plane))):
         plane[i] = min(high_half(plane[i] << _TWO, factor), _LAST)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(nogil=True, inline="always")
 def _mix(
     level: np.uint16,
     base: np.uint16,
@@ -166,14 +166,14 @@ def _mix(
     return min(np.uint16(plus(mixed, np.uint16(1)) >> _BLENDED), _LAST)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _blend(plane: Plane, base: np.uint16, factor: np.uint16) -> None:
     less, more = above(factor, _ONE), above(_ONE, factor)
     for i in range(np.uint64(len(plane))):
         plane[i] = _mix(plane[i], base, factor, less, more)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _blend_with_grey(red: Plane, green: Plane, blue: Plane, factor: np.uint16) -> None:
     less, more = above(factor, _ONE), above(_ONE, factor)
     for i in range(np.uint64(len(red))):
@@ -183,7 +183,7 @@ def _blend_with_grey(red: Plane, green: Plane, blue: Plane, factor: np.uint16) -
         blue[i] = _mix(blue[i], base, factor, less, more)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _sum_grey(levels: NDArray[np.uint8]) -> np.int64:
     red, green, blue = levels[0], levels[1], levels[2]
     total, count = np.int64(0), np.uint64(len(red))
@@ -196,7 +196,7 @@ def _sum_grey(levels: NDArray[np.uint8]) -> np.int64:
     return total
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _turn_hue(red: Plane, green: Plane, blue: Plane, turn: np.uint16) -> None:
     """Turn the HSV hue of every pixel by `turn` of the circle.
 
@@ -224,12 +224,12 @@ def _turn_hue(red: Plane, green: Plane, blue: Plane, turn: np.uint16) -> None:
         blue[i] = plus(low, _rounded(above(two, _apart(h, four)), one, bits, half))
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(nogil=True, inline="always")
 def _apart(a: np.uint16, b: np.uint16) -> np.uint16:
     return plus(above(a, b), above(b, a))
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(nogil=True, inline="always")
 def _rounded(
     wave: np.uint16, most: np.uint16, bits: np.uint16, half: np.uint16
 ) -> np.uint16:

@@ -13,13 +13,13 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from dilo.augment.box import Box
 from dilo.augment.fixed_point import ONE, Words, high_half, plus
 from dilo.augment.planes import Lines, Planes, join, split, take_apart, transpose
 from dilo.image import Image, Map
+from dilo.kernel_cache import njit
 
 _LEVEL = np.uint16(8)  # bits behind the point of levels while they are mixed
 
@@ -127,7 +127,7 @@ def box_rows(pixels: Image | Map, box: Box, height: int) -> Side:
     return Side(start, stride, box.height, height)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def taps(length: int, count: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Say which old pixels make each new one, along one side of a box.
 
@@ -158,7 +158,7 @@ def taps(length: int, count: int) -> tuple[NDArray[np.int64], NDArray[np.float32
     return first, weights
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _triangle(length: int, count: int) -> tuple[float, float, int]:
     """Say how wide a new pixel is, how far it looks each way, and at how many."""
     scale = length / count
@@ -166,12 +166,12 @@ def _triangle(length: int, count: int) -> tuple[float, float, int]:
     return scale, reach, min(math.ceil(2 * reach), length)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _first_tap(edge: float, last: int) -> int:
     return min(max(int(np.floor(edge + 0.5)), 0), last)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def tapped(length: int, count: int, begin: int, end: int) -> tuple[int, int]:
     """Say which old pixels make some of the new ones, of which `taps` tells each.
 
@@ -190,7 +190,7 @@ def tapped(length: int, count: int, begin: int, end: int) -> tuple[int, int]:
     return first, last + size
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def fixed_taps(length: int, count: int) -> tuple[NDArray[np.int64], Words]:
     """Give `taps` with weights of 16 bits, (count, T), which sum to 1.
 
@@ -211,7 +211,7 @@ def fixed_taps(length: int, count: int) -> tuple[NDArray[np.int64], Words]:
     return first, words
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def half_level(count: int) -> int:
     """Say what is added to a sum of products before its last eight bits are cut off.
 
@@ -221,7 +221,7 @@ def half_level(count: int) -> int:
     return min(128 + count // 2, 255)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _scale_apart(
     levels: NDArray[np.uint8], side: Side, begin: int, end: int, scaled: Lines
 ) -> None:
@@ -237,7 +237,7 @@ def _scale_apart(
         take_apart(line, scaled[y], scaled[side.new + y], scaled[2 * side.new + y])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _scale_rows(
     levels: NDArray[np.uint8],
     side: Side,
@@ -257,7 +257,7 @@ def _scale_rows(
             new[i] = line[i]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _scale_map_rows(levels: NDArray[np.float32], side: Side, scaled: Map) -> None:
     """Write new rows of a map, each from the old rows around it."""
     first, weights = taps(side.old, side.new)
@@ -275,7 +275,7 @@ def _scale_map_rows(levels: NDArray[np.float32], side: Side, scaled: Map) -> Non
 # All indices are unsigned: signed ones, which might count from the end, keep the
 # compiler from using vector instructions and take four times as long. Lines have 16
 # bits, for it counts the lanes of a vector by the widest of what is read and written.
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def mix_line(
     levels: NDArray[np.uint8],
     start: np.uint64,
@@ -299,7 +299,7 @@ def mix_line(
         line[i] >>= _LEVEL
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="never")
+@njit(nogil=True, error_model="numpy", inline="never")
 def _mix_three(
     levels: NDArray[np.uint8],
     start: np.uint64,
@@ -322,7 +322,7 @@ def _mix_three(
         line[i] = plus(plus(one, two), plus(three, half)) >> _LEVEL
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="never")
+@njit(nogil=True, error_model="numpy", inline="never")
 def _mix_four(
     levels: NDArray[np.uint8],
     start: np.uint64,

@@ -8,7 +8,6 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from dilo.augment.box import Box
@@ -16,6 +15,7 @@ from dilo.augment.fixed_point import Words, high_half, plus
 from dilo.augment.planes import transpose
 from dilo.augment.resample import Window, crop_map
 from dilo.image import Map, resize
+from dilo.kernel_cache import njit
 
 OPAQUE = (1 << 16) - 1  # an alpha of 1 in fixed point
 _LANES = 16  # of a vector, in words
@@ -137,7 +137,7 @@ def _span(places: Places, length: int) -> tuple[int, int]:
     return max(end - count, 0), end
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _sample_rows(
     alpha: Map, rows: Places, columns: Places, begin: int, end: int
 ) -> tuple[Words, int, int, int, int]:
@@ -156,7 +156,7 @@ def _sample_rows(
     return _mix_lines(words, rows), top, bottom, left, right
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _gather(words: Words, across: Words) -> np.uint16:
     """Add the bits of words to those of others, and to each other."""
     along = np.uint32(0)
@@ -166,7 +166,7 @@ def _gather(words: Words, across: Words) -> np.uint16:
     return np.uint16(along)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _show_span(lines: Words, places: Places) -> tuple[int, int]:
     """Say which places see lines that are not 0: from one on, and up to another."""
     first, last = 0, len(lines)
@@ -182,7 +182,7 @@ def _show_span(lines: Words, places: Places) -> tuple[int, int]:
     return begin, min(max(end, begin), places.number)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _mix_lines(lines: Words, places: Places) -> Words:
     """Mix the two lines around each place."""
     size, start = np.uint64(lines.shape[1]), np.uint64(0)
@@ -193,14 +193,14 @@ def _mix_lines(lines: Words, places: Places) -> Words:
     return mixed.reshape((places.number, lines.shape[1]))
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def fixed_alpha(alpha: NDArray[np.float32], words: Words) -> None:
     """Write alphas in fixed point."""
     for x in range(np.uint64(len(alpha))):
         words[x] = np.uint16(np.int32(alpha[x] * np.float32(OPAQUE) + np.float32(0.5)))
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def place_of(places: Places, number: int) -> float:
     """Say where a row or column of a view lies in a map."""
     return places.first + number * places.step
@@ -208,7 +208,7 @@ def place_of(places: Places, number: int) -> float:
 
 # Lines stand one after the other: to take one out of two dimensions costs as much as
 # to mix it.
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def mix_two(
     lines: Words,
     size: np.uint64,
@@ -238,7 +238,7 @@ def mix_two(
         mixed[start + x] = plus(first, high_half(lines[other + x], far))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _tap(
     place: float, length: int
 ) -> tuple[np.uint64, np.uint64, np.uint16, np.uint16]:

@@ -6,10 +6,10 @@ In fixed point: a sum of two levels, with the bits behind their point, fits 16 b
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from dilo.augment.fixed_point import ONE, Words, high_half, plus
+from dilo.kernel_cache import njit
 
 
 def margin(reach: int) -> int:
@@ -17,7 +17,7 @@ def margin(reach: int) -> int:
     return 3 if reach <= 3 else -(-reach // 6) * 6
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def fixed_weights(half: NDArray[np.float32], reach: int) -> Words:
     """Round weights to 16 bits, so that they sum to 1, and add zeros: (reach + 1,).
 
@@ -36,7 +36,7 @@ def weigher(bits: int) -> Any:
     """Compile a kernel for levels that want so many bits behind the point."""
     shift = np.uint16(bits)
 
-    @njit(cache=True, nogil=True, error_model="numpy", inline="never")
+    @njit(nogil=True, error_model="numpy", inline="never")
     def weigh_three(
         levels: NDArray[Any],
         start: np.uint64,
@@ -59,7 +59,7 @@ def weigher(bits: int) -> Any:
                 plus(high_half(two, w2), high_half(three, w3)),
             )
 
-    @njit(cache=True, nogil=True, error_model="numpy", inline="never")
+    @njit(nogil=True, error_model="numpy", inline="never")
     def weigh_six(
         levels: NDArray[Any],
         start: np.uint64,
@@ -90,7 +90,7 @@ def weigher(bits: int) -> Any:
             high = plus(high_half(four, w4), high_half(five, w5))
             mixed[i] = plus(low, plus(high, high_half(six, w6)))
 
-    @njit(cache=True, nogil=True, error_model="numpy")
+    @njit(nogil=True, error_model="numpy")
     def weigh(
         levels: NDArray[Any],
         start: np.uint64,

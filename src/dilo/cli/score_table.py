@@ -35,11 +35,11 @@ def show_store(folder: Path, truth: Path, images: Sequence["ImageScores"]) -> No
     table.add_column("95 %", justify="right")
     table.add_column("", style="dim")
     for metric in METRICS:
-        value = getattr(scores, metric.name)
+        value = scores[metric.name]
         low, high = limits[metric.name]
         interval = f"{low:.3f}-{high:.3f}"
         table.add_row(metric.title, f"{value:.4f}", interval, metric.meaning)
-    say(f"{folder}: {scores.count} maps against {truth}")
+    say(f"{folder}: {len(images)} maps against {truth}")
     console.print(table)
 
 
@@ -74,8 +74,8 @@ def _rows(stores: Mapping[str, Sequence["ImageScores"]]) -> dict[str, list[_Cell
         METRICS,
         intervals,
         resample,
+        significantly_different,
         summarise,
-        told_apart,
     )
 
     scores = [summarise(images) for images in stores.values()]
@@ -83,13 +83,13 @@ def _rows(stores: Mapping[str, Sequence["ImageScores"]]) -> dict[str, list[_Cell
     limits = [intervals(values) for values in resampled]
     rows: dict[str, list[_Cell]] = {}
     for metric in METRICS:
-        values = [getattr(score, metric.name) for score in scores]
+        values = [score[metric.name] for score in scores]
         best = max(values) if metric.larger_is_better else min(values)
         winner = resampled[values.index(best)]
         rows[metric.title] = []
         for value, sample, limit in zip(values, resampled, limits, strict=True):
-            apart = told_apart(winner, sample)[metric.name]
-            mark = "* " if value == best else "" if apart else "= "
+            differs = significantly_different(winner, sample)[metric.name]
+            mark = "* " if value == best else "" if differs else "= "
             low, high = limit[metric.name]
             cell = _Cell(f"{mark}{value:.4f}", f"{low:.3f}-{high:.3f}")
             rows[metric.title].append(cell)

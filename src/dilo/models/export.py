@@ -82,7 +82,7 @@ def read_exportable(source: str | Path) -> Exportable:
     try:
         head = {
             name.removeprefix("head."): value
-            for name, value in state["objective"].items()
+            for name, value in state.get("task", state.get("objective")).items()
             if name.startswith("head.")
         }
     except (KeyError, TypeError, AttributeError) as error:

@@ -179,7 +179,11 @@ class _Content:
 def _read(path: Path) -> _Content:
     if path.suffix != ".safetensors":
         value = read_torch_file(path)
-        if isinstance(value, Mapping) and {"objective", "optimizer"} <= set(value):
+        if (
+            isinstance(value, Mapping)
+            and "optimizer" in value
+            and {"task", "objective"} & set(value)
+        ):
             raise RunError(
                 f"{path}: what a pretraining goes on from, not a backbone; give the "
                 "run folder once it has finished"

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from dilo.models.normalise import normalise
 from dilo.models.spatial import feature_map, find_map_layer, parameters_behind
 from dilo.pretrain.colour_bins import gamut_bins, rebalancing, rgb_to_lab, soft_encode
-from dilo.pretrain.objective_configs import ColorizationConfig
 from dilo.pretrain.objective import ImageSetInfo, Objective
+from dilo.pretrain.objective_configs import ColorizationConfig
 from dilo.training.config import LoopConfig
 from dilo.training.processes import gather
 
@@ -65,7 +65,9 @@ class Colorization(Objective):
             nn.ReLU(inplace=True),
             nn.Conv2d(HIDDEN, len(bins), 1),
         )
-        self.chance_level = math.log(len(bins))  # of bins that all seem equally probable
+        self.chance_level = math.log(
+            len(bins)
+        )  # of bins that all seem equally probable
         self.images = info.count
         self.seen = 0
         self.register_buffer("bins", bins.clone(), persistent=False)

@@ -10,7 +10,9 @@ from dilo.errors import InputError
 from dilo.pretrain.objective import ImageSetInfo
 
 
-def find_info(folder: Path, names: Sequence[str], labels: str | Path | None) -> ImageSetInfo:
+def find_info(
+    folder: Path, names: Sequence[str], labels: str | Path | None
+) -> ImageSetInfo:
     """Describe the images `names` below `folder`, labelled by class folders or a CSV.
 
     Raises:

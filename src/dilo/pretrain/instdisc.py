@@ -10,8 +10,8 @@ from dilo.models.heads import feature_dim, linear_head
 from dilo.models.normalise import normalise
 from dilo.pretrain.losses import softmax_nce
 from dilo.pretrain.memory import MemoryBank
-from dilo.pretrain.objective_configs import InstDiscConfig
 from dilo.pretrain.objective import ImageSetInfo, Objective
+from dilo.pretrain.objective_configs import InstDiscConfig
 from dilo.training.config import LoopConfig
 from dilo.training.processes import gather
 
@@ -22,7 +22,6 @@ class InstDisc(Objective):
     Source: Wu et al., CVPR 2018, with the softmax over sampled negatives that the paper
         uses in place of NCE.
     """
-
 
     def __init__(
         self,

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from dilo.pretrain.instdisc import InstDisc
 from dilo.pretrain.losses import NOISE_EPS, nce
+from dilo.pretrain.objective import ImageSetInfo
 from dilo.pretrain.objective_configs import InstDiscNCEConfig
-from dilo.pretrain.objective import ImageSetInfo, Objective
 from dilo.training.config import LoopConfig
 from dilo.training.processes import gather
 

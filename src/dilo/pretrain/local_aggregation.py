@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from dilo.pretrain.instdisc import InstDisc
 from dilo.pretrain.kmeans import CELLS, cluster_count, kmeans
+from dilo.pretrain.objective import ImageSetInfo
 from dilo.pretrain.objective_configs import LocalAggregationConfig
-from dilo.pretrain.objective import ImageSetInfo, Objective
 from dilo.training.config import LoopConfig
 
 PROBED = 256  # images whose close neighbours are counted, for the chance level

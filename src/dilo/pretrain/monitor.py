@@ -106,7 +106,9 @@ class Monitor:
         self._source = replace(views, views=2)
         self._views: Tensor | None = None  # uint8 (2, N, S, S, 3)
 
-    def measure(self, epoch: int, config: PretrainConfig, name: str) -> dict[str, float]:
+    def measure(
+        self, epoch: int, config: PretrainConfig, name: str
+    ) -> dict[str, float]:
         """Measure after so many epochs if it is time, and warn of a collapse."""
         every, epochs = config.monitor_epochs, config.loop.epochs
         if not every or (epoch % every and epoch != epochs):

@@ -16,7 +16,6 @@ from dilo.pretrain.rotation import Rotation
 from dilo.pretrain.supervised import Supervised
 from dilo.training.config import LoopConfig
 
-
 # Takes the settings of its own objective.
 BuildObjective = Callable[[nn.Module, ImageSetInfo, Any, LoopConfig], Objective]
 

@@ -64,7 +64,6 @@ def pretrain(
         RunError: the folder holds another run, or the training broke down.
         StoppedError: SIGTERM or SIGUSR1 asked it to stop; called again, it goes on.
     """
-
     run = Run(Path(out))
 
     def prepare(fabric: Fabric) -> Job:

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from dilo.models.heads import feature_dim, linear_head
 from dilo.models.normalise import normalise
-from dilo.pretrain.objective_configs import RotationConfig
 from dilo.pretrain.objective import ImageSetInfo, Objective
+from dilo.pretrain.objective_configs import RotationConfig
 from dilo.training.config import LoopConfig
 
 TURNS = 4  # 0, 90, 180 and 270 degrees

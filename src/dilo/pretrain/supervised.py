@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from dilo.errors import InputError
 from dilo.models.heads import feature_dim, linear_head
 from dilo.models.normalise import normalise
-from dilo.pretrain.objective_configs import SupervisedConfig
 from dilo.pretrain.objective import ImageSetInfo, Objective
+from dilo.pretrain.objective_configs import SupervisedConfig
 from dilo.training.config import LoopConfig
 
 

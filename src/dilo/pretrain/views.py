@@ -36,7 +36,6 @@ from dilo.errors import DiloError
 from dilo.foreground import Foreground
 from dilo.image import Map
 
-
 # Images whose maps are read at once, and the size at which they are enough, in bytes.
 TOGETHER, LARGEST = 32, 32 << 20
 

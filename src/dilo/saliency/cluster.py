@@ -7,10 +7,10 @@ methods", PAMI 2012.
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from dilo.errors import InputError
+from dilo.kernel_cache import njit
 from dilo.saliency.connect import Labels, places_of, row_runs
 from dilo.saliency.scratch import scratch
 
@@ -25,30 +25,40 @@ _UNIT = 65536.0  # Lab is summed in whole numbers of 1 / _UNIT: their order is f
 def cluster(
     lab: NDArray[np.floating],
     centers: NDArray[np.float64],
-    side: int,
-    weight: float,
-    iterations: int,
+    rule: tuple[int, float, int, int],
+    width: int | None = None,
 ) -> Labels:
-    """Give each pixel to the nearest of the centres within `side` pixels of it.
+    """Give each pixel to the nearest of the centres within reach of it.
 
     Args:
         lab: float32 or float64 (H, 3, W).
         centers: (N, 5) of L, a, b, x, y in raster order; moved in place.
-        side: reach of a centre, in pixels.
-        weight: squared Lab units that one squared pixel of distance weighs.
-        iterations: rounds of assigning pixels and moving the centres.
+        rule: (reach of a centre in pixels, squared Lab units that one squared pixel of
+            distance weighs, rounds of assigning pixels and moving the centres, visit
+            only every so many rows in all rounds but the last).
+        width: how many columns are pixels, where rows are padded; None takes all.
 
     Returns:
-        int32 (H, W) indices of centres; not connected, and kept only until the next
-        call of this thread.
+        int32 (H, `padded_width`) indices of centres; not connected, and kept only until
+        the next call of this thread.
 
     Raises:
-        InputError: `lab` is not (H, 3, W) of floats.
+        InputError: there is no round.
     """
-    check_lab(lab)
-    width = lab.shape[2]
-    labels = cluster_padded(padded(lab), width, centers, (side, weight, iterations, 1))
-    return labels[:, :width]
+    if rule[2] < 1:
+        raise InputError(f"clustering takes at least 1 iteration, got {rule[2]}")
+    height, _, columns = lab.shape
+    width = columns if width is None else width
+    if columns != padded_width(width) or not lab.flags.c_contiguous:
+        shape = (height, 3, padded_width(width))
+        padded = scratch("padded lab", shape, lab.dtype)
+        padded[:, :, :width], padded[:, :, width:] = lab[:, :, :width], 0
+        lab = padded
+    labels = scratch("labels", lab.shape[::2], np.int32)
+    previous = scratch("previous labels", lab.shape[::2], np.int32)
+    nearest = scratch("nearest", (_STRIP, lab.shape[2]), lab.dtype)
+    _iterate(lab, width, (labels, previous, nearest), centers, rule)
+    return labels
 
 
 def padded_width(width: int) -> int:
@@ -59,40 +69,7 @@ def padded_width(width: int) -> int:
     return (-(-width // _VECTOR) | 1) * _VECTOR
 
 
-def check_lab(lab: NDArray[np.floating]) -> None:
-    """Raise InputError unless `lab` is (H, 3, W) of floats."""
-    if lab.ndim != 3 or lab.shape[1] != 3 or lab.dtype.kind != "f" or lab.size == 0:
-        raise InputError(f"lab is float (H, 3, W), got {lab.dtype} {lab.shape}")
-
-
-def padded(lab: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Copy planes (H, 3, W) to rows of `padded_width`, unless they have it."""
-    height, _, width = lab.shape
-    if width == padded_width(width) and lab.flags.c_contiguous:
-        return lab
-    padded = scratch("padded lab", (height, 3, padded_width(width)), lab.dtype)
-    padded[:, :, :width], padded[:, :, width:] = lab, 0
-    return padded
-
-
-def cluster_padded(
-    lab: NDArray[np.floating],
-    width: int,
-    centers: NDArray[np.float64],
-    rule: tuple[int, float, int, int],
-) -> Labels:
-    """Cluster padded rows; `rule` is side, weight, iterations and row_step."""
-    if rule[2] < 1:
-        raise InputError(f"clustering takes at least 1 iteration, got {rule[2]}")
-    height, _, padded = lab.shape
-    labels = scratch("labels", (height, padded), np.int32)
-    previous = scratch("previous labels", (height, padded), np.int32)
-    nearest = scratch("nearest", (_STRIP, padded), lab.dtype)
-    _iterate(lab, width, (labels, previous, nearest), centers, rule)
-    return labels
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _iterate(lab, width, work, centers, rule):  # type: ignore[no-untyped-def]
     """Run k-means in place on `centers` and the labels.
 
@@ -127,7 +104,7 @@ def _iterate(lab, width, work, centers, rule):  # type: ignore[no-untyped-def]
             _move(centers, sums)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _move(centers, sums):  # type: ignore[no-untyped-def]
     """Put each centre that has pixels at their mean."""
     for k in range(len(centers)):
@@ -136,7 +113,7 @@ def _move(centers, sums):  # type: ignore[no-untyped-def]
                 centers[k, c] = sums[k, c] / (sums[k, 5] * (_UNIT if c < 3 else 1.0))
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _windows(centers, side, size, reach):  # type: ignore[no-untyped-def]
     """Find rows and columns [from, to) in reach of each centre."""
     height, width = size
@@ -146,7 +123,7 @@ def _windows(centers, side, size, reach):  # type: ignore[no-untyped-def]
         reach[k, 2], reach[k, 3] = int(max(0, x - side)), int(min(width, x + side))
 
 
-@njit(cache=True, nogil=True, fastmath={"contract", "nnan", "nsz"})
+@njit(nogil=True, fastmath={"contract", "nnan", "nsz"})
 def _assign(rows, lab, work, centers, reach):  # type: ignore[no-untyped-def]
     """Give a strip's pixels to the nearest centre; out of reach they keep theirs.
 
@@ -199,7 +176,7 @@ def _assign(rows, lab, work, centers, reach):  # type: ignore[no-untyped-def]
                 owner[start + i] = old ^ ((old ^ name) & closer)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _sum_runs(rows, pixels, labels, work, sums):  # type: ignore[no-untyped-def]
     """Add the runs of a strip to `sums` (N, 6): L, a, b, x, y, pixels."""
     lab, width = pixels
@@ -226,19 +203,19 @@ def _sum_runs(rows, pixels, labels, work, sums):  # type: ignore[no-untyped-def]
             sums[k, 5] += count
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _clear_rows(rows, target, width):  # type: ignore[no-untyped-def]
     for x in range(np.uint64(rows[0] * width), np.uint64(rows[1] * width)):
         target[x] = 0
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _copy_rows(rows, source, target, width):  # type: ignore[no-untyped-def]
     for x in range(np.uint64(rows[0] * width), np.uint64(rows[1] * width)):
         target[x] = source[x]
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _sum_changes(rows, lab, names, work, sums):  # type: ignore[no-untyped-def]
     """Move pixels whose label changed from the sums of the old to those of the new."""
     labels, previous = names

@@ -5,15 +5,11 @@ each stage uses the conversion of that stage.
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from dilo.image import Image
-
-# Linear light of the 256 grey levels as RBD's superpixels see it: the sRGB curve with
-# exponent 2.2 where the standard has 2.4.
-_GREY = np.arange(256) / 255
-_LINEAR = np.where(_GREY > 0.04045, ((_GREY + 0.055) / 1.055) ** 2.2, _GREY / 12.92)
+from dilo.errors import InputError
+from dilo.image import Image, check_image
+from dilo.kernel_cache import njit
 
 # RGB to XYZ (D65), each row divided by the white point, so that white is (1, 1, 1).
 _XYZ = np.array(
@@ -28,10 +24,7 @@ _MEAN_XYZ = np.linalg.inv(
     ]
 ) / np.array([[0.950456], [1.0], [1.088754]])
 
-# MC's superpixels see the standard sRGB curve, and its matrix is divided by the white
-# point already.
-_MC_LINEAR = np.where(_GREY > 0.04045, ((_GREY + 0.055) / 1.055) ** 2.4, _GREY / 12.92)
-_MC_XYZ = np.array(
+_MC_XYZ = np.array(  # divided by the white point already
     [
         [0.4339563, 0.3762153, 0.1898430],
         [0.2126729, 0.7151522, 0.0721750],
@@ -39,36 +32,58 @@ _MC_XYZ = np.array(
     ]
 )
 
-# Pixels are converted in single precision.
-_LINEAR_32, _XYZ_32 = _LINEAR.astype(np.float32), _XYZ.astype(np.float32)
-_MC_LINEAR_32, _MC_XYZ_32 = _MC_LINEAR.astype(np.float32), _MC_XYZ.astype(np.float32)
+_GREY = np.arange(256) / 255
+
+
+def _linear_light(exponent: float) -> NDArray[np.float32]:
+    """Linear light of the 256 grey levels by the sRGB curve; its exponent is 2.4."""
+    light = np.where(
+        _GREY > 0.04045, ((_GREY + 0.055) / 1.055) ** exponent, _GREY / 12.92
+    )
+    return light.astype(np.float32)
+
+
+# Linear light and RGB to XYZ of the pixels, for superpixels. In single precision.
+Space = tuple[NDArray[np.float32], NDArray[np.float32]]
+RBD_SPACE: Space = (_linear_light(2.2), _XYZ.astype(np.float32))
+MC_SPACE: Space = (_linear_light(2.4), _MC_XYZ.astype(np.float32))
 
 
 def pixel_lab(
-    image: Image, out: NDArray[np.float32] | None = None
+    image: Image, space: Space = RBD_SPACE, out: NDArray[np.float32] | None = None
 ) -> NDArray[np.float32]:
-    """Convert every pixel to Lab, for the superpixels of RBD and GS.
+    """Convert every pixel to Lab, for superpixels.
 
     Args:
         image: uint8 (H, W, 3).
+        space: `RBD_SPACE` for RBD and GS, or `MC_SPACE`.
         out: float32 (H, 3, W or more) to write to; None takes new memory.
 
     Returns:
         float32 (H, 3, W): row by row L, a, b, so that one row lies together.
+
+    Raises:
+        InputError: `image` is no Image, or it does not fit into `out`.
     """
-    return _convert(image, _LINEAR_32, _XYZ_32, out)
+    check_image(image)
+    height, width, _ = image.shape
+    lab = np.empty((height, 3, width), np.float32) if out is None else out
+    fits = lab.shape[:2] == (height, 3) and lab.shape[2] >= width
+    if not fits or lab.dtype != np.float32 or not lab.flags.c_contiguous:
+        raise InputError(f"no room for Lab of {image.shape} in {lab.dtype} {lab.shape}")
+    _pixel_lab(np.ascontiguousarray(image), *space, lab)
+    return lab
 
 
 def mean_lab(rgb: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Convert mean colours, (N, 3) in 0..255, to Lab, for the regions of RBD and GS."""
+    """Convert mean colours, (N, 3) in 0..255, to Lab, for the regions of RBD and GS.
+
+    Raises:
+        InputError: `rgb` is not (N, 3).
+    """
+    if rgb.ndim != 2 or rgb.shape[1] != 3:
+        raise InputError(f"mean colours are (N, 3), got {rgb.shape}")
     return _mean_lab(rgb, _MEAN_XYZ)
-
-
-def mc_pixel_lab(
-    image: Image, out: NDArray[np.float32] | None = None
-) -> NDArray[np.float32]:
-    """Convert every pixel to Lab, for the superpixels of MC; else as `pixel_lab`."""
-    return _convert(image, _MC_LINEAR_32, _MC_XYZ_32, out)
 
 
 def mc_mean_lab(rgb: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -85,21 +100,7 @@ def mc_mean_lab(rgb: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=1)
 
 
-def _convert(
-    image: Image,
-    linear: NDArray[np.float32],
-    matrix: NDArray[np.float32],
-    out: NDArray[np.float32] | None,
-) -> NDArray[np.float32]:
-    """Convert pixels by a table of linear light and an RGB to XYZ matrix."""
-    lab = out
-    if lab is None:
-        lab = np.empty((image.shape[0], 3, image.shape[1]), np.float32)
-    _pixel_lab(np.ascontiguousarray(image), linear, matrix, lab)
-    return lab
-
-
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _mean_lab(rgb, matrix):  # type: ignore[no-untyped-def]
     lab, f = np.empty((len(rgb), 3)), np.empty(3)
     linear = np.empty(3)
@@ -119,7 +120,7 @@ def _mean_lab(rgb, matrix):  # type: ignore[no-untyped-def]
     return lab
 
 
-@njit(cache=True, nogil=True, fastmath={"contract"})
+@njit(nogil=True, fastmath={"contract"})
 def _pixel_lab(image, linear, matrix, lab):  # type: ignore[no-untyped-def]
     """Fill `lab` (H, 3, W or more) from `image` (H, W, 3).
 
@@ -151,7 +152,7 @@ def _pixel_lab(image, linear, matrix, lab):  # type: ignore[no-untyped-def]
             )
 
 
-@njit(cache=True, nogil=True, fastmath={"contract"})
+@njit(nogil=True, fastmath={"contract"})
 def _lab_curve(t, root):  # type: ignore[no-untyped-def]
     """Write the cube root of `t` (straight near 0) to `root`; t is clamped at 1.
 

@@ -6,9 +6,9 @@ that run r always reaches from starts[r] to starts[r + 1].
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from dilo.kernel_cache import njit
 from dilo.saliency.scratch import scratch
 
 Labels = NDArray[np.int32]  # (H, W), 0..n-1
@@ -19,7 +19,9 @@ Runs = tuple[NDArray[np.int32], NDArray[np.int64]]
 _BLOCK = 16  # pixels that are written at once
 
 
-def connect(labels: Labels, smallest: int, width: int | None = None) -> Labels:
+def connect(
+    labels: Labels, smallest: int, width: int | None = None
+) -> tuple[Labels, Runs]:
     """Split labels into 4-connected parts and merge the small ones into a neighbour.
 
     Parts are numbered in raster order of their first pixel. A part of at most
@@ -29,21 +31,14 @@ def connect(labels: Labels, smallest: int, width: int | None = None) -> Labels:
         labels: integers (H, W).
         smallest: pixels of the largest part that is merged.
         width: how many columns count, where rows are padded; None counts all.
-    """
-    return connect_runs(labels, smallest, width)[0].copy()
 
-
-def connect_runs(
-    labels: Labels, smallest: int, width: int | None = None
-) -> tuple[Labels, Runs]:
-    """As `connect`, and the runs that the new labels are made of.
-
-    Both are kept only until the next call of this thread.
+    Returns:
+        The labels and their runs, kept only until the next call of this thread.
     """
     labels = np.ascontiguousarray(labels, np.int32)
     height, columns = labels.shape
     width = columns if width is None else width
-    starts = run_space(height, width)
+    starts = _room(height, width)
     # A run is written in whole blocks; what is too much, the next one overwrites.
     merged = scratch("merged", (height * width + _BLOCK,), np.int32)
     rows = _connect(labels, width, smallest, starts, merged)
@@ -52,20 +47,19 @@ def connect_runs(
 
 def find_runs(labels: Labels) -> Runs:
     """Find the runs of a contiguous label image."""
-    height, width = labels.shape
-    starts = run_space(height, width)
-    return starts, image_runs(labels, width, starts)
+    starts = _room(*labels.shape)
+    return starts, _image_runs(labels, labels.shape[1], starts)
 
 
-def run_space(height: int, width: int) -> NDArray[np.int32]:
+def _room(height: int, width: int) -> NDArray[np.int32]:
     """Room for the runs of any image of this size, kept until the next call."""
     return scratch("runs", (height * (width + 1) + 8,), np.int32)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _connect(labels, width, smallest, starts, merged):  # type: ignore[no-untyped-def]
     height = len(labels)
-    rows = image_runs(labels, width, starts)
+    rows = _image_runs(labels, width, starts)
     parts = _parts(labels, starts, rows)
     size = np.zeros(rows[height], np.int32)
     for run in range(rows[height]):  # a row's end counts for a part of its own
@@ -91,7 +85,7 @@ def _connect(labels, width, smallest, starts, merged):  # type: ignore[no-untype
     return rows
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _write(merged, begin, end, value):  # type: ignore[no-untyped-def]
     while begin < end:
         for x in range(np.uint64(_BLOCK)):
@@ -99,8 +93,8 @@ def _write(merged, begin, end, value):  # type: ignore[no-untyped-def]
         begin += np.uint64(_BLOCK)
 
 
-@njit(cache=True, nogil=True)
-def image_runs(labels, width, starts):  # type: ignore[no-untyped-def]
+@njit(nogil=True)
+def _image_runs(labels, width, starts):  # type: ignore[no-untyped-def]
     """Write the first column of every run to `starts`; return the rows' first entries.
 
     The entries of row y are rows[y] to rows[y + 1] - 1, and the last of them is the
@@ -116,7 +110,7 @@ def image_runs(labels, width, starts):  # type: ignore[no-untyped-def]
     return rows
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def row_runs(labels, changes, starts):  # type: ignore[no-untyped-def]
     """Write the first column of every run of a row, and its end; return their number.
 
@@ -132,7 +126,7 @@ def row_runs(labels, changes, starts):  # type: ignore[no-untyped-def]
     return runs
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def places_of(changes, places):  # type: ignore[no-untyped-def]
     """Write the indices of the ones among bytes 0 and 1; return their number.
 
@@ -148,7 +142,7 @@ def places_of(changes, places):  # type: ignore[no-untyped-def]
     return np.int64(count)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _parts(labels, starts, rows):  # type: ignore[no-untyped-def]
     """Name each run's 4-connected part after the part's first run, in raster order."""
     parent = np.arange(rows[-1])
@@ -166,7 +160,7 @@ def _parts(labels, starts, rows):  # type: ignore[no-untyped-def]
     return parent
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _join(parent, a, b):  # type: ignore[no-untyped-def]
     """Unite two trees under the earlier root."""
     while parent[a] != a:
@@ -178,7 +172,7 @@ def _join(parent, a, b):  # type: ignore[no-untyped-def]
     parent[max(a, b)] = min(a, b)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _earlier_part(run, near, parts, starts):  # type: ignore[no-untyped-def]
     """Part before this run's that touches its first pixel, or -1.
 

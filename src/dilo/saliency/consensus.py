@@ -4,9 +4,8 @@ from dilo.image import Image, Map
 from dilo.saliency.graph import Floats, RegionGraph, paint
 from dilo.saliency.gs import gs_of_graph
 from dilo.saliency.mc import mc_of_graph
-from dilo.saliency.rbd import NOTHING_FOUND, rbd_steps
-from dilo.saliency.regions import image_graph
-from dilo.saliency.stretch import stretch
+from dilo.saliency.rbd import rbd_of_graph, rbd_steps
+from dilo.saliency.superpixels import image_graph
 from dilo.saliency.working import bounded
 
 
@@ -34,6 +33,4 @@ def consensus_of_graph(graph: RegionGraph) -> Floats:
     """Saliency (N,) in [0, 1] of the regions of a graph."""
     steps = rbd_steps(graph)
     total = gs_of_graph(graph, steps) + mc_of_graph(graph)
-    if steps.saliency.max() >= NOTHING_FOUND:
-        total += stretch(steps.saliency)
-    return total / 3
+    return (total + rbd_of_graph(steps)) / 3

@@ -21,12 +21,12 @@ def find_frame(image: Image) -> tuple[slice, slice]:
     height, width = image.shape[:2]
     edges = _edges(image)
     rows, columns = edges.mean(axis=1) > _DENSE, edges.mean(axis=0) > _DENSE
-    sides = [
-        _last_dense(line[:_SEARCHED])
+    sides = [  # 1-based place of the last dense line, 0 if there is none
+        int(np.flatnonzero(line[:_SEARCHED]).max(initial=-1)) + 1
         for line in (rows, rows[::-1], columns, columns[::-1])
     ]
     widest = max(sides)
-    top, bottom, left, right = (found or widest for found in sides)
+    top, bottom, left, right = (side or widest for side in sides)
     if top + bottom >= height or left + right >= width:
         return slice(0, height), slice(0, width)
     return slice(top, height - bottom), slice(left, width - right)
@@ -38,11 +38,6 @@ def within_frame(image: Image, method: Callable[[Image], Map]) -> Map:
     inside = find_frame(image)
     saliency[inside] = method(np.ascontiguousarray(image[inside]))
     return saliency
-
-
-def _last_dense(dense: NDArray[np.bool_]) -> int:
-    """1-based place of the last dense line, 0 if there is none."""
-    return int(np.flatnonzero(dense).max(initial=-1)) + 1
 
 
 def _edges(image: Image) -> NDArray[np.bool_]:

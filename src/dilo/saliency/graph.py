@@ -1,41 +1,27 @@
 """The graph of superpixels that GS and RBD share: colours, places, links, distances."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from dilo.errors import InputError
 from dilo.image import Image
+from dilo.kernel_cache import njit
 from dilo.saliency.connect import Labels, Runs, find_runs
 
 Floats = NDArray[np.floating]  # float64 to follow the steps, float32 for speed
 Bools = NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
-class RegionGraph:
-    """N regions of an image: what each looks like and which touch.
+class RegionGraph(NamedTuple):
+    """N regions of an image: what each looks like and which touch."""
 
-    Attributes:
-        labels: int32 (H, W), the region of each pixel.
-        rgb: (N, 3) mean colour, 0..255.
-        position: (N, 2) mean row and column as a share of height and width.
-        links: (N, N); [i, j] if a pixel of i has one of j directly below or right.
-        border: (N,) regions with a pixel in the band along the image border.
-    """
-
-    labels: Labels
-    rgb: Floats
-    position: Floats
-    links: Bools
-    border: Bools
-
-    @property
-    def neighbors(self) -> Bools:
-        """Pairs of regions that touch, (N, N); a region touches itself."""
-        return _neighbors(_pairs(self.links), len(self.links))
+    labels: Labels  # int32 (H, W), the region of each pixel
+    rgb: Floats  # (N, 3), mean colour, 0..255
+    position: Floats  # (N, 2), mean row and column as a share of height and width
+    links: Bools  # (N, N); [i, j] if a pixel of i has one of j directly below or right
+    border: Bools  # (N,), regions with a pixel in the band along the image border
 
 
 def region_graph(
@@ -75,17 +61,7 @@ def region_graph(
     return RegionGraph(labels, rgb, position, links, border)
 
 
-def two_ring(neighbors: Bools) -> Bools:
-    """Pairs of regions that touch or share a neighbour, (N, N)."""
-    return _two_ring(neighbors, _pairs(neighbors))
-
-
-def paint(values: Floats, labels: Labels) -> NDArray[np.float32]:
-    """Give each pixel the value of its region, float32 (H, W)."""
-    return _paint(values.astype(np.float32), labels)
-
-
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _measure(image, labels, sizes, runs):  # type: ignore[no-untyped-def]
     """Sums (N, 6) of R, G, B, row, column, pixels; links (N, N); border (N,)."""
     count, band = sizes
@@ -111,7 +87,7 @@ def _measure(image, labels, sizes, runs):  # type: ignore[no-untyped-def]
     return sums, links, border
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _means(sums, size, rgb, position):  # type: ignore[no-untyped-def]
     """Divide sums by the pixels; return a region that has none, or -1."""
     for k in range(len(sums)):
@@ -126,7 +102,7 @@ def _means(sums, size, rgb, position):  # type: ignore[no-untyped-def]
     return -1
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _add_colors(image, labels, y, starts, sums):  # type: ignore[no-untyped-def]
     """Add the runs of row y to R, G, B, row, column and pixels."""
     flat, three = image.reshape(-1), np.uint64(3)
@@ -147,8 +123,9 @@ def _add_colors(image, labels, y, starts, sums):  # type: ignore[no-untyped-def]
         sums[k, 5] += pixels
 
 
-@njit(cache=True, nogil=True)
-def _paint(values, labels):  # type: ignore[no-untyped-def]
+@njit(nogil=True)
+def paint(values, labels):  # type: ignore[no-untyped-def]
+    """Give each pixel the value of its region, float32 (H, W)."""
     painted = np.empty(labels.shape, np.float32)
     flat, owner = painted.reshape(-1), labels.reshape(-1)
     for i in range(np.uint64(flat.size)):
@@ -156,8 +133,8 @@ def _paint(values, labels):  # type: ignore[no-untyped-def]
     return painted
 
 
-@njit(cache=True, nogil=True)
-def _pairs(links):  # type: ignore[no-untyped-def]
+@njit(nogil=True)
+def linked_pairs(links):  # type: ignore[no-untyped-def]
     """Indices (P, 2) of the linked pairs."""
     count = np.uint64(len(links))
     found = np.uint64(0)
@@ -169,8 +146,9 @@ def _pairs(links):  # type: ignore[no-untyped-def]
     return pairs[:found]
 
 
-@njit(cache=True, nogil=True)
-def _neighbors(pairs, count):  # type: ignore[no-untyped-def]
+@njit(nogil=True)
+def neighbors_of(pairs, count):  # type: ignore[no-untyped-def]
+    """Pairs of regions that touch, (N, N); a region touches itself."""
     near = np.zeros((count, count), np.bool_)
     for i in range(count):
         near[i, i] = True
@@ -180,8 +158,9 @@ def _neighbors(pairs, count):  # type: ignore[no-untyped-def]
     return near
 
 
-@njit(cache=True, nogil=True)
-def _two_ring(neighbors, pairs):  # type: ignore[no-untyped-def]
+@njit(nogil=True)
+def two_ring(neighbors, pairs):  # type: ignore[no-untyped-def]
+    """Pairs of regions that touch or share a neighbour, (N, N)."""
     reached = neighbors.copy()
     for pair in range(len(pairs)):
         i, j = np.uint64(pairs[pair, 0]), np.uint64(pairs[pair, 1])
@@ -190,13 +169,13 @@ def _two_ring(neighbors, pairs):  # type: ignore[no-untyped-def]
     return reached
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _join_row(reached, i, neighbors, j):  # type: ignore[no-untyped-def]
     for k in range(np.uint64(len(reached))):
         reached[i, k] |= neighbors[j, k]
 
 
-@njit(cache=True, nogil=True, fastmath={"nnan", "nsz"})  # lets min() run in SIMD
+@njit(nogil=True, fastmath={"nnan", "nsz"})  # lets min() run in SIMD
 def mean_nearest(distance, linked):  # type: ignore[no-untyped-def]
     """Mean over regions of the distance to the nearest other region linked to it.
 
@@ -213,8 +192,8 @@ def mean_nearest(distance, linked):  # type: ignore[no-untyped-def]
     return nearest.sum() / len(distance)
 
 
-@njit(cache=True, nogil=True)
-def _linked_lengths(distance, links, pairs):  # type: ignore[no-untyped-def]
+@njit(nogil=True)
+def linked_lengths(distance, links, pairs):  # type: ignore[no-untyped-def]
     """Distances of the linked pairs, each pair once."""
     lengths = np.empty(len(pairs) + 1, distance.dtype)
     count = 0
@@ -225,16 +204,16 @@ def _linked_lengths(distance, links, pairs):  # type: ignore[no-untyped-def]
     return lengths[:count]
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def distances(points):  # type: ignore[no-untyped-def]
     """Euclidean distance between every two of N points (N, D), as (N, N)."""
     square = np.empty((len(points), len(points)), points.dtype)
-    _fill_distances(points, square)
+    fill_distances(points, square)
     return square
 
 
-@njit(cache=True, nogil=True)
-def _fill_distances(points, square):  # type: ignore[no-untyped-def]
+@njit(nogil=True)
+def fill_distances(points, square):  # type: ignore[no-untyped-def]
     """Write the distances of points (N, D) to `square` (N, N)."""
     count, dimensions = points.shape
     columns = points.T.copy()  # (D, N): the inner loop then runs along memory

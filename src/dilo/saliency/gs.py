@@ -4,30 +4,28 @@ Source: Wei et al., "Geodesic saliency using background priors", ECCV 2012, with
 constants and the extra steps of the program that was released with RBD.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from dilo.image import Image, Map
+from dilo.kernel_cache import njit
 from dilo.saliency.color import mean_lab
-from dilo.saliency.connect import Labels
 from dilo.saliency.frame import within_frame
 from dilo.saliency.graph import (
     Bools,
     Floats,
     RegionGraph,
-    _neighbors,
-    _pairs,
-    _two_ring,
     distances,
+    linked_pairs,
     mean_nearest,
+    neighbors_of,
     paint,
-    region_graph,
+    two_ring,
 )
 from dilo.saliency.rbd import RbdSteps
-from dilo.saliency.regions import image_graph
-from dilo.saliency.stretch import stretch
+from dilo.saliency.superpixels import image_graph
+from dilo.saliency.values import stretch
 from dilo.saliency.working import bounded
 
 _SIMILAR_SHARE = 1 / 40  # of all regions: so many of the border must look alike
@@ -40,23 +38,14 @@ _TOP_SHARE = 0.02  # of the regions gets the full saliency
 _NOTHING_FOUND = 5.0
 
 
-@dataclass(frozen=True)
-class GsSteps:
-    """What GS computes on the way, for N regions.
+class GsSteps(NamedTuple):
+    """What GS computes on the way, for N regions."""
 
-    Attributes:
-        clip: colour distance that costs nothing on a path.
-        border_contrast: (B,) how each region of the border differs from the others.
-        seeds: (N,) regions of the border that are taken for background.
-        reach: Lab distance that the most salient regions are from the seeds.
-        saliency: (N,) distance to the seeds in [0, 1], 1 from `reach` on.
-    """
-
-    clip: float
-    border_contrast: Floats
-    seeds: Bools
-    reach: float
-    saliency: Floats
+    clip: float  # colour distance that costs nothing on a path
+    border_contrast: Floats  # (B,), how each region of the border differs from others
+    seeds: Bools  # (N,), regions of the border that are taken for background
+    reach: float  # Lab distance that the most salient regions are from the seeds
+    saliency: Floats  # (N,), distance to the seeds in [0, 1], 1 from `reach` on
 
 
 @bounded
@@ -80,12 +69,6 @@ def gs(image: Image, remove_frame: bool = False) -> Map:
 
 def _gs(image: Image) -> Map:
     graph = image_graph(image)
-    return paint(gs_of_graph(graph), graph.labels)
-
-
-def gs_of_regions(image: Image, labels: Labels, band: int) -> Map:
-    """Estimate saliency of given regions `labels`; else as `gs`."""
-    graph = region_graph(image, labels, band, np.float32)
     return paint(gs_of_graph(graph), graph.labels)
 
 
@@ -114,17 +97,17 @@ def gs_steps(graph: RegionGraph, known: RbdSteps | None = None) -> GsSteps:
     return GsSteps(clip, *steps)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _clip(color, links):  # type: ignore[no-untyped-def]
     """Mean over regions of the distance to the most alike within two links."""
     if len(color) == 1:
         return 0.0
-    pairs = _pairs(links)
-    ring = _two_ring(_neighbors(pairs, len(links)), pairs)
+    pairs = linked_pairs(links)
+    ring = two_ring(neighbors_of(pairs, len(links)), pairs)
     return mean_nearest(distances(color), ring)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _steps(color, clip, position, links, border):  # type: ignore[no-untyped-def]
     """Compute the fields of `GsSteps` after the first: one call, for speed."""
     count, kind = len(color), color.dtype.type
@@ -138,7 +121,7 @@ def _steps(color, clip, position, links, border):  # type: ignore[no-untyped-def
     for place in range(len(places)):
         seeds[places[place]] = border_contrast[place] <= highest
     distance = _distance_to(
-        seeds, contrast, clip, (_neighbors(_pairs(links), count), border)
+        seeds, contrast, clip, (neighbors_of(linked_pairs(links), count), border)
     )
     top = max(1, int(count * _TOP_SHARE + 0.5))
     reach = np.sort(distance)[-top]
@@ -148,7 +131,7 @@ def _steps(color, clip, position, links, border):  # type: ignore[no-untyped-def
     return border_contrast, seeds, reach, saliency
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _border_contrast(contrast, position, border, similar):  # type: ignore[no-untyped-def]
     """Mean distance of each border region to the `similar` ones most like it.
 
@@ -177,7 +160,7 @@ def _border_contrast(contrast, position, border, similar):  # type: ignore[no-un
     return found
 
 
-@njit(cache=True, nogil=True, fastmath={"nnan", "nsz"})  # lets min() run in SIMD
+@njit(nogil=True, fastmath={"nnan", "nsz"})  # lets min() run in SIMD
 def _distance_to(seeds, contrast, clip, links):  # type: ignore[no-untyped-def]
     """Length of the shortest path from each region to a seed (Dijkstra's algorithm).
 

@@ -4,33 +4,28 @@ Source: Jiang et al., "Saliency detection via absorbing Markov chain", ICCV 2013
 the constants and the extra steps of the program that its authors released.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from dilo.image import Image, Map
-from dilo.saliency.cholesky import _eliminate, _substitute
+from dilo.kernel_cache import njit
 from dilo.saliency.color import mc_mean_lab
-from dilo.saliency.connect import Labels
 from dilo.saliency.graph import (
     Bools,
     Floats,
     RegionGraph,
-    _neighbors,
-    _pairs,
-    _two_ring,
     distances,
+    linked_pairs,
+    neighbors_of,
     paint,
     region_graph,
+    two_ring,
 )
-from dilo.saliency.mc_graph import (
-    _add_corners,
-    _join_opposite_sides,
-    _outermost,
-    mc_superpixels,
-)
-from dilo.saliency.stretch import EPSILON
+from dilo.saliency.linear import eliminate, substitute
+from dilo.saliency.mc_graph import add_corners, join_opposite_sides, outermost
+from dilo.saliency.superpixels import mc_superpixels
+from dilo.saliency.values import EPSILON
 from dilo.saliency.working import bounded
 
 _DECAY = 10.0  # of the weight over the image's whole range of colour distances
@@ -47,27 +42,16 @@ _NOTHING_FOUND = 0.1
 _WHITE = float(np.linalg.norm(mc_mean_lab(np.full((1, 3), 255.0))))
 
 
-@dataclass(frozen=True)
-class McSteps:
-    """What MC computes on the way, for N regions.
+class McSteps(NamedTuple):
+    """What MC computes on the way, for N regions."""
 
-    Attributes:
-        color: (N, 3) Lab, as `color.mc_mean_lab`.
-        step: strongest colour distance of a link; from black to white it is 1.
-        weights: (N, N) of the links, 1 to itself and 0 where there is no link.
-        outliers: (N,) regions of a colour that no region around has.
-        kept: (N,) regions that the walk visits: all but outliers and a frame.
-        border: (N,) kept regions that can absorb the walk.
-        saliency: (N,) time until absorption in [0, 1]; outliers by their neighbours.
-    """
-
-    color: Floats
-    step: float
-    weights: Floats
-    outliers: Bools
-    kept: Bools
-    border: Bools
-    saliency: Floats
+    color: Floats  # (N, 3) Lab, as `color.mc_mean_lab`
+    step: float  # strongest colour distance of a link; from black to white it is 1
+    weights: Floats  # (N, N) of the links, 1 to itself and 0 where there is no link
+    outliers: Bools  # (N,), regions of a colour that no region around has
+    kept: Bools  # (N,), regions that the walk visits: all but outliers and a frame
+    border: Bools  # (N,), kept regions that can absorb the walk
+    saliency: Floats  # (N,), time until absorption in [0, 1]; of outliers by neighbours
 
 
 @bounded
@@ -85,12 +69,8 @@ def mc(image: Image) -> Map:
 
     Source: Jiang et al., ICCV 2013.
     """
-    return mc_of_regions(image, mc_superpixels(image))
-
-
-def mc_of_regions(image: Image, labels: Labels) -> Map:
-    """Estimate saliency of given regions `labels`; else as `mc`."""
-    graph = region_graph(image, labels, 1, np.float32)
+    labels, runs = mc_superpixels(image)
+    graph = region_graph(image, labels, 1, np.float32, runs)
     return paint(mc_of_graph(graph), graph.labels)
 
 
@@ -109,17 +89,17 @@ def mc_steps(graph: RegionGraph) -> McSteps:
     return McSteps(color, float(step) / _WHITE, *others)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _steps(color, links, labels):  # type: ignore[no-untyped-def]
     """Compute the fields of `McSteps` after the first: one call, for speed."""
-    near = _neighbors(_pairs(links), len(links))
-    _add_corners(labels, near)
+    near = neighbors_of(linked_pairs(links), len(links))
+    add_corners(labels, near)
     linked = near.copy()
-    _join_opposite_sides(labels, linked)
-    weights, step = _weights(distances(color), _two_ring(linked, _pairs(linked)))
+    join_opposite_sides(labels, linked)
+    weights, step = _weights(distances(color), two_ring(linked, linked_pairs(linked)))
     degree = _row_sums(weights)
     outliers = degree < _LONELY
-    kept, border = _without_frame(_outermost(labels, len(color)), near, weights)
+    kept, border = _without_frame(outermost(labels, len(color)), near, weights)
     kept, border = kept & ~outliers, border & ~outliers
     saliency = np.zeros_like(degree)
     if border.any():
@@ -130,7 +110,7 @@ def _steps(color, links, labels):  # type: ignore[no-untyped-def]
     return step, weights, outliers, kept, border, saliency
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _weights(distance, linked):  # type: ignore[no-untyped-def]
     """Weights (N, N) by the share of the range of distances; the longest distance."""
     count, kind = len(distance), distance.dtype.type
@@ -155,7 +135,7 @@ def _weights(distance, linked):  # type: ignore[no-untyped-def]
     return weights, high
 
 
-@njit(cache=True, nogil=True, fastmath={"reassoc"})  # sums in SIMD
+@njit(nogil=True, fastmath={"reassoc"})  # sums in SIMD
 def _row_sums(weights):  # type: ignore[no-untyped-def]
     sums = np.empty(len(weights), weights.dtype)
     for i in range(len(weights)):
@@ -166,7 +146,7 @@ def _row_sums(weights):  # type: ignore[no-untyped-def]
     return sums
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _without_frame(edge, near, weights):  # type: ignore[no-untyped-def]
     """Regions inside an artificial frame, all if there is none, and their border."""
     count, across = len(edge), 0.0
@@ -182,7 +162,7 @@ def _without_frame(edge, near, weights):  # type: ignore[no-untyped-def]
     return ~edge, around
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _absorbed_time(weights, degree, kept, border):  # type: ignore[no-untyped-def]
     """Time until absorption of each kept region, in [0, 1]; 0 of the others.
 
@@ -191,8 +171,8 @@ def _absorbed_time(weights, degree, kept, border):  # type: ignore[no-untyped-de
     (T - W) y = T u, which is symmetric, for the two starts u = 1 and u = 1 / degree.
     """
     rows = _equations(weights, degree, kept, border)
-    _eliminate(rows)
-    times = _substitute(rows, 2)
+    eliminate(rows)
+    times = substitute(rows, 2)
     _stretch_kept(times, kept)
     spread = 0
     for i in np.flatnonzero(kept):
@@ -201,7 +181,7 @@ def _absorbed_time(weights, degree, kept, border):  # type: ignore[no-untyped-de
     return times[:, 0 if spread < _CENTRAL * kept.sum() else 1].copy()
 
 
-@njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})  # sums in SIMD
+@njit(nogil=True, fastmath={"reassoc", "contract"})  # sums in SIMD
 def _equations(weights, degree, kept, border):  # type: ignore[no-untyped-def]
     """Matrix and two right-hand sides, (N, N + 2); regions not kept get y = 0."""
     count, kind = len(degree), weights.dtype.type
@@ -219,7 +199,7 @@ def _equations(weights, degree, kept, border):  # type: ignore[no-untyped-def]
     return rows
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _stretch_kept(values, kept):  # type: ignore[no-untyped-def]
     """Shift and scale each column to [0, 1] in the rows that are kept."""
     places, kind = np.flatnonzero(kept), values.dtype.type

@@ -1,47 +1,17 @@
 """Shortest paths between the regions of a graph."""
 
 import numpy as np
-from numba import njit
 
-from dilo.saliency.graph import Bools, Floats
+from dilo.kernel_cache import njit
 
 
-def path_lengths(
-    contrast: Floats, neighbors: Bools, border: Bools, clip: float
-) -> Floats:
-    """Lengths of the edges of GS's and RBD's graph, (N, N); inf where there is none.
+@njit(nogil=True)
+def path_lengths(contrast, links, clip, lengths):  # type: ignore[no-untyped-def]
+    """Write the lengths of the edges of GS's and RBD's graph; inf where there is none.
 
-    Args:
-        contrast: (N, N) colour distances.
-        neighbors: (N, N) regions that touch.
-        border: (N,) regions that are all linked with each other.
-        clip: contrast that costs nothing.
+    `contrast` and `lengths` are (N, N); `links` are (neighbors (N, N), border (N,)):
+    regions of the border are all linked. A contrast of `clip` costs nothing.
     """
-    lengths = np.empty_like(contrast)
-    _path_lengths(contrast, (neighbors, border), clip, lengths)
-    return lengths
-
-
-def shortest_paths(
-    lengths: Floats, last: Bools | None = None, limit: float = np.inf
-) -> Floats:
-    """Length of the shortest path between every two nodes, (N, N).
-
-    Args:
-        lengths: symmetric (N, N) of edge lengths >= 0, inf where there is no edge.
-        last: (N,) nodes with many edges, for speed only.
-        limit: paths longer than this only have to come out longer than this.
-    """
-    last = np.zeros(len(lengths), np.bool_) if last is None else last
-    ordered = np.empty_like(lengths)
-    order = _shortest_paths(lengths, last, lengths.dtype.type(limit), ordered)
-    paths = np.empty_like(ordered)
-    paths[np.ix_(order, order)] = ordered
-    return paths
-
-
-@njit(cache=True, nogil=True)
-def _path_lengths(contrast, links, clip, lengths):  # type: ignore[no-untyped-def]
     neighbors, border = links
     free, zero = contrast.dtype.type(clip), contrast.dtype.type(0)
     for i in range(len(contrast)):
@@ -50,9 +20,12 @@ def _path_lengths(contrast, links, clip, lengths):  # type: ignore[no-untyped-de
             lengths[i, j] = max(contrast[i, j] - free, zero) if linked else np.inf
 
 
-@njit(cache=True, nogil=True, fastmath={"nnan", "nsz"})  # else min() is slow
-def _shortest_paths(lengths, last, limit, paths):  # type: ignore[no-untyped-def]
+@njit(nogil=True, fastmath={"nnan", "nsz"})  # else min() is slow
+def shortest_paths(lengths, last, limit, paths):  # type: ignore[no-untyped-def]
     """Write to `paths` the shortest paths in an order of their own; return that order.
+
+    `lengths` (N, N) are of the edges, symmetric, inf where there is none; `last` (N,)
+    are nodes with many. Paths above `limit` only have to come out above it.
 
     Nodes are taken out one after the other, and their later neighbours within the
     limit joined by a path through them; then, from the last to the first, a node's
@@ -81,7 +54,7 @@ def _shortest_paths(lengths, last, limit, paths):  # type: ignore[no-untyped-def
     return order
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _order(last):  # type: ignore[no-untyped-def]
     """Indices of the nodes that are not `last`, then of the others; how many not."""
     order = np.empty(len(last), np.uint64)
@@ -97,7 +70,7 @@ def _order(last):  # type: ignore[no-untyped-def]
     return order, np.uint64(inner)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _reorder(lengths, order, paths):  # type: ignore[no-untyped-def]
     for i in range(np.uint64(len(order))):
         for j in range(np.uint64(len(order))):
@@ -105,7 +78,7 @@ def _reorder(lengths, order, paths):  # type: ignore[no-untyped-def]
         paths[i, i] = 0
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _later_neighbors(flat, node, limit, near):  # type: ignore[no-untyped-def]
     """Write the nodes after `node` within the limit of it; return their number."""
     k, count = node
@@ -116,7 +89,7 @@ def _later_neighbors(flat, node, limit, near):  # type: ignore[no-untyped-def]
     return found
 
 
-@njit(cache=True, nogil=True, fastmath={"nnan", "nsz"})
+@njit(nogil=True, fastmath={"nnan", "nsz"})
 def _floyd_warshall(flat, nodes, limit, row):  # type: ignore[no-untyped-def]
     """Find the shortest paths among the nodes from the first of `nodes` on."""
     first, count = nodes
@@ -130,7 +103,7 @@ def _floyd_warshall(flat, nodes, limit, row):  # type: ignore[no-untyped-def]
                     flat[start + j] = min(flat[start + j], leg + row[j])
 
 
-@njit(cache=True, nogil=True, fastmath={"nnan", "nsz"})
+@njit(nogil=True, fastmath={"nnan", "nsz"})
 def _paths_of(flat, node, near, row):  # type: ignore[no-untyped-def]
     """Find a node's shortest paths to later ones, four first steps at a time."""
     k, count = node

@@ -4,35 +4,30 @@ Source: Zhu et al., "Saliency optimization from robust background detection", CV
 2014, with the constants and the extra steps of the program that its authors released.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
-from dilo.errors import InputError
 from dilo.image import Image, Map
+from dilo.kernel_cache import njit
 from dilo.saliency.color import mean_lab
-from dilo.saliency.connect import Labels
 from dilo.saliency.frame import within_frame
-from dilo.saliency.gaussian import _copy, _kernel
 from dilo.saliency.graph import (
     Floats,
     RegionGraph,
-    _fill_distances,
-    _linked_lengths,
-    _neighbors,
-    _pairs,
-    _two_ring,
+    fill_distances,
+    linked_lengths,
+    linked_pairs,
     mean_nearest,
+    neighbors_of,
     paint,
-    region_graph,
+    two_ring,
 )
-from dilo.saliency.otsu import otsu
-from dilo.saliency.paths import _path_lengths, _shortest_paths
-from dilo.saliency.regions import image_graph
+from dilo.saliency.linear import minimize
+from dilo.saliency.paths import path_lengths, shortest_paths
 from dilo.saliency.scratch import scratch
-from dilo.saliency.solve import _minimize
-from dilo.saliency.stretch import EPSILON, stretch
+from dilo.saliency.superpixels import image_graph
+from dilo.saliency.values import EPSILON, copy, gaussian, otsu, stretch
 from dilo.saliency.working import bounded
 
 _SPATIAL_SIGMA = 0.4  # of the contrast, in shares of the image side
@@ -42,32 +37,20 @@ _SMOOTHNESS = 0.1  # mu: least weight between touching regions
 # Where nothing stands out all regions are background and the optimum stays small;
 # stretching it to [0, 1] would show noise. Its maximum is 0.0002 on flat images and
 # faint noise, 0.13 on noise of 30 grey levels, and 0.32 to 0.98 on 728 photographs.
-NOTHING_FOUND = 0.15
+_NOTHING_FOUND = 0.15
 
 
-@dataclass(frozen=True)
-class RbdSteps:
-    """What RBD computes on the way, for N regions.
+class RbdSteps(NamedTuple):
+    """What RBD computes on the way, for N regions."""
 
-    Attributes:
-        color: (N, 3) Lab.
-        clip: colour distance that costs nothing on a path.
-        geodesic_sigma: colour distance within which regions count as one area.
-        smoothness_sigma: colour distance within which neighbours should agree.
-        boundary_connectivity: (N,) border length over root area; high is background.
-        background: (N,) probability.
-        contrast: (N,) in [0, 1], cut below Otsu's level.
-        saliency: (N,) the optimum, before it is stretched to [0, 1].
-    """
-
-    color: Floats
-    clip: float
-    geodesic_sigma: float
-    smoothness_sigma: float
-    boundary_connectivity: Floats
-    background: Floats
-    contrast: Floats
-    saliency: Floats
+    color: Floats  # (N, 3) Lab
+    clip: float  # colour distance that costs nothing on a path
+    geodesic_sigma: float  # colour distance within which regions count as one area
+    smoothness_sigma: float  # colour distance within which neighbours should agree
+    boundary_connectivity: Floats  # (N,), border / root of area; high: background
+    background: Floats  # (N,), probability
+    contrast: Floats  # (N,) in [0, 1], cut below Otsu's level
+    saliency: Floats  # (N,), the optimum, before it is stretched to [0, 1]
 
 
 @bounded
@@ -90,25 +73,19 @@ def rbd(
 
     Source: Zhu et al., CVPR 2014.
     """
-    if superpixels is not None and superpixels < 1:
-        raise InputError(f"superpixels must be at least 1, got {superpixels}")
 
     def whole(part: Image) -> Map:
-        return _of_graph(image_graph(part, superpixels))
+        graph = image_graph(part, superpixels)
+        return paint(rbd_of_graph(rbd_steps(graph)), graph.labels)
 
     return within_frame(image, whole) if remove_frame else whole(image)
 
 
-def rbd_of_regions(image: Image, labels: Labels, band: int) -> Map:
-    """Estimate saliency of given regions `labels`; else as `rbd`."""
-    return _of_graph(region_graph(image, labels, band, np.float32))
-
-
-def _of_graph(graph: RegionGraph) -> Map:
-    saliency = rbd_steps(graph).saliency
-    if saliency.max() < NOTHING_FOUND:
-        return np.zeros(graph.labels.shape, np.float32)
-    return paint(stretch(saliency), graph.labels)
+def rbd_of_graph(steps: RbdSteps) -> Floats:
+    """Saliency (N,) in [0, 1] of the regions of a graph, from RBD's steps on it."""
+    if steps.saliency.max() < _NOTHING_FOUND:
+        return np.zeros_like(steps.saliency)
+    return stretch(steps.saliency)
 
 
 def rbd_steps(graph: RegionGraph) -> RbdSteps:
@@ -120,38 +97,38 @@ def rbd_steps(graph: RegionGraph) -> RbdSteps:
     return RbdSteps(color, *steps)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _steps(color, position, links, border, room):  # type: ignore[no-untyped-def]
     """Compute the fields of `RbdSteps` after the first: one call, for speed."""
     kind = color.dtype.type
     contrast_of, lengths, paths = room[0], room[1], room[2]
-    _fill_distances(color, contrast_of)
-    pairs = _pairs(links)
-    neighbors = _neighbors(pairs, len(links))
-    ring = _two_ring(neighbors, pairs)
-    edges = _linked_lengths(contrast_of, links, pairs)
+    fill_distances(color, contrast_of)
+    pairs = linked_pairs(links)
+    neighbors = neighbors_of(pairs, len(links))
+    ring = two_ring(neighbors, pairs)
+    edges = linked_lengths(contrast_of, links, pairs)
     clip, geodesic_sigma, smoothness_sigma = _scales(
         edges, mean_nearest(contrast_of, neighbors), mean_nearest(contrast_of, ring)
     )
-    _path_lengths(contrast_of, (neighbors, border), clip, lengths)
-    order = _shortest_paths(lengths, border, kind(3 * geodesic_sigma), paths)
+    path_lengths(contrast_of, (neighbors, border), clip, lengths)
+    order = shortest_paths(lengths, border, kind(3 * geodesic_sigma), paths)
     near, spatial, system = paths, lengths, paths  # what memory is used for again
-    _kernel(near, geodesic_sigma)
+    gaussian(near, geodesic_sigma)
     connectivity = _connectivity(near, border, order)
     background, weight = _background(connectivity)
-    _fill_distances(position, spatial)
-    _kernel(spatial, _SPATIAL_SIGMA)
+    fill_distances(position, spatial)
+    gaussian(spatial, _SPATIAL_SIGMA)
     contrast = _contrast(contrast_of, spatial, background)
-    _copy(contrast_of, system)
-    _kernel(system, smoothness_sigma)
+    copy(contrast_of, system)
+    gaussian(system, smoothness_sigma)
     _smoothness(system, ring, border, pairs)
     _system(system, weight, contrast)
-    saliency = _minimize(system, contrast, np.finfo(color.dtype).eps)
+    saliency = minimize(system, contrast)
     scales = (clip, geodesic_sigma, smoothness_sigma)
     return *scales, connectivity, background, contrast, saliency
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _scales(edges, one_ring, clip):  # type: ignore[no-untyped-def]
     """Adapt clip, geodesic sigma and smoothness sigma to the image's colours.
 
@@ -165,7 +142,7 @@ def _scales(edges, one_ring, clip):  # type: ignore[no-untyped-def]
     return clip, geodesic_sigma, min(3 * one_ring, min(0.2 * top, 20.0))
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _mean_of_largest(values, count):  # type: ignore[no-untyped-def]
     """Mean of the `count` largest values, which are taken out one by one."""
     total = 0.0
@@ -178,7 +155,7 @@ def _mean_of_largest(values, count):  # type: ignore[no-untyped-def]
     return total / count
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _background(connectivity):  # type: ignore[no-untyped-def]
     """Probability (N,) to be background, and its weight in the optimum."""
     kind = connectivity.dtype.type
@@ -192,7 +169,7 @@ def _background(connectivity):  # type: ignore[no-untyped-def]
     return background, weight
 
 
-@njit(cache=True, nogil=True, fastmath={"reassoc", "nsz"})
+@njit(nogil=True, fastmath={"reassoc", "nsz"})
 def _connectivity(near, border, order):  # type: ignore[no-untyped-def]
     """Boundary connectivity (N,): weight of the border over the root of the area.
 
@@ -210,7 +187,7 @@ def _connectivity(near, border, order):  # type: ignore[no-untyped-def]
     return found
 
 
-@njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz"})
+@njit(nogil=True, fastmath={"contract", "reassoc", "nsz"})
 def _contrast(contrast_of, spatial, background):  # type: ignore[no-untyped-def]
     """Contrast to the background near by, in [0, 1], 0 below Otsu's level."""
     contrast = np.empty_like(background)
@@ -229,7 +206,7 @@ def _contrast(contrast_of, spatial, background):  # type: ignore[no-untyped-def]
     return contrast
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _smoothness(weight, ring, border, pairs):  # type: ignore[no-untyped-def]
     """Keep weights of linked regions, and add mu for each way in which they touch."""
     kind = weight.dtype.type
@@ -243,7 +220,7 @@ def _smoothness(weight, ring, border, pairs):  # type: ignore[no-untyped-def]
         weight[j, i] += kind(_SMOOTHNESS)
 
 
-@njit(cache=True, nogil=True, fastmath={"reassoc", "nsz"})
+@njit(nogil=True, fastmath={"reassoc", "nsz"})
 def _system(weight, background, foreground):  # type: ignore[no-untyped-def]
     """Turn weights w into the matrix of the optimum, in place.
 

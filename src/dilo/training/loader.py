@@ -120,9 +120,7 @@ class _WholeBatches(Dataset[Any]):
         self.dataset = dataset
         self.collate = collate
 
-    def __getitems__(
-        self, samples: Sequence[Sample]
-    ) -> tuple[Batch | None, Failures]:
+    def __getitems__(self, samples: Sequence[Sample]) -> tuple[Batch | None, Failures]:
         items: list[Any] = []
         failures: Failures = {}
         for sample in samples:

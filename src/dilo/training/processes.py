@@ -1,8 +1,8 @@
 """Start the processes there are, and the little they must tell each other."""
 
 import os
-from datetime import timedelta
 from collections.abc import Mapping
+from datetime import timedelta
 from inspect import signature
 from typing import Any
 

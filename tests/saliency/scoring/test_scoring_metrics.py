@@ -8,12 +8,7 @@ from hypothesis import strategies as st
 
 from dilo.errors import InputError
 from dilo.saliency.scoring import (
-    adaptive_e_measure,
-    adaptive_f_measure,
-    e_measure_curve,
     f_measure,
-    mean_absolute_error,
-    precision_recall,
     s_measure,
     score_image,
     weighted_f_measure,
@@ -44,55 +39,60 @@ def slow_precision_recall(saliency, truth):
     return precision, recall
 
 
+def curves(saliency, truth):
+    scores = score_image(saliency, truth)
+    return scores.precision, scores.recall
+
+
 def test_a_perfect_map_has_perfect_scores():
     truth = disc()
     saliency = truth.astype(np.float32)
-    precision, recall = precision_recall(saliency, truth)
-    assert mean_absolute_error(saliency, truth) == 0
+    precision, recall = curves(saliency, truth)
+    assert score_image(saliency, truth).mae == 0
     np.testing.assert_array_equal(precision[1:], 1)
     np.testing.assert_array_equal(recall, 1)
     assert precision[0] == truth.mean()  # everything is selected at level 0
     assert f_measure(precision, recall)[1:].min() == 1
-    assert adaptive_f_measure(saliency, truth) == 1
+    assert score_image(saliency, truth).adaptive_f == 1
     assert s_measure(saliency, truth) == pytest.approx(1)
     assert weighted_f_measure(saliency, truth) == pytest.approx(1)
     perfect = truth.size / (truth.size - 1)  # as the authors' program counts
-    np.testing.assert_allclose(e_measure_curve(saliency, truth)[1:], perfect)
-    assert adaptive_e_measure(saliency, truth) == pytest.approx(perfect)
+    np.testing.assert_allclose(score_image(saliency, truth).e_curve[1:], perfect)
+    assert score_image(saliency, truth).adaptive_e == pytest.approx(perfect)
 
 
 def test_an_inverted_map_has_the_worst_scores():
     truth = disc()
     saliency = 1 - truth.astype(np.float32)
-    precision, recall = precision_recall(saliency, truth)
-    assert mean_absolute_error(saliency, truth) == 1
+    precision, recall = curves(saliency, truth)
+    assert score_image(saliency, truth).mae == 1
     assert precision[1:].max() == recall[1:].max() == 0
-    assert adaptive_f_measure(saliency, truth) == 0
+    assert score_image(saliency, truth).adaptive_f == 0
     assert s_measure(saliency, truth) == 0
     assert weighted_f_measure(saliency, truth) == pytest.approx(0, abs=1e-12)
-    np.testing.assert_allclose(e_measure_curve(saliency, truth)[1:], 0, atol=1e-12)
+    np.testing.assert_allclose(score_image(saliency, truth).e_curve[1:], 0, atol=1e-12)
 
 
 def test_an_empty_mask_asks_for_a_black_map():
     truth = np.zeros((5, 6), bool)
     saliency = np.full((5, 6), 0.25, np.float32)
-    precision, recall = precision_recall(saliency, truth)
+    precision, recall = curves(saliency, truth)
     assert precision.max() == recall.max() == 0
-    assert adaptive_f_measure(saliency, truth) == 0
-    assert mean_absolute_error(saliency, truth) == 0.25
+    assert score_image(saliency, truth).adaptive_f == 0
+    assert score_image(saliency, truth).mae == 0.25
     assert s_measure(saliency, truth) == 0.75
     assert s_measure(saliency, ~truth) == 0.25
     assert weighted_f_measure(saliency, truth) == 0
-    alignment = e_measure_curve(saliency, truth)
+    alignment = score_image(saliency, truth).e_curve
     assert alignment[63] == 0  # 0.25 is level 63.75: all selected, none should be
     assert alignment[64] == 30 / 29
-    assert adaptive_e_measure(saliency, truth) == 30 / 29
+    assert score_image(saliency, truth).adaptive_e == 30 / 29
 
 
 def test_a_constant_map_selects_all_up_to_its_level():
     truth = disc()
     saliency = np.full(truth.shape, 100 / 255, np.float32)
-    precision, recall = precision_recall(saliency, truth)
+    precision, recall = curves(saliency, truth)
     np.testing.assert_allclose(precision[:101], truth.mean())
     assert recall[100] == 1
     assert precision[101:].max() == recall[101:].max() == 0
@@ -102,13 +102,13 @@ def test_a_constant_map_selects_all_up_to_its_level():
 def test_precision_recall_agrees_with_the_slow_twin(seed):
     truth = disc(20, 30, 8)
     saliency = noisy_map(truth, seed)
-    fast = precision_recall(saliency, truth)
+    fast = curves(saliency, truth)
     np.testing.assert_allclose(fast, slow_precision_recall(saliency, truth))
 
 
 def test_every_grey_level_of_a_stored_map_counts_at_its_own_threshold():
     saliency = (np.arange(256, dtype=np.float32) / np.float32(255)).reshape(16, 16)
-    precision, recall = precision_recall(saliency, np.ones((16, 16), bool))
+    precision, recall = curves(saliency, np.ones((16, 16), bool))
     np.testing.assert_allclose(recall, (256 - np.arange(256)) / 256)
     np.testing.assert_array_equal(precision, 1)
 
@@ -136,7 +136,7 @@ def test_e_measure_agrees_with_the_slow_twin():
     saliency = noisy_map(truth)
     levels = np.rint(saliency * 255)
     slow = [slow_e_measure(levels >= t, truth) for t in range(256)]
-    np.testing.assert_allclose(e_measure_curve(saliency, truth), slow)
+    np.testing.assert_allclose(score_image(saliency, truth).e_curve, slow)
 
 
 def slow_weighted_f(saliency, truth):
@@ -285,14 +285,14 @@ def test_flat_quarters_are_alike_whatever_rounding_does():
 
 def test_a_pixel_at_twice_the_mean_is_selected():
     saliency = (np.array([[10, 3, 2]]) / 255).astype(np.float32)
-    assert adaptive_f_measure(saliency, np.array([[True, False, False]])) == 1
+    assert score_image(saliency, np.array([[True, False, False]])).adaptive_f == 1
 
 
 def test_nothing_is_stretched():
     truth = disc()
     timid = truth.astype(np.float32) / 2
-    assert mean_absolute_error(timid, truth) == pytest.approx(truth.mean() / 2)
-    assert precision_recall(timid, truth)[1][128] == 0
+    assert score_image(timid, truth).mae == pytest.approx(truth.mean() / 2)
+    assert curves(timid, truth)[1][128] == 0
 
 
 @given(
@@ -303,18 +303,18 @@ def test_all_scores_lie_in_0_to_1_on_masks_of_any_shape(height, width, bits, see
     truth = np.array(cells, bool).reshape(height, width)
     saliency = np.random.default_rng(seed).random((height, width), np.float32)
     scores = [
-        mean_absolute_error(saliency, truth),
-        adaptive_f_measure(saliency, truth),
+        score_image(saliency, truth).mae,
+        score_image(saliency, truth).adaptive_f,
         s_measure(saliency, truth),
         weighted_f_measure(saliency, truth),
-        *np.concatenate(precision_recall(saliency, truth)),
+        *np.concatenate(curves(saliency, truth)),
     ]
     assert np.isfinite(scores).all()
     assert min(scores) >= 0
     assert max(scores) <= 1 + 1e-9
     alignment = [
-        adaptive_e_measure(saliency, truth),
-        *e_measure_curve(saliency, truth),
+        score_image(saliency, truth).adaptive_e,
+        *score_image(saliency, truth).e_curve,
     ]
     assert min(alignment) >= 0
     assert max(alignment) <= truth.size / max(truth.size - 1, 1) + 1e-9
@@ -336,12 +336,7 @@ def test_all_scores_lie_in_0_to_1_on_masks_of_any_shape(height, width, bits, see
 @pytest.mark.parametrize(
     "metric",
     [
-        mean_absolute_error,
-        precision_recall,
-        adaptive_f_measure,
         s_measure,
-        e_measure_curve,
-        adaptive_e_measure,
         weighted_f_measure,
         score_image,
     ],

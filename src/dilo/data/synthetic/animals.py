@@ -23,7 +23,15 @@ from dilo.data.synthetic.patterns import (
     spots,
     stripes,
 )
-from dilo.data.synthetic.shapes import ellipse, lobes, mirrored, polygon, smooth, turned
+from dilo.data.synthetic.shapes import (
+    ellipse,
+    lobes,
+    mirrored,
+    polygon,
+    smooth,
+    symmetric,
+    turned,
+)
 
 
 def ladybird(rng: np.random.Generator) -> list[Part]:
@@ -127,7 +135,8 @@ def turtle(rng: np.random.Generator) -> list[Part]:
     hue = pick(rng, (95, 0.55, 0.5), (65, 0.55, 0.5), (140, 0.45, 0.45))
     plates = [colour(rng, (hue[0], hue[1], value), 14) for value in (0.38, 0.55, 0.68)]
     skin = colour(rng, (hue[0] - 10, 0.45, 0.62), 10)
-    shell = mosaic(rng, plates, colour(rng, (45, 0.4, 0.25)), rng.uniform(2.0, 2.8))
+    seam = colour(rng, (45, 0.4, 0.25))
+    shell = mosaic(plates, seam, rng.uniform(2.0, 2.8), int(rng.integers(2**32)))
     swing = rng.uniform(-18, 18)
     front = ellipse((0.68, -0.52), (0.4, 0.19), -35 + swing)
     rear = ellipse((0.58, 0.62), (0.3, 0.16), 40 - swing)
@@ -167,26 +176,8 @@ def owl(rng: np.random.Generator) -> list[Part]:
     for side in (-1, 1):
         radii = (rng.uniform(0.27, 0.32), 0.2, 0.1)
         eyes = rings((0.29 * side, -0.52), radii, (WHITE, iris, BLACK), eyes)
-    body = smooth(
-        [
-            (-0.5, -0.5),
-            (0.5, -0.5),
-            (0.78, 0.3),
-            (0.45, 1.05),
-            (-0.45, 1.05),
-            (-0.78, 0.3),
-        ]
-    )
-    head = smooth(
-        [
-            (-0.75, -1.15),
-            (0, -0.85),
-            (0.75, -1.15),
-            (0.72, -0.2),
-            (0, 0.05),
-            (-0.72, -0.2),
-        ]
-    )
+    body = smooth(symmetric([(0.5, -0.5), (0.78, 0.3), (0.45, 1.05)]))
+    head = smooth(symmetric([(0, -0.85), (0.75, -1.15), (0.72, -0.2), (0, 0.05)]))
     wing = ellipse((0.6, 0.3), (0.2, 0.55), rng.uniform(-14, 4))
     feet = [ellipse((0.22 * side, 0.97), (0.14, 0.09)) for side in (-1, 1)]
     beak = polygon([(-0.09, -0.42), (0.09, -0.42), (0, -0.17)])
@@ -210,17 +201,8 @@ def snail(rng: np.random.Generator) -> list[Part]:
         return coil(plane._replace(x=plane.x - 0.12, y=plane.y + 0.1))
 
     lift = rng.uniform(0.0, 0.3)
-    body = smooth(
-        [
-            (-1.3, 0.2 - lift),
-            (-1.05, -0.25 - lift),
-            (-0.7, 0.2),
-            (0.5, 0.3),
-            (1.3, 0.72),
-            (1.1, 0.86),
-            (-0.9, 0.86),
-        ]
-    )
+    face = [(-1.3, 0.2 - lift), (-1.05, -0.25 - lift), (-0.7, 0.2)]
+    body = smooth([*face, (0.5, 0.3), (1.3, 0.72), (1.1, 0.86), (-0.9, 0.86)])
     horns = [
         polygon([(x - 0.05, 0), (x + 0.05, 0), (1.4 * x + 0.4, -0.62 - lift)])
         for x in (-1.12, -0.94)

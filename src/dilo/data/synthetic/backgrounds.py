@@ -6,11 +6,12 @@ import cv2
 import numpy as np
 
 from dilo.data.synthetic import landscapes, surfaces
-from dilo.data.synthetic.noise import Field, noise
+from dilo.data.synthetic.draw import Draw
+from dilo.data.synthetic.noise import Field, grid
 from dilo.errors import InputError
 from dilo.image import Image
 
-PAINTERS: dict[str, Callable[[np.random.Generator, int], Field]] = {
+PAINTERS: dict[str, Callable[[Draw, Field, Field], Field]] = {
     "sky": landscapes.sky,
     "sea": landscapes.sea,
     "sunset": landscapes.sunset,
@@ -62,15 +63,17 @@ def paint_background(kind: str, size: int, rng: np.random.Generator) -> Image:
         raise InputError(f"size must be at least 8 pixels, got {size}")
     blur = rng.uniform(0, MAX_BLUR) * size
     exposure = rng.uniform(0.85, 1.1)
-    picture = _dapple(rng, PAINTERS[kind](rng, size)) * np.float32(255 * exposure)
+    draw = Draw(rng, size)
+    picture = _dapple(draw, PAINTERS[kind](draw, *grid(size)))
+    picture = picture * np.float32(255 * exposure)
     if blur > 0.3:
         picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), blur), np.float32)
     return np.rint(picture).clip(0, 255).astype(np.uint8)
 
 
-def _dapple(rng: np.random.Generator, picture: Field) -> Field:
+def _dapple(draw: Draw, picture: Field) -> Field:
     """Let patches of light and shade fall on it."""
-    cells = int(rng.integers(2, 5))
-    patches = noise(rng, len(picture), (cells, cells), 3) * 2.5
-    strength = np.float32(rng.uniform(0, SHADE))
+    cells = int(draw.rng.integers(2, 5))
+    patches = draw.noise((cells, cells), 3) * 2.5
+    strength = np.float32(draw.uniform(0, SHADE))
     return picture * (1 + strength * np.clip(patches, -1, 1))[..., None]

@@ -4,8 +4,9 @@ A pattern is made once with its random numbers and then called with a `Plane`, s
 it turns and bends with the object. Edges are one pixel soft: no jags at any size.
 """
 
+import functools
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Concatenate, NamedTuple, ParamSpec
 
 import numpy as np
 
@@ -22,6 +23,8 @@ class Plane(NamedTuple):
     pixel: float  # the width of one pixel in these units
 
 
+P = ParamSpec("P")
+Point = tuple[float, float]
 Paint = Callable[[Plane], Field]  # gives (S, S, 3), or a colour (3,) for all
 
 
@@ -32,159 +35,143 @@ class Part(NamedTuple):
     paint: Paint
 
 
-def plain(base: Field) -> Paint:
+def pattern(paint: Callable[Concatenate[Plane, P], Field]) -> Callable[P, Paint]:
+    """Let a pattern be made from all but its plane, and called with that later."""
+
+    @functools.wraps(paint)
+    def make(*args: P.args, **kwargs: P.kwargs) -> Paint:
+        return lambda plane: paint(plane, *args, **kwargs)
+
+    return make
+
+
+@pattern
+def plain(plane: Plane, base: Field) -> Field:
     """One colour."""
-    return lambda plane: base
+    return base
 
 
-def fade(top: Field, bottom: Field) -> Paint:
+@pattern
+def fade(plane: Plane, top: Field, bottom: Field) -> Field:
     """From one colour at the top to another at the bottom."""
-    return lambda plane: ramp([top, bottom], 0.5 + 0.5 * plane.y)
+    return ramp([top, bottom], 0.5 + 0.5 * plane.y)
 
 
+@pattern
 def spots(
-    base: Paint, spot: Field, centres: Sequence[tuple[float, float]], radius: float
-) -> Paint:
+    plane: Plane, base: Paint, spot: Field, centres: Sequence[Point], radius: float
+) -> Field:
     """Round spots at given centres."""
-
-    def paint(plane: Plane) -> Field:
-        nearest = np.full(plane.x.shape, 9, np.float32)
-        for x, y in centres:
-            nearest = np.minimum(nearest, np.hypot(plane.x - x, plane.y - y))
-        return mix(base(plane), spot, step(radius - nearest, 1.5 * plane.pixel))
-
-    return paint
+    nearest = np.full(plane.x.shape, 9, np.float32)
+    for x, y in centres:
+        nearest = np.minimum(nearest, np.hypot(plane.x - x, plane.y - y))
+    return mix(base(plane), spot, step(radius - nearest, 1.5 * plane.pixel))
 
 
+@pattern
 def stripes(
-    base: Paint, stripe: Field, turns: float, phase: float, share: float = 0.5
-) -> Paint:
+    plane: Plane, base: Paint, stripe: Field, turns: float, phase: float, share: float
+) -> Field:
     """Bands across the object, slightly curved; `turns` of them for each unit of y."""
-
-    def paint(plane: Plane) -> Field:
-        along = plane.y + 0.12 * plane.x * plane.x
-        wave = np.abs((along * turns + phase) % 1 - 0.5) * 2
-        band = step(wave - (1 - share), 3 * plane.pixel * turns)
-        return mix(base(plane), stripe, band)
-
-    return paint
+    along = plane.y + 0.12 * plane.x * plane.x
+    wave = np.abs((along * turns + phase) % 1 - 0.5) * 2
+    band = step(wave - (1 - share), 3 * plane.pixel * turns)
+    return mix(base(plane), stripe, band)
 
 
-def lattice(base: Paint, line: Field, turns: float, thickness: float) -> Paint:
+@pattern
+def lattice(
+    plane: Plane, base: Paint, line: Field, turns: float, thickness: float
+) -> Field:
     """Two sets of slanted lines that cross in diamonds."""
-
-    def paint(plane: Plane) -> Field:
-        first = np.abs(((plane.x + plane.y) * turns) % 1 - 0.5)
-        second = np.abs(((plane.x - plane.y) * turns) % 1 - 0.5)
-        gap = np.minimum(first, second)
-        return mix(base(plane), line, step(thickness - gap, 2 * plane.pixel * turns))
-
-    return paint
+    first = np.abs(((plane.x + plane.y) * turns) % 1 - 0.5)
+    second = np.abs(((plane.x - plane.y) * turns) % 1 - 0.5)
+    gap = np.minimum(first, second)
+    return mix(base(plane), line, step(thickness - gap, 2 * plane.pixel * turns))
 
 
-def plaid(colours: Sequence[Field], turns: float, phase: float) -> Paint:
+@pattern
+def plaid(plane: Plane, colours: Sequence[Field], turns: float, phase: float) -> Field:
     """Broad translucent bands both ways, darkest where they cross, with thin lines."""
-
-    def paint(plane: Plane) -> Field:
-        soft = 2 * plane.pixel * turns
-        picture = np.broadcast_to(colours[0], (*plane.x.shape, 3))
-        for along in (plane.x, plane.y):
-            cell = (along * turns + phase) % 1
-            broad = step(0.25 - np.abs(cell - 0.5), soft)
-            thin = step(0.07 - np.minimum(cell, 1 - cell), soft)
-            picture = mix(picture, colours[1], broad * np.float32(0.55))
-            picture = mix(picture, colours[2], thin * np.float32(0.8))
-        return picture
-
-    return paint
+    soft = 2 * plane.pixel * turns
+    picture = np.broadcast_to(colours[0], (*plane.x.shape, 3))
+    for along in (plane.x, plane.y):
+        cell = (along * turns + phase) % 1
+        broad = step(0.25 - np.abs(cell - 0.5), soft)
+        thin = step(0.07 - np.minimum(cell, 1 - cell), soft)
+        picture = mix(picture, colours[1], broad * np.float32(0.55))
+        picture = mix(picture, colours[2], thin * np.float32(0.8))
+    return picture
 
 
+@pattern
 def mosaic(
-    rng: np.random.Generator, colours: Sequence[Field], line: Field, turns: float
-) -> Paint:
-    """Irregular plates with seams between them."""
-    seed = int(rng.integers(2**32))
-
-    def paint(plane: Plane) -> Field:
-        own = np.random.default_rng(seed)  # the same plates at every call
-        wall, tone = voronoi(own, plane.x * turns, plane.y * turns)
-        seam = step(0.07 - wall, 1.5 * plane.pixel * turns)
-        return mix(ramp(colours, tone), line, seam)
-
-    return paint
+    plane: Plane, colours: Sequence[Field], line: Field, turns: float, seed: int
+) -> Field:
+    """Irregular plates with seams between them; `seed` decides the plates."""
+    rng = np.random.default_rng(seed)
+    wall, tone = voronoi(rng, plane.x * turns, plane.y * turns)
+    seam = step(0.07 - wall, 1.5 * plane.pixel * turns)
+    return mix(ramp(colours, tone), line, seam)
 
 
-def scales(base: Paint, rim: Field, turns: float) -> Paint:
+@pattern
+def scales(plane: Plane, base: Paint, rim: Field, turns: float) -> Field:
     """Rows of overlapping scales or feathers with darker rims."""
-
-    def paint(plane: Plane) -> Field:
-        row = np.floor(plane.y * turns)
-        x = (plane.x * turns + 0.5 * (row % 2)) % 1 - 0.5
-        y = plane.y * turns - row
-        bow = np.hypot(x, y * 0.9)
-        return mix(base(plane), rim, step(np.abs(bow - 0.75) * -1 + 0.25, 0.4))
-
-    return paint
+    row = np.floor(plane.y * turns)
+    x = (plane.x * turns + 0.5 * (row % 2)) % 1 - 0.5
+    y = plane.y * turns - row
+    bow = np.hypot(x, y * 0.9)
+    return mix(base(plane), rim, step(np.abs(bow - 0.75) * -1 + 0.25, 0.4))
 
 
-def gores(colours: Sequence[Field], count: int, bulge: float) -> Paint:
+@pattern
+def gores(plane: Plane, colours: Sequence[Field], count: int, bulge: float) -> Field:
     """Segments from pole to pole of a ball, in turn in each colour."""
     table = np.stack(colours)
-
-    def paint(plane: Plane) -> Field:
-        half = np.sqrt(np.maximum(1 - (plane.y - bulge) ** 2, 0.05))
-        along = np.clip(plane.x / half, -0.98, 0.98)
-        around = np.arcsin(along) * np.float32(count / np.pi)
-        number = np.floor(around).astype(np.int32)
-        beyond = around - number - 0.5  # -0.5 and 0.5 on the seams
-        width = 1.5 * plane.pixel * count / np.pi / (half * np.sqrt(1 - along * along))
-        own = np.clip(0.5 + (0.5 - np.abs(beyond)) / width, 0.5, 1)
-        beside = np.where(beyond > 0, number + 1, number - 1)
-        return mix(table[beside % len(table)], table[number % len(table)], own)
-
-    return paint
+    half = np.sqrt(np.maximum(1 - (plane.y - bulge) ** 2, 0.05))
+    along = np.clip(plane.x / half, -0.98, 0.98)
+    around = np.arcsin(along) * np.float32(count / np.pi)
+    number = np.floor(around).astype(np.int32)
+    beyond = around - number - 0.5  # -0.5 and 0.5 on the seams
+    width = 1.5 * plane.pixel * count / np.pi / (half * np.sqrt(1 - along * along))
+    own = np.clip(0.5 + (0.5 - np.abs(beyond)) / width, 0.5, 1)
+    beside = np.where(beyond > 0, number + 1, number - 1)
+    return mix(table[beside % len(table)], table[number % len(table)], own)
 
 
-def spiral(base: Field, line: Field, turns: float, phase: float) -> Paint:
+@pattern
+def spiral(plane: Plane, base: Field, line: Field, turns: float, phase: float) -> Field:
     """A line that winds outwards from the origin."""
-
-    def paint(plane: Plane) -> Field:
-        radius = np.hypot(plane.x, plane.y)
-        angle = np.arctan2(plane.y, plane.x) / np.float32(2 * np.pi)
-        wind = (radius * turns - angle + phase) % 1
-        shell = mix(base, np.clip(base * 1.35, 0, 1), wind)
-        gap = np.minimum(wind, 1 - wind)
-        return mix(shell, line, step(0.14 - gap, 2.5 * plane.pixel * turns))
-
-    return paint
+    radius = np.hypot(plane.x, plane.y)
+    angle = np.arctan2(plane.y, plane.x) / np.float32(2 * np.pi)
+    wind = (radius * turns - angle + phase) % 1
+    shell = mix(base, np.clip(base * 1.35, 0, 1), wind)
+    gap = np.minimum(wind, 1 - wind)
+    return mix(shell, line, step(0.14 - gap, 2.5 * plane.pixel * turns))
 
 
-def rays(base: Field, inner: Field, count: int, strength: float) -> Paint:
+@pattern
+def rays(plane: Plane, base: Field, inner: Field, count: int, strength: float) -> Field:
     """Streaks from the centre outwards, and another colour near the centre."""
-
-    def paint(plane: Plane) -> Field:
-        radius = np.hypot(plane.x, plane.y)
-        angle = np.arctan2(plane.x, -plane.y)
-        streak = (0.5 + 0.5 * np.cos(count * angle)) * np.float32(strength)
-        share = np.clip(1.15 - 1.3 * radius, 0, 1) + streak * (1 - radius)
-        return mix(base, inner, np.clip(share, 0, 1))
-
-    return paint
+    radius = np.hypot(plane.x, plane.y)
+    angle = np.arctan2(plane.x, -plane.y)
+    streak = (0.5 + 0.5 * np.cos(count * angle)) * np.float32(strength)
+    share = np.clip(1.15 - 1.3 * radius, 0, 1) + streak * (1 - radius)
+    return mix(base, inner, np.clip(share, 0, 1))
 
 
+@pattern
 def rings(
-    centre: tuple[float, float],
+    plane: Plane,
+    centre: Point,
     radii: Sequence[float],
-    paints: Sequence[Field],
+    tones: Sequence[Field],
     base: Paint,
-) -> Paint:
+) -> Field:
     """Discs within discs, the largest first: an eye, or the eyespot of a wing."""
-
-    def paint(plane: Plane) -> Field:
-        picture = base(plane)
-        distance = np.hypot(plane.x - centre[0], plane.y - centre[1])
-        for radius, tone in zip(radii, paints, strict=True):
-            picture = mix(picture, tone, step(radius - distance, 1.5 * plane.pixel))
-        return picture
-
-    return paint
+    picture = base(plane)
+    distance = np.hypot(plane.x - centre[0], plane.y - centre[1])
+    for radius, tone in zip(radii, tones, strict=True):
+        picture = mix(picture, tone, step(radius - distance, 1.5 * plane.pixel))
+    return picture

@@ -46,7 +46,7 @@ def arc(
     return np.concatenate([outer, inner[::-1]]) + np.asarray(centre)
 
 
-def smooth(points: Sequence[tuple[float, float]]) -> Outline:
+def smooth(points: Sequence[tuple[float, float]] | Outline) -> Outline:
     """A closed curve that rounds the corners of a coarse polygon."""
     outline = np.asarray(points, np.float64)
     for _ in range(3):  # Chaikin: cut each corner at a quarter of its sides
@@ -59,6 +59,12 @@ def smooth(points: Sequence[tuple[float, float]]) -> Outline:
 def polygon(points: Sequence[tuple[float, float]]) -> Outline:
     """A polygon with its corners as they are."""
     return np.asarray(points, np.float64)
+
+
+def symmetric(half: Sequence[tuple[float, float]]) -> Outline:
+    """A polygon from its right half, clockwise; points at x = 0 come once."""
+    right = np.asarray(half, np.float64)
+    return np.concatenate([right, mirrored(right[right[:, 0] > 0])[::-1]])
 
 
 def mirrored(outline: Outline) -> Outline:

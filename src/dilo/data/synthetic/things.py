@@ -18,7 +18,15 @@ from dilo.data.synthetic.patterns import (
     rays,
     spots,
 )
-from dilo.data.synthetic.shapes import arc, ellipse, lobes, polygon, smooth, turned
+from dilo.data.synthetic.shapes import (
+    arc,
+    ellipse,
+    lobes,
+    polygon,
+    smooth,
+    symmetric,
+    turned,
+)
 
 
 def flower(rng: np.random.Generator) -> list[Part]:
@@ -32,12 +40,11 @@ def flower(rng: np.random.Generator) -> list[Part]:
     seeds = rng.normal(0, 0.13, (12, 2)).tolist()
     outline = lobes(count, rng.uniform(0.3, 0.5), rng.uniform(0.35, 0.6))
     back = turned(outline, 180 / count)
+    dotted = spots(plain(core), core * 0.6, seeds, 0.04)
     return [
         Part(back, lambda plane: streaks(plane) * np.float32(0.8)),
         Part(outline * 0.95, streaks),
-        Part(
-            ellipse((0, 0), (0.27, 0.27)), spots(plain(core), core * 0.6, seeds, 0.04)
-        ),
+        Part(ellipse((0, 0), (0.27, 0.27)), dotted),
     ]
 
 
@@ -53,19 +60,10 @@ def balloon(rng: np.random.Generator) -> list[Part]:
     bag = gores(colours, int(rng.integers(5, 9)), -0.3)
     wicker = colour(rng, (28, 0.6, 0.45))
     basket = lattice(plain(wicker), wicker * 0.6, 5, 0.12)
-    envelope = smooth(
-        [
-            (-0.75, -0.85),
-            (0, -1.15),
-            (0.75, -0.85),
-            (0.85, -0.1),
-            (0.3, 0.62),
-            (-0.3, 0.62),
-            (-0.85, -0.1),
-        ]
-    )
-    ropes = polygon([(-0.2, 0.5), (0.2, 0.5), (0.16, 0.8), (-0.16, 0.8)])
-    box = polygon([(-0.2, 0.74), (0.2, 0.74), (0.16, 1.0), (-0.16, 1.0)])
+    half = [(0, -1.15), (0.75, -0.85), (0.85, -0.1), (0.3, 0.62)]
+    envelope = smooth(symmetric(half))
+    ropes = symmetric([(0.2, 0.5), (0.16, 0.8)])
+    box = symmetric([(0.2, 0.74), (0.16, 1.0)])
     return [
         Part(ropes, plain(wicker * 0.4)),
         Part(envelope, bag),
@@ -82,9 +80,7 @@ def pineapple(rng: np.random.Generator) -> list[Part]:
     for lean in np.linspace(-48, 48, int(rng.integers(5, 8))):
         lean += rng.uniform(-6, 6)
         length = 0.62 - 0.004 * abs(lean)
-        blade = smooth(
-            [(-0.15, 0), (-0.1, -length), (0, -1.6 * length), (0.1, -length), (0.15, 0)]
-        )
+        blade = smooth(symmetric([(0, -1.6 * length), (0.1, -length), (0.15, 0)]))
         shade = np.float32(rng.uniform(0.7, 1.25))
         blades.append(
             Part(turned(blade, lean) + np.array((0, -0.22)), plain(green * shade))

@@ -2,30 +2,37 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from dilo.image import Map
-from dilo.saliency.scoring.alignment import e_measure
-from dilo.saliency.scoring.overlap import (
+from dilo.saliency.scoring.counts import (
     Curve,
-    count_at_levels,
+    Mask,
+    check_pair,
+    count_at_thresholds,
     count_at_twice_the_mean,
+    e_measure,
     f_measure,
-    mean_absolute_error,
 )
-from dilo.saliency.scoring.pairs import Mask
 from dilo.saliency.scoring.structure import s_measure
 from dilo.saliency.scoring.weighted_f import weighted_f_measure
 
 
 @dataclass(frozen=True)
 class ImageScores:
-    """What is measured on one image; curves have one value for each threshold."""
+    """What is measured on one image.
 
-    precision: Curve  # (256,)
-    recall: Curve  # (256,)
-    f_curve: Curve  # (256,)
-    e_curve: Curve  # (256,)
+    Curves (256,) have one value for each threshold: index t holds that of the pixels
+    with map >= t / 255. Where a ratio has no denominator (nothing selected, an empty
+    mask) it is 0. Adaptive values are of the pixels that reach twice the map's mean.
+    """
+
+    precision: Curve
+    recall: Curve
+    f_curve: Curve
+    e_curve: Curve
     adaptive_f: float
-    mae: float
+    mae: float  # mean absolute error: 0 is perfect, 1 is the inverse
     s_measure: float
     adaptive_e: float
     weighted_f: float
@@ -37,16 +44,17 @@ def score_image(saliency: Map, truth: Mask) -> ImageScores:
     Raises:
         InputError: the map or mask is none, or their shapes differ.
     """
-    levels = count_at_levels(saliency, truth)
+    check_pair(saliency, truth)
+    counts = count_at_thresholds(saliency, truth)
     adaptive = count_at_twice_the_mean(saliency, truth)
-    precision, recall = levels.precision, levels.recall
+    precision, recall = counts.precision, counts.recall
     return ImageScores(
         precision=precision,
         recall=recall,
         f_curve=f_measure(precision, recall),
-        e_curve=e_measure(levels),
+        e_curve=e_measure(counts),
         adaptive_f=f_measure(adaptive.precision, adaptive.recall).item(),
-        mae=mean_absolute_error(saliency, truth),
+        mae=float(np.abs(truth - saliency).mean(dtype=np.float64)),
         s_measure=s_measure(saliency, truth),
         adaptive_e=e_measure(adaptive).item(),
         weighted_f=weighted_f_measure(saliency, truth),

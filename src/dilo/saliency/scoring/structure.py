@@ -4,14 +4,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dilo.image import Map
-from dilo.saliency.scoring.pairs import Mask, check_pair
+from dilo.saliency.scoring.counts import Mask, check_pair
 
 
 def s_measure(saliency: Map, truth: Mask, alpha: float = 0.5) -> float:
     """Compare structure: per object, and per quarter around the mask's centroid.
 
     An empty mask asks for a black map, a full one for a white map. Two flat quarters
-    are alike whatever their levels, as in the program of the authors; in PySODMetrics
+    are alike whatever their grey, as in the program of the authors; in PySODMetrics
     it depends on the rounding of the mean whether a grey quarter is flat.
 
     Args:

@@ -1,30 +1,25 @@
 """The scores of many maps: averages as papers print them, and how sure they are."""
 
 import dataclasses
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dilo.errors import InputError
-from dilo.image import Map
-from dilo.saliency.scoring.image_scores import ImageScores, score_image
-from dilo.saliency.scoring.overlap import f_measure
-from dilo.saliency.scoring.pairs import Mask
+from dilo.saliency.scoring.counts import f_measure
+from dilo.saliency.scoring.image_scores import ImageScores
 
 RESAMPLES = 1000
 CONFIDENCE = 0.95
-
-_LEVELS = 256
 
 # Resampled in blocks of at most this many draws, that 100,000 images fit in memory.
 _DRAWS = 5_000_000
 
 
 class Metric(NamedTuple):
-    """A column of `METRICS`: a field of `Scores` and what a reader needs to know."""
+    """A score of many maps, and what a reader needs to know of it."""
 
     name: str
     title: str
@@ -46,50 +41,8 @@ METRICS: tuple[Metric, ...] = (
 )
 
 
-@dataclass(frozen=True)
-class Scores:
-    """Averages over images; all but `mae` are better when larger."""
-
-    count: int  # images scored
-    max_f_of_average: float  # best F of precision and recall averaged over images
-    max_f_of_curve: float  # best value of the F curve averaged over images
-    mean_f: float  # mean of that curve over the 256 thresholds
-    adaptive_f: float  # threshold: twice the map's mean
-    weighted_f: float
-    mae: float
-    s_measure: float
-    max_e: float  # best value of the E curve averaged over images
-    mean_e: float  # mean of that curve over the 256 thresholds
-    adaptive_e: float
-
-
-class Interval(NamedTuple):
-    """Where a score would probably lie had other images been drawn."""
-
-    low: float
-    high: float
-
-
-def score_maps(pairs: Iterable[tuple[str, Map, Mask]]) -> Scores:
-    """Score maps against their masks, one pair in memory at a time.
-
-    Args:
-        pairs: (name, map, mask) of each image.
-
-    Raises:
-        InputError: there are no pairs, or the two of a pair cannot be compared.
-    """
-    images: list[ImageScores] = []
-    for name, saliency, truth in pairs:
-        try:
-            images.append(score_image(saliency, truth))
-        except InputError as error:
-            raise InputError(f"{name}: {error}") from error
-    return summarise(images)
-
-
-def summarise(images: Sequence[ImageScores]) -> Scores:
-    """Average over images.
+def summarise(images: Sequence[ImageScores]) -> dict[str, float]:
+    """Average over images: metric -> score.
 
     The two kinds of maxF are both in use and differ by 0.03 to 0.08: Borji et al.
     (TIP 2015) and most tables before 2019 print `max_f_of_average`, the toolboxes of
@@ -99,9 +52,8 @@ def summarise(images: Sequence[ImageScores]) -> Scores:
         InputError: there are no images.
     """
     means = _stack(images).mean(axis=0, dtype=np.float64)
-    values = _from_means(means[None])[0]
     names = (metric.name for metric in METRICS)
-    return Scores(len(images), **dict(zip(names, values.tolist(), strict=True)))
+    return dict(zip(names, _from_means(means[None])[0].tolist(), strict=True))
 
 
 def resample(
@@ -136,7 +88,7 @@ def resample(
     return np.concatenate(blocks)
 
 
-def intervals(resampled: NDArray[np.float64]) -> dict[str, Interval]:
+def intervals(resampled: NDArray[np.float64]) -> dict[str, tuple[float, float]]:
     """Give the percentile interval of each metric from what `resample` returned.
 
     19 of 20 such intervals hold the score of the population the images come from.
@@ -144,13 +96,13 @@ def intervals(resampled: NDArray[np.float64]) -> dict[str, Interval]:
     tail = 50 * (1 - CONFIDENCE)
     low, high = np.percentile(resampled, [tail, 100 - tail], axis=0)
     bounds = zip(METRICS, low.tolist(), high.tolist(), strict=True)
-    return {metric.name: Interval(*limits) for metric, *limits in bounds}
+    return {metric.name: (least, most) for metric, least, most in bounds}
 
 
-def told_apart(
+def significantly_different(
     resampled: NDArray[np.float64], other: NDArray[np.float64]
 ) -> dict[str, bool]:
-    """Tell for each metric whether two stores really differ, or by these images only.
+    """Say for each metric whether two stores differ, and not by these images only.
 
     They differ if the percentile interval of the difference does not hold 0. Images
     that are hard are so for both: the difference is surer than the intervals of the
@@ -183,7 +135,7 @@ def _stack(images: Sequence[ImageScores]) -> NDArray[np.float32]:
 def _from_means(means: NDArray[np.float64]) -> NDArray[np.float64]:
     """Turn means over images, (R, 4 * 256 + 5), into metrics, (R, metrics)."""
     precision, recall, f_curve, e_curve, singles = np.split(
-        means, np.arange(1, 5) * _LEVELS, axis=1
+        means, np.arange(1, 5) * 256, axis=1
     )
     adaptive_f, mae, structure, adaptive_e, weighted_f = singles.T
     columns = {

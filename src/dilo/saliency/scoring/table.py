@@ -2,24 +2,24 @@
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from dilo.saliency.scoring.image_scores import ImageScores
 
 # A name that begins so would be run as a formula by spreadsheets.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
-COLUMNS = (
-    "mae",
-    "max_f",
-    "mean_f",
-    "adaptive_f",
-    "weighted_f",
-    "s_measure",
-    "max_e",
-    "mean_e",
-    "adaptive_e",
-)
+COLUMNS: dict[str, Callable[[ImageScores], float]] = {
+    "mae": lambda scores: scores.mae,
+    "max_f": lambda scores: scores.f_curve.max(),
+    "mean_f": lambda scores: scores.f_curve.mean(),
+    "adaptive_f": lambda scores: scores.adaptive_f,
+    "weighted_f": lambda scores: scores.weighted_f,
+    "s_measure": lambda scores: scores.s_measure,
+    "max_e": lambda scores: scores.e_curve.max(),
+    "mean_e": lambda scores: scores.e_curve.mean(),
+    "adaptive_e": lambda scores: scores.adaptive_e,
+}
 
 
 def per_image_csv(
@@ -40,24 +40,9 @@ def per_image_csv(
     writer.writerow(("masks", "name", *COLUMNS))
     for store, images in stores.items():
         for name, scores in zip(names, images, strict=True):
-            values = _values(scores)
-            numbers = (f"{values[column]:.6f}" for column in COLUMNS)
+            numbers = (f"{value(scores):.6f}" for value in COLUMNS.values())
             writer.writerow((_no_formula(store), _no_formula(name), *numbers))
     return text.getvalue()
-
-
-def _values(scores: ImageScores) -> dict[str, float]:
-    return {
-        "mae": scores.mae,
-        "max_f": float(scores.f_curve.max()),
-        "mean_f": float(scores.f_curve.mean()),
-        "adaptive_f": scores.adaptive_f,
-        "weighted_f": scores.weighted_f,
-        "s_measure": scores.s_measure,
-        "max_e": float(scores.e_curve.max()),
-        "mean_e": float(scores.e_curve.mean()),
-        "adaptive_e": scores.adaptive_e,
-    }
 
 
 def _no_formula(name: str) -> str:

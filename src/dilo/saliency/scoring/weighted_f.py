@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
 from dilo.image import Map
-from dilo.saliency.scoring.pairs import Mask, check_pair
+from dilo.saliency.scoring.counts import Mask, check_pair
 
 WINDOW, SIGMA = 7, 5.0  # pixels: how far errors within the object depend on each other
 DECAY = math.log(0.5) / 5  # five pixels off the object an error counts 1.5 times
