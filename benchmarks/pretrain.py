@@ -28,7 +28,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from dilo.pretrain.subject import Subject
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -38,7 +37,7 @@ from dilo.models.normalise import normalise
 from dilo.pretrain import OBJECTIVES, PretrainConfig, recipe
 from dilo.pretrain.grouped import encode_groups
 from dilo.pretrain.moco import MoCo
-from dilo.training.loop import Objective
+from dilo.pretrain.objective import ImageSetInfo
 from dilo.training.optimizer import make_optimizer
 from dilo.training.precision import resolve_precision
 from record import RESULTS, record
@@ -116,18 +115,18 @@ class Case:
         self.device = device
         torch.manual_seed(0)
         network = backbone(config.model.arch)
-        subject = Subject(count=IMAGES)
         build = OBJECTIVES[config.objective.name]
-        module = build(network, subject, config.objective, config.loop).to(device)
+        module = build(
+            network, ImageSetInfo(count=IMAGES), config.objective, config.loop
+        ).to(device)
         self.module = module.to(memory_format=torch.channels_last)
-        self.method = cast(Objective, module)
         self.optimizer = make_optimizer(module.parameters(), config.optimizer)
         self.precision = resolve_precision("auto", device)
         side, count = config.model.crop_size, config.loop.batch_size
-        shape = (self.method.views, count, side, side, 3)
+        shape = (count, module.views, side, side, 3)
         self.views = torch.randint(256, shape, dtype=torch.uint8, device=device)
         self.index = torch.randperm(IMAGES)[:count].to(device)
-        self.images = [normalise(view) for view in self.views]
+        self.images = [normalise(self.views[:, view]) for view in range(module.views)]
         # What reaches the head's output: about the loss's own gradient.
         dim = lookup(to_dict(config), "embedding_dim")
         self.gradient = torch.randn(count, dim, device=device) / count
@@ -168,11 +167,11 @@ class Case:
     def whole(self) -> None:
         """Take a step as the loop does."""
         with self._autocast():
-            loss, memo = self.module(self.views, self.index)
+            loss, *outputs = self.module(self.views, self.index)
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
-        self.method.update(memo, self.index)
+        self.module.update(*outputs)
 
     def bare(self, groups: int = 1) -> None:
         """Do the passes through networks and the optimizer's step, nothing else."""

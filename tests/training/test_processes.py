@@ -50,11 +50,11 @@ def slurm(monkeypatch):
     return job
 
 
-def test_several_tasks_without_srun_are_refused_instead_of_waiting_for_each_other(
-    slurm,
-):
+def test_several_tasks_without_srun_are_refused_instead_of_waiting(slurm):
     slurm(NTASKS_PER_NODE="8")
-    with pytest.raises(RunError, match="has 16 tasks, but only one .* put srun before"):
+    with pytest.raises(
+        RunError, match=r"has 16 tasks, but only one .* put srun before"
+    ):
         launch("32-true")
 
 

@@ -77,7 +77,7 @@ def evaluating(module: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def undisturbed(module: nn.Module) -> Iterator[None]:
-    """Use a module that is being trained: `evaluating`, and torch's streams put back."""
+    """Use a module amid its training: `evaluating`, and no draw from torch's streams."""
     devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
     with evaluating(module), torch.random.fork_rng(devices):
         yield

@@ -179,11 +179,9 @@ class _Content:
 def _read(path: Path) -> _Content:
     if path.suffix != ".safetensors":
         value = read_torch_file(path)
-        if (
-            isinstance(value, Mapping)
-            and "optimizer" in value
-            and {"task", "objective"} & set(value)
-        ):
+        # Of a training; version 0.1 called the task an objective.
+        names = set(value) if isinstance(value, Mapping) else set()
+        if "optimizer" in names and names & {"task", "objective"}:
             raise RunError(
                 f"{path}: what a pretraining goes on from, not a backbone; give the "
                 "run folder once it has finished"

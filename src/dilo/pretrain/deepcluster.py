@@ -45,6 +45,7 @@ class DeepCluster(Objective):
         third.
     """
 
+    head: nn.Linear
     labels: Tensor
     weights: Tensor
 

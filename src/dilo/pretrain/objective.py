@@ -29,8 +29,8 @@ class ImageSetInfo:
 class Objective(Task):
     """A task on views of images, `forward(views, index)`.
 
-    `views` is uint8 (B, V, H, W, 3), V views of each image; `index` is int64 (B,), which
-    images they show.
+    `views` is uint8 (B, V, H, W, 3), V views of each image; `index` is int64 (B,), the
+    images that they show.
     """
 
     views = 1  # of each image that it wants
@@ -47,7 +47,7 @@ class Objective(Task):
         self.step = 0
         self.survey = _no_survey
 
-    def update(self, *outputs: Tensor) -> None:
+    def update(self, *outputs: Any, **_: Any) -> None:
         """Count the step."""
         self.step += 1
 

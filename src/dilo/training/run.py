@@ -39,7 +39,7 @@ class TrainingConfig(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What is particular to a training: made on every process, once they have started."""
+    """What is particular to a training, made on every process."""
 
     task: Task
     dataset: MapDataset

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 # Tensors, or lists of them, of which each has one entry for each image of the batch.
 Batch = Sequence[Any]
@@ -20,7 +20,8 @@ class Task(nn.Module):
     with one row for each image, for `update`. It changes no state.
     """
 
-    def update(self, *outputs: Tensor) -> None:
+    # `**_` lets a task name its outputs: mypy takes this for any signature.
+    def update(self, *outputs: Any, **_: Any) -> None:
         """Change state after the optimizer's step, such as a memory bank.
 
         Args:
