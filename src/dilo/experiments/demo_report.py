@@ -164,8 +164,8 @@ def _copy_paste(run: Run) -> CopyPasteConfig:
 
 def _curves(runs: Mapping[str, Run]) -> Curves:
     # The first line is of a bank still at random, far off the scale of the others.
-    metrics = {name: run.metrics[1:] or run.metrics for name, run in runs.items()}
-    chance = next(iter(metrics.values()))[-1]["chance_level"]
+    metrics = {name: run.losses[1:] or run.losses for name, run in runs.items()}
+    level = next(iter(metrics.values()))[-1]["chance_level"]
 
     def chart(title: str, field: str, level: tuple[str, float] | None) -> Chart:
         series = [
@@ -180,7 +180,7 @@ def _curves(runs: Mapping[str, Run]) -> Curves:
 
     return Curves(
         charts=[
-            chart("loss", "loss", ("chance", chance)),
+            chart("loss", "loss", ("chance level", level)),
             chart("learning rate", "lr", None),
         ]
     )

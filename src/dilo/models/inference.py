@@ -77,7 +77,7 @@ def evaluating(module: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def undisturbed(module: nn.Module) -> Iterator[None]:
-    """Use a module amid its training: `evaluating`, and no draw from torch's streams."""
+    """Use a module amid its training: `evaluating`, and torch's draws taken back."""
     devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
     with evaluating(module), torch.random.fork_rng(devices):
         yield
