@@ -136,7 +136,7 @@ def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
 def did_you_mean(name: str, choices: Sequence[str]) -> str:
     """Give ` (did you mean X?)` for the choice that is closest; empty if none is."""
-    close = difflib.get_close_matches(name, choices, n=1)
+    close = difflib.get_close_matches(name, choices, n=1, cutoff=0.7)
     return f" (did you mean {close[0]!r}?)" if close else ""
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import dilo
+from dilo.config import did_you_mean
 from dilo.errors import DiloError, StoppedError
 
 
@@ -20,7 +21,7 @@ class Command(NamedTuple):
 
 COMMANDS: dict[str, Command] = {
     "demo": Command(
-        "dilo.cli.training:demo", "see the whole method at work, on synthetic scenes"
+        "dilo.cli.demo:demo", "see the whole method at work, on synthetic scenes"
     ),
     "masks": Command(
         "dilo.cli.masks:masks", "estimate the foreground map of every image of a folder"
@@ -111,8 +112,9 @@ def _dispatch(words: list[str]) -> int:
         return 0
     name, rest = _split(words)
     if name is None:
+        hint = did_you_mean(words[0], list(COMMANDS))
         choices = ", ".join(COMMANDS)
-        _complain(f"error: no command {words[0]!r}; there are: {choices}")
+        _complain(f"error: no command {words[0]!r}{hint}; there are: {choices}")
         return EXIT_ERROR
     # Here, for tyro takes longer to import than the overview to print.
     from dilo.cli.usage import read_arguments
