@@ -113,9 +113,10 @@ def test_every_command_is_in_the_overview(name, capsys):
     assert run("--help") == 0
     out = capsys.readouterr().out
     assert f"  {name} " in out
-    assert COMMANDS[name].summary in out
-    module, _, function = COMMANDS[name].target.partition(":")
-    assert callable(getattr(importlib.import_module(module), function))
+    target, summary = COMMANDS[name]
+    assert summary in out
+    module, _, function = target.partition(":")
+    assert callable(getattr(importlib.import_module(f"dilo.cli.{module}"), function))
 
 
 def test_the_help_of_masks_names_every_method(capsys):

@@ -6,10 +6,9 @@ import inspect
 import shutil
 import sys
 import textwrap
-import types
 import typing
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from typing import Annotated, Any, NamedTuple
 
 import docstring_parser
@@ -26,10 +25,12 @@ from tyro.constructors import (
 from dilo.config import did_you_mean
 from dilo.errors import InputError
 
-MAX_WIDTH = 100  # of a description: longer lines are hard to read
+try:
+    from tyro._errors import on_parse_error
+except ImportError:  # a tyro that draws a box, and ends with the same status
+    on_parse_error = nullcontext  # type: ignore[assignment]
 
-# A nested config's field is the flag --lr, not --config.optimizer.lr.
-_CONFIG = (tyro.conf.OmitArgPrefixes, tyro.conf.PositionalMetavarFromFieldName)
+MAX_WIDTH = 100  # of a description: longer lines are hard to read
 
 
 class FromWords(NamedTuple):
@@ -64,13 +65,17 @@ def read_arguments(
     if "-h" in words or "--help" in words:
         # Not by tyro, which joins paragraphs into lines of any length.
         sys.stdout.write(_description(function) + "\n\n")
-    with _on_error(refuse):
+    with on_parse_error(refuse):
         return tyro.cli(
             bind,
             prog=f"dilo {name}",
             description="",
             args=words,
-            config=_CONFIG,
+            # A nested config's field is the flag --lr, not --config.optimizer.lr.
+            config=(
+                tyro.conf.OmitArgPrefixes,
+                tyro.conf.PositionalMetavarFromFieldName,
+            ),
             registry=_REGISTRY,
         )
 
@@ -94,24 +99,22 @@ def _signature(
     help_of = _help_of(function)
     parameters = []
     for parameter in signature.parameters.values():
-        kind, default = parameter.annotation, parameter.default
-        markers: list[Any] = []
+        kind, default, markers = parameter.annotation, parameter.default, []
         if typing.get_origin(kind) is Annotated:
             kind, *markers = typing.get_args(kind)
         for marker in markers:
             if isinstance(marker, FromWords):
                 default = marker.make(words)
         # A config's class explains it; a help among the markers wins.
-        if parameter.name in help_of and not dataclasses.is_dataclass(default):
-            markers.insert(0, tyro.conf.arg(help=help_of[parameter.name]))
-        if markers:
-            kind = Annotated[(kind, *markers)]
+        if not dataclasses.is_dataclass(default):
+            markers.insert(0, tyro.conf.arg(help=help_of.get(parameter.name)))
+        kind = Annotated[(kind, *markers)]
         parameters.append(parameter.replace(annotation=kind, default=default))
     return signature.replace(parameters=parameters)
 
 
 def _help_of(documented: Any) -> dict[str, str]:
-    """Give what a docstring says of each argument, or strings below fields of each."""
+    """Give what docstrings say of the arguments of a function or fields of a class."""
     return {
         entry.arg_name: " ".join((entry.description or "").split())
         for entry in docstring_parser.parse_from_object(documented).params
@@ -128,28 +131,19 @@ def _description(function: Callable[..., None]) -> str:
     )
 
 
-def _on_error(refuse: Callable[[Any], None]) -> AbstractContextManager[None]:
-    """Let tyro report what is wrong to `refuse`, where this version of it can."""
-    try:
-        from tyro._errors import on_parse_error
-    except ImportError:  # it prints a box by itself, and ends with the same status
-        return nullcontext()
-    return on_parse_error(refuse)
-
-
 def _one_line(event: Any, signature: inspect.Signature) -> str | None:
     """Say what an error of tyro is about; None for a kind that we do not know."""
     argument: Any = getattr(event, "argument", None)
-    flag = "" if argument is None else _word(argument)
+    flag = "" if argument is None else _name(argument)
     match type(event).__name__:
         case "MissingArgs":
-            names = (_word(entry.arg) for entry in event.missing_arguments)
+            names = (_name(entry.arg) for entry in event.missing_arguments)
             return f"missing: {', '.join(names)}"
         case "UnrecognizedArgs":
-            flags = list(_flags(signature.parameters.values()))
             first = event.tokens[0]
-            hint = did_you_mean(first, flags) if first.startswith("-") else ""
-            return f"unrecognized: {' '.join(event.tokens)}{hint}"
+            values = {name: each.default for name, each in signature.parameters.items()}
+            flags = list(_flags(values)) if first.startswith("-") else []
+            return f"unrecognized: {' '.join(event.tokens)}{did_you_mean(first, flags)}"
         case "InvalidChoice":
             choices = ", ".join(event.choices)
             return f"{flag} must be one of {choices}, got {event.value!r}"
@@ -161,25 +155,19 @@ def _one_line(event: Any, signature: inspect.Signature) -> str | None:
     return None
 
 
-def _word(argument: Any) -> str:
+def _name(argument: Any) -> str:
     """Name an argument as the help does: --lr, or IMAGES where it is positional."""
     name: str = argument.display_name()
     return name if name.startswith("-") else name.rpartition(".")[2].upper()
 
 
-def _flags(parameters: Any) -> Iterator[str]:
-    """Give the flags of parameters, and of the fields of those that are configs."""
-    for parameter in parameters:
-        default = parameter.default
-        if dataclasses.is_dataclass(default):
-            yield from _flags(
-                types.SimpleNamespace(
-                    name=field.name, default=getattr(default, field.name)
-                )
-                for field in dataclasses.fields(default)
-            )
+def _flags(values: dict[str, Any]) -> Iterator[str]:
+    """Give the flags of parameters and their defaults, also within configs."""
+    for name, value in values.items():
+        if dataclasses.is_dataclass(value):
+            yield from _flags(vars(value))
         else:
-            yield f"--{parameter.name.replace('_', '-')}"
+            yield f"--{name.replace('_', '-')}"
 
 
 _REGISTRY = ConstructorRegistry()
@@ -197,18 +185,12 @@ def _config(info: StructTypeInfo) -> StructConstructorSpec | None:
         help_of |= _help_of(each)
     fields = []
     for field in dataclasses.fields(kind):
-        default = getattr(info.default, field.name)
+        value = getattr(info.default, field.name)
         # Of several configs, the one that is the default.
-        hint = type(default) if dataclasses.is_dataclass(default) else hints[field.name]
+        hint = type(value) if dataclasses.is_dataclass(value) else hints[field.name]
         if field.init:
-            fields.append(
-                StructFieldSpec(
-                    name=field.name,
-                    type=hint,
-                    default=default,
-                    helptext=help_of.get(field.name),
-                )
-            )
+            helptext = help_of.get(field.name)
+            fields.append(StructFieldSpec(field.name, hint, value, helptext))
     return StructConstructorSpec(instantiate=kind, fields=tuple(fields))
 
 
@@ -254,6 +236,6 @@ def _number(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
         instance_from_str=read,
         is_instance=lambda value: isinstance(value, (int, number)),
         str_from_instance=lambda value: [
-            str(value) if isinstance(value, int) else f"{value:.4g}"
+            f"{value:d}" if number is int else f"{value:.4g}"
         ],
     )

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import tyro
 
 from dilo.augment.chain import ViewConfig
-from dilo.config import check_not_negative, free
+from dilo.config import NOT_NEGATIVE, check, setting
 from dilo.errors import InputError
 from dilo.models.config import ModelConfig
 from dilo.pretrain.objective_configs import (
@@ -58,16 +58,11 @@ class PretrainConfig:
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     loop: LoopConfig = field(default_factory=LoopConfig)
     objective: ObjectiveConfig = field(default_factory=InstDiscConfig)
-    monitor_epochs: int = free(1)
+    monitor_epochs: int = setting(1, NOT_NEGATIVE, free=True)
     """Epochs between two measurements of the features' geometry; 0 makes none."""
 
     def __post_init__(self) -> None:
-        """Check what the parts do not check themselves.
-
-        Raises:
-            InputError: a value lies outside its range.
-        """
-        check_not_negative(self, "monitor_epochs")
+        check(self)
 
     @staticmethod
     def upgrade(values: Mapping[str, Any]) -> Mapping[str, Any]:
