@@ -5,17 +5,16 @@ from typing import Any, ClassVar, Literal
 import pytest
 
 from dilo.config import (
-    check_below_one,
-    check_choices,
-    check_not_negative,
-    check_positive,
+    BELOW_ONE,
+    NOT_NEGATIVE,
+    POSITIVE,
+    check,
     difference,
-    free,
     from_dict,
-    grid,
     lookup,
     override,
     replace,
+    setting,
     to_dict,
     without_free,
 )
@@ -145,17 +144,6 @@ def test_a_text_that_looks_like_a_number_is_text_in_quotes():
     assert override(Config(), ['name="2024"']).name == "2024"
 
 
-def test_grid_gives_every_combination_a_name():
-    rows = dict(grid(Config(), {"epochs": [1, 2], "plain.probability": [0.1, 0.3]}))
-    assert list(rows) == [
-        "epochs=1,probability=0.1",
-        "epochs=1,probability=0.3",
-        "epochs=2,probability=0.1",
-        "epochs=2,probability=0.3",
-    ]
-    assert rows["epochs=2,probability=0.1"].plain.probability == 0.1
-
-
 def test_difference_lists_fields_that_differ():
     old, new = to_dict(Config()), to_dict(replace(Config(), epochs=5))
     assert difference(old, new) == ["epochs: 3 -> 5"]
@@ -169,30 +157,28 @@ class Circle:
     REMOVED: ClassVar[dict[str, Any]] = {"smooth": True}
 
     name: str = field(default="circle", init=False)
-    radius: float = 1.0
+    radius: float = setting(1.0, POSITIVE)
 
     def __post_init__(self):
-        check_positive(self, "radius")
+        check(self)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Square:
     name: str = field(default="square", init=False)
     side: float = 1.0
-    turn: float = 0.0
-    weight: float = 0.0
+    turn: float = setting(0.0, BELOW_ONE)
+    weight: float = setting(0.0, NOT_NEGATIVE)
     colour: Literal["red", "blue"] = "red"
 
     def __post_init__(self):
-        check_choices(self)
-        check_below_one(self, "turn")
-        check_not_negative(self, "weight")
+        check(self)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Drawing:
     shape: Circle | Square = Circle()
-    workers: int = free(4)
+    workers: int = setting(4, free=True)
     title: str = ""
 
     @staticmethod

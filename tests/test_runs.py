@@ -4,7 +4,7 @@ from dataclasses import dataclass
 import pytest
 
 import dilo
-from dilo.config import free
+from dilo.config import setting
 from dilo.errors import RunError
 from dilo.runs import Run, environment
 
@@ -20,7 +20,7 @@ class View:
 @dataclass(frozen=True, kw_only=True)
 class Training:
     view: View = View()
-    workers: int = free(0)
+    workers: int = setting(0, free=True)
 
 
 def test_a_run_says_what_it_was_made_with(tmp_path):

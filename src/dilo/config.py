@@ -7,7 +7,6 @@ what was stored, and by `REMOVED`, its former fields with the defaults that they
 
 import dataclasses
 import difflib
-import itertools
 import json
 import math
 import types
@@ -21,15 +20,40 @@ from dilo.progress import tell
 ConfigT = TypeVar("ConfigT")
 FieldT = TypeVar("FieldT")
 
-_FREE = "free"
+# What the values of a field must be, and whether one is.
+Rule = tuple[str, Callable[[Any], bool]]
+POSITIVE: Rule = ("must be positive", lambda value: 0 < value < math.inf)
+NOT_NEGATIVE: Rule = ("must not be negative", lambda value: 0 <= value < math.inf)
+BELOW_ONE: Rule = ("must be in [0, 1)", lambda value: 0 <= value < 1)
 
 
-def free(default: FieldT) -> FieldT:
-    """Declare a field of which the result does not depend, with its default.
+def setting(default: FieldT, rule: Rule | None = None, *, free: bool = False) -> FieldT:
+    """Declare a field of a config.
 
-    It may change when a run is continued.
+    Args:
+        default: its default.
+        rule: what `check` holds it to.
+        free: it may change when a run is continued, for the result does not depend
+            on it.
     """
-    return dataclasses.field(default=default, metadata={_FREE: True})
+    metadata = {"rule": rule, "free": free}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def check(config: Any) -> None:
+    """Check the fields that have a rule or are a `Literal`; for `__post_init__`.
+
+    Raises:
+        InputError: a value breaks its rule, or is none of the choices.
+    """
+    hints = typing.get_type_hints(type(config))
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if typing.get_origin(hints[field.name]) is typing.Literal:
+            _convert(hints[field.name], value, field.name)
+        demand, holds = field.metadata.get("rule") or ("", bool)
+        if demand and not holds(value):
+            raise InputError(f"{field.name} {demand}, got {value}")
 
 
 def to_dict(config: Any) -> dict[str, Any]:
@@ -42,7 +66,7 @@ def without_free(config: Any) -> dict[str, Any]:
     return {
         field.name: without_free(value) if dataclasses.is_dataclass(value) else value
         for field in dataclasses.fields(config)
-        if not field.metadata.get(_FREE)
+        if not field.metadata.get("free")
         for value in (getattr(config, field.name),)
     }
 
@@ -110,18 +134,6 @@ def override(config: ConfigT, assignments: Sequence[str]) -> ConfigT:
     return replace(config, **changes)
 
 
-def grid(
-    config: ConfigT, axes: Mapping[str, Sequence[Any]]
-) -> Iterator[tuple[str, ConfigT]]:
-    """Yield (name, config) for every combination of the values of each field."""
-    for values in itertools.product(*axes.values()):
-        changes = dict(zip(axes, values, strict=True))
-        name = ",".join(
-            f"{key.split('.')[-1]}={value}" for key, value in changes.items()
-        )
-        yield name, replace(config, **changes)
-
-
 def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """List the fields in which two config dicts differ, as `field: old -> new`."""
     lines: list[str] = []
@@ -136,55 +148,8 @@ def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
 def did_you_mean(name: str, choices: Sequence[str]) -> str:
     """Give ` (did you mean X?)` for the choice that is closest; empty if none is."""
-    close = difflib.get_close_matches(name, choices, n=1)
+    close = difflib.get_close_matches(name, choices, n=1, cutoff=0.7)
     return f" (did you mean {close[0]!r}?)" if close else ""
-
-
-def check_positive(config: Any, *names: str) -> None:
-    """Check that fields are finite and above 0.
-
-    Raises:
-        InputError: one is not.
-    """
-    _check(config, names, lambda value: 0 < value < math.inf, "must be positive")
-
-
-def check_not_negative(config: Any, *names: str) -> None:
-    """Check that fields are finite and at least 0.
-
-    Raises:
-        InputError: one is not.
-    """
-    _check(config, names, lambda value: 0 <= value < math.inf, "must not be negative")
-
-
-def check_below_one(config: Any, *names: str) -> None:
-    """Check that fields lie in [0, 1).
-
-    Raises:
-        InputError: one does not.
-    """
-    _check(config, names, lambda value: 0 <= value < 1, "must be in [0, 1)")
-
-
-def check_choices(config: Any) -> None:
-    """Check every field whose type is a `Literal`.
-
-    Raises:
-        InputError: a value is none of the choices.
-    """
-    for name, hint in typing.get_type_hints(type(config)).items():
-        if typing.get_origin(hint) is typing.Literal:
-            _convert(hint, getattr(config, name), name)
-
-
-def _check(
-    config: Any, names: Sequence[str], holds: Callable[[Any], bool], rule: str
-) -> None:
-    for name in names:
-        value = getattr(config, name)
-        if not holds(value):
-            raise InputError(f"{name} {rule}, got {value}")
 
 
 def _drop_removed(kind: type, values: dict[str, Any]) -> None:

@@ -49,7 +49,7 @@ class Run:
         Args:
             folder: made if missing.
             config: a dataclass, or a mapping that is ready for JSON. Fields that are
-                declared `dilo.config.free` may differ from those of the start.
+                declared `free` may differ from those of the start.
             facts: what the result was made with, beside `environment()`, such as the
                 device; ready for JSON.
 

@@ -26,6 +26,19 @@ def test_help_and_wrong_usage_import_nothing_heavy(words):
     assert loaded(f"from dilo.cli import main; main({words})") == "[]"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["pretrain", "--help"],
+        ["pretrain", "--objective", "moco_v2", "--help"],
+        ["pretrain", "photos", "--outt", "run"],
+        ["preview", "--help"],
+    ],
+)
+def test_help_and_wrong_usage_of_configs_import_no_torch(words):
+    assert "torch" not in loaded(f"from dilo.cli import main; main({words})")
+
+
 def test_importing_mask_stores_imports_neither_arrow_nor_ray():
     modules = loaded("import dilo.masks")
     assert not any(name in modules for name in ("torch", "pyarrow", "ray"))

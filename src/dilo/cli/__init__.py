@@ -12,6 +12,8 @@ module beside it) and one line in `COMMANDS` of `dispatch.py`:
 * It parses (tyro reads the signature), calls one library function, and prints.
 * What stands before the `/` is positional, the rest are flags: `--neighbors 200`; a
   `bool` is `--name` and `--no-name`.
+* A config is one parameter, whose fields are flags with their own help; see
+  `training.py`.
 * The docstring is the help: a first line, a paragraph, a block `Examples:`, and `Args:`
   with a line for each argument.
 * What is heavy is imported inside, so that a wrong flag is answered at once. Only the

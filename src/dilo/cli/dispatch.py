@@ -5,59 +5,44 @@ import io
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import dilo
+from dilo.config import did_you_mean
 from dilo.errors import DiloError, StoppedError
 
-
-class Command(NamedTuple):
-    """A command: where its function is, and its line in `dilo --help`."""
-
-    target: str  # module:function, imported when the command is called
-    summary: str
-
-
-COMMANDS: dict[str, Command] = {
-    "demo": Command(
-        "dilo.cli.training:demo", "see the whole method at work, on synthetic scenes"
-    ),
-    "masks": Command(
-        "dilo.cli.masks:masks", "estimate the foreground map of every image of a folder"
-    ),
-    "convert": Command(
-        "dilo.cli.masks:convert", "copy a mask store into another format"
-    ),
-    "score": Command(
-        "dilo.cli.scoring:score",
+# name -> (module:function in this package, imported when the command is called; its
+# line in `dilo --help`)
+COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("demo:demo", "see the whole method at work, on synthetic scenes"),
+    "masks": ("masks:masks", "estimate the foreground map of every image of a folder"),
+    "convert": ("masks:convert", "copy a mask store into another format"),
+    "score": (
+        "scoring:score",
         "compare maps with ground-truth masks: F, E, S, MAE; --plot draws",
     ),
-    "preview": Command(
-        "dilo.cli.preview:preview", "draw a contact sheet of maps and composites"
+    "preview": ("preview:preview", "draw a contact sheet of maps and composites"),
+    "mine-backgrounds": (
+        "mining:mine_backgrounds",
+        "collect crops that show background alone",
     ),
-    "mine-backgrounds": Command(
-        "dilo.cli.mining:mine_backgrounds", "collect crops that show background alone"
+    "pretrain": (
+        "training:pretrain",
+        "train a backbone without labels; --masks pastes",
     ),
-    "pretrain": Command(
-        "dilo.cli.training:pretrain", "train a backbone without labels; --masks pastes"
-    ),
-    "knn": Command(
-        "dilo.cli.evaluation:knn", "classify images by their nearest neighbours"
-    ),
-    "linear": Command(
-        "dilo.cli.evaluation:linear", "score a linear classifier on fixed features"
-    ),
-    "backgrounds": Command(
-        "dilo.cli.evaluation:backgrounds",
+    "knn": ("evaluation:knn", "classify images by their nearest neighbours"),
+    "linear": ("evaluation:linear", "score a linear classifier on fixed features"),
+    "backgrounds": (
+        "evaluation:backgrounds",
         "score a backbone when objects change their backgrounds",
     ),
-    "export": Command(
-        "dilo.cli.export:export", "write a backbone for torchvision, timm or detectors"
+    "export": (
+        "export:export",
+        "write a backbone for torchvision, timm or detectors",
     ),
 }
 
 # Packages beside the base install, each with the extra that brings it.
-_TRAIN = (
+_TRAIN = [
     "jinja2",
     "lightning",
     "safetensors",
@@ -65,7 +50,7 @@ _TRAIN = (
     "timm",
     "torch",
     "torchvision",
-)
+]
 EXTRAS = {**dict.fromkeys(_TRAIN, "train"), "matplotlib": "plot"}
 
 EXIT_ERROR = 2
@@ -109,37 +94,27 @@ def _dispatch(words: list[str]) -> int:
     if words[0] == "--version":
         sys.stdout.write(f"dilo {dilo.__version__}\n")
         return 0
-    name, rest = _split(words)
-    if name is None:
+    name, *rest = words
+    if name not in COMMANDS:
+        hint = did_you_mean(name, list(COMMANDS))
         choices = ", ".join(COMMANDS)
-        _complain(f"error: no command {words[0]!r}; there are: {choices}")
+        _complain(f"error: no command {name!r}{hint}; there are: {choices}")
         return EXIT_ERROR
     # Here, for tyro takes longer to import than the overview to print.
     from dilo.cli.usage import read_arguments
 
-    read_arguments(_load(COMMANDS[name].target), name, rest)()
+    read_arguments(_load(name), name, rest)()
     return 0
 
 
-def _split(words: list[str]) -> tuple[str | None, list[str]]:
-    """Split off the command, which may be of two words, as in `basnet train`."""
-    for length in (2, 1):
-        name = " ".join(words[:length])
-        if name in COMMANDS and len(words) >= length:
-            return name, words[length:]
-    return None, words
-
-
-def _load(target: str) -> Callable[..., None]:
-    module, _, function = target.partition(":")
-    return getattr(importlib.import_module(module), function)
+def _load(name: str) -> Callable[..., None]:
+    module, _, function = COMMANDS[name][0].partition(":")
+    return getattr(importlib.import_module(f"dilo.cli.{module}"), function)
 
 
 def _overview() -> str:
     width = max(map(len, COMMANDS))
-    lines = [
-        f"  {name:{width}}  {command.summary}" for name, command in COMMANDS.items()
-    ]
+    lines = [f"  {name:{width}}  {summary}" for name, (_, summary) in COMMANDS.items()]
     return (
         f"usage: dilo COMMAND ...\n\n{dilo.__doc__}\n\ncommands:\n"
         + "\n".join(lines)

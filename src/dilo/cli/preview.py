@@ -1,9 +1,19 @@
 """The command preview."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Annotated
 
+import tyro
+
+from dilo.augment.chain import ViewConfig, view_chain
 from dilo.cli.output import say
+from dilo.cli.usage import FromWords, flag_value
+
+
+def _view(words: Sequence[str]) -> ViewConfig:
+    """Give the defaults: the chain among the words."""
+    return view_chain(flag_value(words, "--chain") or "instdisc")
 
 
 def preview(
@@ -11,20 +21,10 @@ def preview(
     masks: Path,
     /,
     *,
+    view: Annotated[ViewConfig, FromWords(_view), tyro.conf.arg(name="")],
     out: Path,
     count: int = 8,
     seed: int = 0,
-    background: str = "grey",
-    textures: Path | None = None,
-    bank: Path | None = None,
-    blending: Literal["none", "gaussian", "mix"] = "mix",
-    blur: float = 5 / 375,
-    probability: float = 0.5,
-    alpha_low: float = 0.1,
-    alpha_high: float = 0.4,
-    shift: float = 0.0,
-    max_scale: float = 1.0,
-    min_cover: float = 0.0,
     chain: str = "instdisc",
 ) -> None:
     """Draw a contact sheet: images, their maps, composites and training views.
@@ -41,45 +41,19 @@ def preview(
         dilo preview photos masks --out preview.png --background mined --bank bank
 
     Args:
+        view: how training views are made.
         images: folder of photographs, at any depth.
         masks: mask store, or any folder of grey maps.
         out: the PNG file to write.
         count: how many images are drawn.
         seed: of the choice of images, the backgrounds and the views.
-        background: of the training views; see `dilo pretrain --help`.
-        textures: folder of pictures for the background texture.
-        bank: folder that `dilo mine-backgrounds` made, for the background mined.
-        blending: of the training views.
-        blur: sigma of the gaussian, as a share of the image's short side.
-        probability: of pasting, for each training view.
-        alpha_low: maps up to this value are background.
-        alpha_high: maps from this value on are foreground.
-        shift: move the object by up to this share of the view, in each direction.
-        max_scale: scale the object by up to this factor, up or down.
-        min_cover: least share of the object that a view shows, where it can.
-        chain: of augmentations, for the training views: instdisc, moco_v1, moco_v2,
-            or a step of the paper's table 1, such as table1_flip.
+        chain: how views are cropped and recoloured: instdisc, moco_v1, moco_v2, or a
+            step of the paper's table 1, such as table1_flip. It sets what follows.
     """
-    from dilo.augment import CopyPasteConfig
-    from dilo.augment.chain import view_chain
     from dilo.masks import MaskStore
     from dilo.report.preview import PreviewConfig
     from dilo.report.preview import preview as write_preview
 
-    copy_paste = CopyPasteConfig(
-        probability=probability,
-        background=background,
-        textures=None if textures is None else str(textures),
-        bank=None if bank is None else str(bank),
-        blending=blending,
-        blur=blur,
-        alpha_low=alpha_low,
-        alpha_high=alpha_high,
-        shift=shift,
-        max_scale=max_scale,
-        min_cover=min_cover,
-    )
-    view = view_chain(chain, copy_paste)
     config = PreviewConfig(count=count, seed=seed, view=view)
     failures = write_preview(images, MaskStore.open(masks), out, config)
     say(str(out))

@@ -2,7 +2,7 @@
 
 from dataclasses import astuple, dataclass
 
-from dilo.config import check_positive
+from dilo.config import POSITIVE, check, setting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,7 +14,7 @@ class ModelConfig:
     and fast), or a network of a library: timm/NAME, torchvision/NAME."""
     small_stem: bool = False
     """Let the network start at full resolution, for crops below 64 px."""
-    crop_size: int = 224
+    crop_size: int = setting(224, POSITIVE)
     """Side of the training views, in pixels."""
 
     def __post_init__(self) -> None:
@@ -23,7 +23,7 @@ class ModelConfig:
         Raises:
             InputError: there is no such network, or it cannot take such images.
         """
-        check_positive(self, "crop_size")
+        check(self)
         # The default is known to fit; to check it, a page of help would load torch.
         if astuple(self) != ("resnet50", False, 224):
             from dilo.models import check_arch

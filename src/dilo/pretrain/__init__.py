@@ -1,9 +1,23 @@
-"""Pretraining: objectives, losses, memory (paper, section 5.1)."""
+"""Pretraining: objectives, losses, memory (paper, section 5.1).
+
+What needs torch is imported when it is asked for.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from dilo.pretrain.config import PretrainConfig
-from dilo.pretrain.objectives import OBJECTIVES
-from dilo.pretrain.pretrain import PretrainReport, pretrain
 from dilo.pretrain.recipes import RECIPES, recipe
+
+if TYPE_CHECKING:
+    from dilo.pretrain.objectives import OBJECTIVES
+    from dilo.pretrain.pretrain import PretrainReport, pretrain
+
+_NEED_TORCH = {
+    "OBJECTIVES": "objectives",
+    "PretrainReport": "pretrain",
+    "pretrain": "pretrain",
+}
 
 __all__ = [
     "OBJECTIVES",
@@ -13,3 +27,11 @@ __all__ = [
     "pretrain",
     "recipe",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _NEED_TORCH:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_NEED_TORCH[name]}"), name)
+    globals()[name] = value  # the import itself has put the module `pretrain` there
+    return value

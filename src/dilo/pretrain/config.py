@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Annotated, Any
+
+import tyro
 
 from dilo.augment.chain import ViewConfig
-from dilo.config import check_not_negative, free
+from dilo.config import NOT_NEGATIVE, check, setting
 from dilo.errors import InputError
 from dilo.models.config import ModelConfig
 from dilo.pretrain.objective_configs import (
@@ -20,18 +22,18 @@ from dilo.training.config import LoopConfig, OptimizerConfig
 class DataConfig:
     """The images, and what is known of them."""
 
-    images: str
+    images: Annotated[str, tyro.conf.Positional]
     """Folder of photographs, at any depth; a CSV whose column file lists them; or
     WebDataset shards: a .tar file, a folder of them, or "x-{000..099}.tar"."""
-    masks: str | None = None
+    masks: Annotated[str | None, tyro.conf.arg(metavar="PATH")] = None
     """Mask store that `dilo masks` made, or any folder of masks; or the same shards
-    again, where masks lie in them as KEY.mask.png beside KEY.jpg. None is the
-    baseline."""
-    labels: str | None = None
+    again, where masks lie in them as KEY.mask.png beside KEY.jpg. Without it nothing
+    is pasted: the baseline."""
+    labels: Annotated[str | None, tyro.conf.arg(metavar="PATH")] = None
     """Class folders or a CSV of file,label, for the objective supervised."""
     cache_size: int | None = None
-    """Keep all images in memory, reduced to this short side; None reads them from disk
-    each time."""
+    """Keep all images in memory, reduced to this short side in pixels; by default they
+    are read from disk each time."""
 
     def __post_init__(self) -> None:
         """Check every field.
@@ -56,16 +58,11 @@ class PretrainConfig:
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     loop: LoopConfig = field(default_factory=LoopConfig)
     objective: ObjectiveConfig = field(default_factory=InstDiscConfig)
-    monitor_epochs: int = free(1)
+    monitor_epochs: int = setting(1, NOT_NEGATIVE, free=True)
     """Epochs between two measurements of the features' geometry; 0 makes none."""
 
     def __post_init__(self) -> None:
-        """Check what the parts do not check themselves.
-
-        Raises:
-            InputError: a value lies outside its range.
-        """
-        check_not_negative(self, "monitor_epochs")
+        check(self)
 
     @staticmethod
     def upgrade(values: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import get_args
 
-from dilo.config import check_below_one, check_not_negative, check_positive
+from dilo.config import BELOW_ONE, NOT_NEGATIVE, POSITIVE, check, setting
 from dilo.errors import InputError
 
 
@@ -12,23 +12,17 @@ class InstDiscConfig:
     """Instance discrimination with a memory bank, with the softmax."""
 
     name: str = field(default="instdisc", init=False)
-    temperature: float = 0.07
+    temperature: float = setting(0.07, POSITIVE)
     """Similarities are divided by it; smaller is sharper."""
-    negatives: int = 4096
+    negatives: int = setting(4096, POSITIVE)
     """Other images that each is compared with; all where there are fewer."""
-    embedding_dim: int = 128
+    embedding_dim: int = setting(128, POSITIVE)
     """Numbers of an embedding."""
-    bank_momentum: float = 0.5
+    bank_momentum: float = setting(0.5, BELOW_ONE)
     """Share of an image's row of the bank that stays when it is seen again."""
 
     def __post_init__(self) -> None:
-        """Check every field.
-
-        Raises:
-            InputError: a value lies outside its range.
-        """
-        check_positive(self, "temperature", "negatives", "embedding_dim")
-        check_below_one(self, "bank_momentum")
+        check(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,29 +37,21 @@ class MoCoV1Config:
     """Momentum contrast with a queue of keys and a linear head."""
 
     name: str = field(default="moco_v1", init=False)
-    temperature: float = 0.07
+    temperature: float = setting(0.07, POSITIVE)
     """Similarities are divided by it; smaller is sharper."""
-    negatives: int = 65536
+    negatives: int = setting(65536, POSITIVE)
     """Keys of earlier images that each is compared with: the length of the queue."""
-    embedding_dim: int = 128
+    embedding_dim: int = setting(128, POSITIVE)
     """Numbers of an embedding."""
     # 59.0 % at 0.999, 55.2 % at 0.9 (MoCo's table).
-    key_momentum: float = 0.999
+    key_momentum: float = setting(0.999, BELOW_ONE)
     """Share of the key encoder that stays at each step."""
     # So that batch norm does not tell which key is whose; published on 8 GPUs.
-    shuffle_groups: int = 8
+    shuffle_groups: int = setting(8, POSITIVE)
     """Parts of a batch with batch norms of their own."""
 
     def __post_init__(self) -> None:
-        """Check every field.
-
-        Raises:
-            InputError: a value lies outside its range.
-        """
-        check_positive(
-            self, "temperature", "negatives", "embedding_dim", "shuffle_groups"
-        )
-        check_below_one(self, "key_momentum")
+        check(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +59,7 @@ class MoCoV2Config(MoCoV1Config):
     """Momentum contrast with a queue of keys and a head of two layers."""
 
     name: str = field(default="moco_v2", init=False)
-    temperature: float = 0.2
+    temperature: float = setting(0.2, POSITIVE)
     """Similarities are divided by it; smaller is sharper."""
 
 
@@ -96,18 +82,13 @@ class DeepClusterConfig:
     """The cluster of an image, among clusters found anew before every epoch."""
 
     name: str = field(default="deepcluster", init=False)
-    clusters: int = 10000
+    clusters: int = setting(10000, POSITIVE)
     """Clusters of k-means; fewer for small sets."""
     sobel: bool = True
     """See edges alone, for colours make clusters too easy."""
 
     def __post_init__(self) -> None:
-        """Check every field.
-
-        Raises:
-            InputError: a value lies outside its range.
-        """
-        check_positive(self, "clusters")
+        check(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,24 +96,14 @@ class LocalAggregationConfig(InstDiscConfig):
     """Close neighbours in the memory bank, against other neighbours."""
 
     name: str = field(default="local_aggregation", init=False)
-    clusters: int = 30000
+    clusters: int = setting(30000, POSITIVE)
     """Clusters of each k-means run; fewer for small sets."""
-    cluster_runs: int = 10
+    cluster_runs: int = setting(10, POSITIVE)
     """Clusterings that are united."""
-    close_neighbours: int = 4096
+    close_neighbours: int = setting(4096, POSITIVE)
     """Rows of the bank that count as near to an image."""
-    warmup_epochs: int = 10
+    warmup_epochs: int = setting(10, NOT_NEGATIVE)
     """Epochs of plain instance discrimination before the first clusters."""
-
-    def __post_init__(self) -> None:
-        """Check every field.
-
-        Raises:
-            InputError: a value lies outside its range.
-        """
-        super().__post_init__()
-        check_positive(self, "clusters", "cluster_runs", "close_neighbours")
-        check_not_negative(self, "warmup_epochs")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,13 +4,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from dilo.config import (
-    check_below_one,
-    check_choices,
-    check_not_negative,
-    check_positive,
-    free,
-)
+from dilo.config import BELOW_ONE, NOT_NEGATIVE, POSITIVE, check, setting
 from dilo.errors import InputError
 
 Schedule = Literal["step", "cosine"]
@@ -24,12 +18,12 @@ class OptimizerConfig:
 
     # A step averages over the images of all processes and micro-batches, so the rate
     # belongs to the size of that whole batch: 0.03 was published for 256.
-    lr: float = 0.03
+    lr: float = setting(0.03, POSITIVE)
     """Learning rate at the start, for the batch size beside it: for batches of another
     size, change both in proportion."""
-    momentum: float = 0.9
+    momentum: float = setting(0.9, BELOW_ONE)
     """Momentum of SGD; for Adam, of its first moment."""
-    weight_decay: float = 1e-4
+    weight_decay: float = setting(1e-4, NOT_NEGATIVE)
     """Weight decay of all parameters."""
     schedule: Schedule = "step"
     """How the learning rate falls: to a tenth at each of the milestones, or along half
@@ -47,10 +41,7 @@ class OptimizerConfig:
         Raises:
             InputError: a value lies outside its range.
         """
-        check_choices(self)
-        check_positive(self, "lr")
-        check_below_one(self, "momentum")
-        check_not_negative(self, "weight_decay")
+        check(self)
         rising = all(early < late for early, late in pairwise(self.milestones))
         if not rising or not all(0 < share < 1 for share in self.milestones):
             raise InputError(
@@ -68,27 +59,27 @@ class OptimizerConfig:
 class LoopConfig:
     """How long and in which steps to train, and how often to log and to save."""
 
-    epochs: int = 200
+    epochs: int = setting(200, POSITIVE)
     """Passes over the images."""
     batch_size: int = 256
     """Images of a step, of all processes and all their micro-batches together."""
     # Batch norm sees micro-batches one by one, as it sees the shares of processes.
-    accumulate: int = 1
+    accumulate: int = setting(1, POSITIVE)
     """Micro-batches that each process's share of a batch is cut into, where it is too
     large for the memory."""
     seed: int = 0
     """Seed of the weights, the order, the crops and everything else that is random."""
     precision: Precision = "auto"
     """Arithmetic; auto is bf16 where the hardware is fast at it."""
-    device: str = free("auto")
+    device: str = setting("auto", free=True)
     """Where the network runs: cpu, cuda, cuda:1, mps, or auto, the fastest."""
-    workers: int = free(4)
+    workers: int = setting(4, NOT_NEGATIVE, free=True)
     """Processes that make views; 0 makes them in the training process."""
-    checkpoint_epochs: int = free(1)
+    checkpoint_epochs: int = setting(1, POSITIVE, free=True)
     """Epochs between two checkpoints."""
-    checkpoint_minutes: float = free(10.0)
+    checkpoint_minutes: float = setting(10.0, free=True)
     """Minutes after which a checkpoint is due within an epoch; 0 saves every step."""
-    log_every: int = free(50)
+    log_every: int = setting(50, POSITIVE, free=True)
     """Steps between two lines of metrics."""
 
     def __post_init__(self) -> None:
@@ -97,9 +88,7 @@ class LoopConfig:
         Raises:
             InputError: a value lies outside its range.
         """
-        check_choices(self)
-        check_positive(self, "epochs", "accumulate", "checkpoint_epochs", "log_every")
-        check_not_negative(self, "workers")
+        check(self)
         if not self.checkpoint_minutes >= 0:  # may be infinite
             raise InputError(
                 f"checkpoint_minutes must be >= 0, got {self.checkpoint_minutes}"
