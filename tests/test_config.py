@@ -195,6 +195,8 @@ def test_one_of_several_configs_is_chosen_by_its_name():
         from_dict(Drawing, {"shape": {"name": "square", "radius": 1.0}})
     with pytest.raises(InputError, match="shape must be one of circle, square, got 'x"):
         from_dict(Drawing, {"shape": {"name": "x"}})
+    with pytest.raises(InputError, match="shape is a config with fields, got 'square'"):
+        from_dict(Drawing, {"shape": "square"})
 
 
 def test_missing_fields_have_their_default_and_former_layouts_are_upgraded():

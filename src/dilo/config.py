@@ -241,12 +241,13 @@ def _convert_union(hint: Any, value: Any, name: str) -> Any:
         return None
     options = [option for option in typing.get_args(hint) if option is not type(None)]
     named = {option.name: option for option in options if hasattr(option, "name")}
-    if named and isinstance(value, Mapping):  # one of several configs, by its name
-        if value.get("name") not in named:
-            raise InputError(
-                f"{name} must be one of {', '.join(named)}, got {value.get('name')!r}"
-            )
-        return from_dict(named[value["name"]], value)
+    if named:  # one of several configs, by its name
+        if not isinstance(value, Mapping):
+            raise InputError(f"{name} is a config with fields, got {value!r}")
+        kind = value.get("name")
+        if kind not in named:
+            raise InputError(f"{name} must be one of {', '.join(named)}, got {kind!r}")
+        return from_dict(named[kind], value)
     if len(options) == 1:  # its own error says best what is wrong
         return _convert(options[0], value, name)
     for option in options:

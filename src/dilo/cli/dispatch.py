@@ -16,10 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo:demo", "see the whole method at work, on synthetic scenes"),
     "masks": ("masks:masks", "estimate the foreground map of every image of a folder"),
     "convert": ("masks:convert", "copy a mask store into another format"),
-    "score": (
-        "scoring:score",
-        "compare maps with ground-truth masks: F, E, S, MAE; --plot draws",
-    ),
+    "score": ("scoring:score", "compare maps with ground-truth masks; --plot draws"),
     "preview": ("preview:preview", "draw a contact sheet of maps and composites"),
     "mine-backgrounds": (
         "mining:mine_backgrounds",
@@ -33,25 +30,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "linear": ("evaluation:linear", "score a linear classifier on fixed features"),
     "backgrounds": (
         "evaluation:backgrounds",
-        "score a backbone when objects change their backgrounds",
+        "score a backbone on swapped backgrounds",
     ),
-    "export": (
-        "export:export",
-        "write a backbone for torchvision, timm or detectors",
-    ),
+    "export": ("export:export", "write a backbone for torchvision, timm or detectors"),
 }
 
 # Packages beside the base install, each with the extra that brings it.
-_TRAIN = [
-    "jinja2",
-    "lightning",
-    "safetensors",
-    "tensorboard",
-    "timm",
-    "torch",
-    "torchvision",
-]
-EXTRAS = {**dict.fromkeys(_TRAIN, "train"), "matplotlib": "plot"}
+_TRAIN = ("jinja2", "lightning", "safetensors", "tensorboard", "timm", "torch")
+EXTRAS = {**dict.fromkeys((*_TRAIN, "torchvision"), "train"), "matplotlib": "plot"}
 
 EXIT_ERROR = 2
 EXIT_INTERRUPTED = 130  # what shells give for a program ended by Ctrl-C
