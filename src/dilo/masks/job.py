@@ -96,7 +96,7 @@ class _Job:
         manifest.grow_parts(len(remaining), batch_size)
         remaining.part_size = manifest.part_size
         manifest.failures = {**known, **failures, **remaining.refused}
-        manifest.errors = merged_errors(part.errors for part in index.parts)
+        manifest.errors = {}  # their images are tried again
         return remaining
 
     def run(self, task: Task, engine: Engine) -> int:
@@ -126,12 +126,7 @@ class _Job:
         manifest.failures.update(self._those_there(result.failures))
         for kind in set(result.errors) - set(manifest.errors):
             tell(f"the method fails at {result.errors[kind].image}: {kind}; going on")
-        former = {  # of images that were not tried again
-            kind: error
-            for kind, error in manifest.errors.items()
-            if error.image not in result.failures
-        }
-        manifest.errors = merged_errors([former, result.errors])
+        manifest.errors = merged_errors([manifest.errors, result.errors])
 
     def _save(self) -> Index:
         """Count what is there, and save what is known."""
@@ -141,11 +136,6 @@ class _Job:
         manifest.maps = len(index)
         manifest.empty = int(index.empty().sum())
         manifest.failures = _without_map(index, manifest.failures)
-        manifest.errors = {
-            kind: error
-            for kind, error in manifest.errors.items()
-            if error.image in manifest.failures
-        }
         manifest.write(self.store.folder)
         self.store.refresh()
         return index

@@ -227,15 +227,14 @@ class PartRecord:
         """
         part, task = self.part, self.task
         rows = [self._rows[place] for place in sorted(self._rows)]
-        errors = merged_errors(self._errors.values())
         if rows or not part.late:
             path = part_path(task.folder, part.number)
-            write_part(path, task.layout, rows, self._failures, errors)
+            write_part(path, task.layout, rows, self._failures)
         return PartResult(
             number=part.number,
             images=len(part.images),
             computed=len(self._made),
             maps=len(rows),
             failures=self._failures,
-            errors=errors,
+            errors=merged_errors(self._errors.values()),
         )
