@@ -15,7 +15,7 @@ from dilo.folder import Names, scan_images, walk
 from dilo.image import read_map, read_size
 from dilo.masks.codec import stored_shape, unpack
 from dilo.masks.index import Place, read_sound_parts
-from dilo.masks.lock import HOLDER, LOCK, locked
+from dilo.masks.lock import LOCK_FILES, locked
 from dilo.masks.manifest import LARGEST_PART, MANIFEST, Layout, Manifest
 from dilo.masks.naming import digests
 from dilo.masks.parts import part_paths
@@ -133,7 +133,7 @@ class _Check:
         there = np.isin(digests(names, len(names)), accounted)
         self.found.missing = [names[place] for place in np.flatnonzero(~there)]
         parts = {path.name for path in part_paths(self.folder)}
-        for name in walk(self.folder, lambda name: name not in (LOCK, HOLDER)):
+        for name in walk(self.folder, lambda name: name not in LOCK_FILES):
             if name == MANIFEST or name in parts:
                 continue
             if name.endswith(".png") and self.index.find_map(name[:-4]) is not None:
