@@ -112,3 +112,22 @@ def test_exact_maps_go_into_a_store_of_their_own(images, tmp_path, capsys):
     assert "exact" in capsys.readouterr().err
     assert masks(images, tmp_path / "exact", "--exact") == 0
     assert MaskStore.open(tmp_path / "exact").origin.parameters == {"exact": True}
+
+
+@pytest.mark.parametrize("format", ["png", "arrow"])
+def test_images_that_differ_only_in_suffix_are_all_found(
+    images, tmp_path, capsys, format
+):
+    pixels = np.full((60, 80, 3), 220, np.uint8)
+    pixels[5:25, 5:30] = (200, 60, 40)
+    PIL.Image.fromarray(pixels).save(images / "0.jpg", quality=95)
+    folder = tmp_path / "masks"
+    assert masks(images, folder, "--format", format) == 0
+    assert "5 of 5 images have a map" in capsys.readouterr().out
+    assert masks(images, folder, "--verify") == 0
+    store = MaskStore.open(folder)
+    assert store["0.jpg"][15, 15] > 0.5 > store["0.png"][15, 15]
+    assert store["0.png"][35, 35] > 0.5 > store["0.jpg"][35, 35]
+    assert run("preview", images, folder, "--out", tmp_path / "sheet.png") == 0
+    assert run("score", folder, folder) == 0
+    assert "5 maps" in capsys.readouterr().out

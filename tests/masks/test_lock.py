@@ -1,6 +1,7 @@
 """Two jobs never write into one store; a full disk ends a job cleanly."""
 
 import errno
+import fcntl
 import multiprocessing
 import os
 import resource
@@ -82,6 +83,24 @@ def test_a_lock_is_free_again_after_an_error(tmp_path):
         raise ZeroDivisionError
     with locked(tmp_path):
         assert (tmp_path / LOCK).exists()
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOTSUP])
+def test_without_locks_of_the_system_the_file_is_the_lock(tmp_path, monkeypatch, code):
+    """As on some network file systems."""
+
+    def flock(handle, operation):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    monkeypatch.setattr(dilo.masks.lock, "SECONDS_OF_PATIENCE", 0.1)
+    with (
+        locked(tmp_path),
+        pytest.raises(StoreError, match=rf"another job .*process {os.getpid()} on"),
+        locked(tmp_path),
+    ):
+        pass
     assert os.listdir(tmp_path) == []
 
 

@@ -1,7 +1,7 @@
 """What is left to do is cut as a killed job would cut it again."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dilo.folder import Names
@@ -50,6 +50,7 @@ def test_parts_hold_all_names_in_their_order(tmp_path):
     assert len(remaining_of(names_of(20), tmp_path)) == 20
 
 
+@settings(max_examples=30, deadline=None)
 @given(done=st.sets(st.integers(0, 12)), seed=st.integers(0, 9))
 def test_whatever_parts_a_kill_leaves_the_rest_comes_about_again(
     tmp_path_factory, done, seed

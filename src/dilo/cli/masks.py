@@ -23,11 +23,12 @@ def masks(
 ) -> None:
     """Estimate the foreground map of every image of a folder, without labels.
 
-    Writes one 8-bit PNG for each image below IMAGES (a/b.jpg gives a/b.png), or small
-    maps packed together for millions of images. masks.json says how they were made and
-    which images failed; part-*.arrow says which maps there are, how far each can be
-    trusted, and which are empty. Can be stopped or killed at any time: the same command
-    goes on with what is missing.
+    Writes one 8-bit PNG for each image below IMAGES (a/b.jpg gives a/b.png; if an image
+    a/b.png is there too, that gives a/b.png.png), or small maps packed together for
+    millions of images. masks.json says how they were made and which images failed;
+    part-*.arrow says which maps there are, how far each can be trusted, and which are
+    empty. Can be stopped or killed at any time: the same command goes on with what is
+    missing.
 
     Examples:
         dilo masks photos masks

@@ -22,7 +22,7 @@ def mine_backgrounds(
     pixel of the map exceeds --threshold, if it is at least --min-side of the image's
     short side. On photographs with an object (DUTS, RBD maps) 77 % of the images give
     a crop, and one crop in eight shows more than 1 % of true foreground; look at some.
-    a/b.jpg gives OUT/a/b.jpg.jpg; bank.json tells the rule and the yield. Can be
+    a/b.jpg gives OUT/a/b.jpg.jpg; bank.json holds the rule and the yield. Can be
     stopped at any time: the same command goes on.
 
     Examples:

@@ -32,11 +32,7 @@ class BatchMethod:
             raise InputError(f"batch_size must be at least 1, got {self.batch_size}")
 
     def __call__(self, images: list[Image]) -> list[Map]:
-        """Give the map of each image.
-
-        Raises:
-            ValueError: the method gave too many or too few.
-        """
+        """Give the map of each image; refuse to give too many or too few."""
         maps = list(self.maps(images))
         if len(maps) != len(images):
             raise ValueError(f"{len(maps)} maps for {len(images)} images")
@@ -66,11 +62,10 @@ def run_batched(
     try:
         writing: list[Future[None]] = []
         for batch in _decoded_ahead(task, parts, method.batch_size, pool):
-            writing += _do_batch(batch, method, pool)
+            before, writing = writing, _do_batch(batch, method, pool)
+            for future in [*before, *(writing if batch.is_last else ())]:
+                future.result()  # so that no more than a batch waits to be written
             if batch.is_last:
-                for future in writing:
-                    future.result()
-                writing.clear()
                 yield batch.record.write()
     finally:
         pool.shutdown(cancel_futures=True)  # after Ctrl-C nothing more is begun

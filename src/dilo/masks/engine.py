@@ -6,10 +6,10 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from dilo.errors import StoreError
-from dilo.masks.work import Part, PartResult, Task, do_part
+from dilo.masks.work import Part, PartResult, Task, do_part, take_place
 
 KILLED = "its process was killed; is the memory too small?"
 PATIENCE = 3  # losses at a part for which no image is to blame
@@ -17,12 +17,8 @@ PATIENCE = 3  # losses at a part for which no image is to blame
 Results = Generator[PartResult, None, None]
 
 
-class Outcome(NamedTuple):
-    """What has become of a part that was in work."""
-
-    part: Part
-    result: PartResult | None  # None: its worker was killed
-    place: int | None = None  # then: of the image in work, if there was one
+# A part that was in work, and its result: None if its worker was killed.
+Outcome = tuple[Part, PartResult | None]
 
 
 class Workers(Protocol):
@@ -74,9 +70,9 @@ def run_workers(folder: Path, parts: Iterable[Part], workers: Workers) -> Result
                 for part in lost[: workers.retries_at_once]:
                     workers.submit(part, again=True)
                 del lost[: workers.retries_at_once]
-            for part, result, place in workers.finished():
+            for part, result in workers.finished():
                 if result is None:
-                    lost.append(losses[part.number].without_blamed(part, place, folder))
+                    lost.append(losses[part.number].without_blamed(part, folder))
                 else:
                     yield losses[part.number].corrected(result)
 
@@ -88,13 +84,14 @@ class _Losses:
     times: int = 0
     reached: int = 0  # images done before one of them
 
-    def without_blamed(self, part: Part, place: int | None, folder: Path) -> Part:
+    def without_blamed(self, part: Part, folder: Path) -> Part:
         """Give the part to do again, from the second time on without who is to blame.
 
         Raises:
             StoreError: no image is to blame.
         """
         self.times += 1
+        place = take_place(folder, part.number)
         self.reached = max(self.reached, place or 0)
         blamed = None
         if place is not None and self.times > 1:

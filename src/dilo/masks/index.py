@@ -76,9 +76,8 @@ class Index:
         order = np.argsort(keys, kind="stable")
         keys = keys[order]
         last = np.append(keys[1:] != keys[:-1], True)[: len(keys)]
-        self.keys: NDArray[np.uint64] = keys[
-            last
-        ]  # digests of the names of maps, sorted
+        # Digests of the names of the maps.
+        self.keys: NDArray[np.uint64] = keys[last]
         self._rows = order[last]  # counted over all parts
         self._clashing = self._find_clashing()
 
@@ -137,9 +136,10 @@ class Index:
 
     def names(self) -> Iterator[str]:
         """Yield the names of the images that have a map, part by part."""
+        active = self._active
         for part, start in zip(self.parts, self._starts, strict=True):
             names = part.names()
-            rows = self._active[start : start + len(part)]
+            rows = active[start : start + len(part)]
             yield from (names[row] for row in np.flatnonzero(rows))
 
     def map_names(self) -> Iterator[tuple[str, str]]:

@@ -76,12 +76,10 @@ class _Job:
         self.store = store
         self.names = names
         self.manifest = store.manifest
-        self.failed_before = len(failures)
-        self.remaining = self._find_remaining(failures, batch_size)
+        self.failed_before = failures
+        self.remaining = self._find_remaining(batch_size)
 
-    def _find_remaining(
-        self, failures: Mapping[str, str], batch_size: int
-    ) -> Remaining:
+    def _find_remaining(self, batch_size: int) -> Remaining:
         folder, manifest = self.store.folder, self.manifest
         clean_up(folder)
         index, damaged = read_sound_parts(folder, manifest.layout)
@@ -90,13 +88,13 @@ class _Job:
         of_parts = {
             name: why for part in index.parts for name, why in part.failures.items()
         }
-        known = self._those_there({**of_parts, **manifest.failures})
+        known = {**of_parts, **manifest.failures}
         files = present_files(folder) if manifest.layout.format == "png" else None
         remaining = find_remaining(self.names, index, known, files)
         manifest.grow_parts(len(remaining), batch_size)
         remaining.part_size = manifest.part_size
-        manifest.failures = {**known, **failures, **remaining.refused}
-        manifest.errors = merged_errors(part.errors for part in index.parts)
+        manifest.failures = {**known, **self.failed_before, **remaining.refused}
+        manifest.errors = {}  # their images are tried again
         return remaining
 
     def run(self, task: Task, engine: Engine) -> int:
@@ -123,15 +121,10 @@ class _Job:
 
     def _record(self, result: PartResult) -> None:
         manifest = self.manifest
-        manifest.failures.update(self._those_there(result.failures))
+        manifest.failures.update(result.failures)
         for kind in set(result.errors) - set(manifest.errors):
             tell(f"the method fails at {result.errors[kind].image}: {kind}; going on")
-        former = {  # of images that were not tried again
-            kind: error
-            for kind, error in manifest.errors.items()
-            if error.image not in result.failures
-        }
-        manifest.errors = merged_errors([former, result.errors])
+        manifest.errors = merged_errors([manifest.errors, result.errors])
 
     def _save(self) -> Index:
         """Count what is there, and save what is known."""
@@ -140,12 +133,7 @@ class _Job:
         index = Index.read(self.store.folder, manifest.layout)
         manifest.maps = len(index)
         manifest.empty = int(index.empty().sum())
-        manifest.failures = _without_map(index, manifest.failures)
-        manifest.errors = {
-            kind: error
-            for kind, error in manifest.errors.items()
-            if error.image in manifest.failures
-        }
+        manifest.failures = self._still_failing(index)
         manifest.write(self.store.folder)
         self.store.refresh()
         return index
@@ -157,7 +145,7 @@ class _Job:
         empty = index.empty()[ours]
         doubtful = index.confidences()[ours] < LOW_CONFIDENCE
         return MaskReport(
-            images=len(self.names) + self.failed_before,
+            images=len(self.names) + len(self.failed_before),
             computed=computed,
             empty=int(empty.sum()),
             doubtful=int((doubtful & ~empty).sum()),
@@ -166,20 +154,13 @@ class _Job:
             errors=dict(self.manifest.errors),
         )
 
-    def _those_there(self, failures: Mapping[str, str]) -> dict[str, str]:
-        """Leave out the failures of images that have been removed."""
-        if not failures:
-            return {}
-        there = np.isin(digests(failures), digests(self.names))
-        pairs = zip(failures.items(), there, strict=True)
-        return {name: why for (name, why), known in pairs if known}
-
-
-def _without_map(index: Index, failures: Mapping[str, str]) -> dict[str, str]:
-    """Leave out the failures of images that have a map by now."""
-    left = dict(failures)
-    for name in failures:
-        with suppress(InputError):  # a name that no map can have
-            if index.holds(name):
-                del left[name]
-    return left
+    def _still_failing(self, index: Index) -> dict[str, str]:
+        """Leave out the failures of images that have gone, or have a map by now."""
+        failures = dict(self.manifest.failures)
+        there = np.isin(digests(failures), digests(self.names if failures else ()))
+        for name, known in zip(self.manifest.failures, there, strict=True):
+            with suppress(InputError):  # a name that no map can have
+                gone = not known and name not in self.failed_before
+                if gone or index.holds(name):
+                    del failures[name]
+        return failures

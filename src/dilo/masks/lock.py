@@ -12,7 +12,9 @@ import filelock
 from dilo.errors import StoreError
 
 LOCK = ".lock"
+SOFT_LOCK = ".lock-soft"  # where the file system has no locks
 HOLDER = ".lock-holder"  # says who holds the lock
+LOCK_FILES = (LOCK, SOFT_LOCK, HOLDER)
 
 # The workers of a killed job hold its lock for the moment that they outlive it.
 SECONDS_OF_PATIENCE = 2.0
@@ -26,7 +28,7 @@ def locked(folder: Path) -> Iterator[None]:
     """Keep other jobs from writing into a store, on this and other machines.
 
     The system frees the lock of a process that ends, however it ends. On a file system
-    without locks the file `.lock` itself is the lock; that of a killed job is
+    without locks the file `.lock-soft` itself is the lock; that of a killed job is
     recognised by the number of its process, on the same machine only.
 
     Raises:
@@ -41,22 +43,24 @@ def locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         (folder / HOLDER).unlink(missing_ok=True)
-        if not isinstance(lock, filelock.SoftFileLock):  # which deletes it itself
-            (folder / LOCK).unlink(missing_ok=True)
+        (folder / LOCK).unlink(missing_ok=True)
         lock.release()
 
 
 def _acquire(folder: Path) -> filelock.BaseFileLock:
-    path = folder / LOCK
-    lock: filelock.BaseFileLock = filelock.FileLock(path)
+    lock: filelock.BaseFileLock
     try:
         try:
+            lock = filelock.FileLock(folder / LOCK)
             lock.acquire(SECONDS_OF_PATIENCE)
+        except filelock.Timeout:  # it is an OSError
+            raise
         except OSError as error:
-            if error.errno not in _NO_LOCKS:  # of Timeout it is None
+            if error.errno not in _NO_LOCKS:
                 raise
-            lock = filelock.SoftFileLock(path)
+            lock = filelock.SoftFileLock(folder / SOFT_LOCK)
             lock.acquire(SECONDS_OF_PATIENCE)
+        return lock
     except filelock.Timeout as error:
         holder = "unknown"
         with suppress(OSError):
@@ -65,4 +69,3 @@ def _acquire(folder: Path) -> filelock.BaseFileLock:
             f"{folder}: another job is writing into this store ({holder}); wait until "
             f"it has ended, or stop it"
         ) from error
-    return lock

@@ -120,7 +120,7 @@ class Manifest:
         """Read `masks.json` of `folder`.
 
         Raises:
-            StoreError: it is damaged, or of a later format than this package knows.
+            StoreError: it is damaged, or of another format than this package knows.
         """
         path = folder / MANIFEST
         try:
@@ -130,30 +130,21 @@ class Manifest:
                     f"{path}: format {content['format']} is not format {FORMAT}, "
                     f"which this version of dilo reads; update dilo"
                 )
-            return cls._parse(content)
+            origin = {key: content[key] for key in Origin.__dataclass_fields__}
+            counts, errors = content["counts"], content.get("errors", {})
+            return cls(
+                from_dict(Origin, origin),
+                from_dict(Layout, content["layout"]),
+                part_size=int(content["part_size"]),
+                maps=int(counts["maps"]),
+                empty=int(counts["empty"]),
+                failures=dict(content["failures"]),
+                errors={kind: MethodError(**error) for kind, error in errors.items()},
+            )
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise StoreError(
                 f"{path}: damaged ({error}); delete it and the maps, and run again"
             ) from error
-
-    @classmethod
-    def _parse(cls, content: dict[str, Any]) -> "Manifest":
-        fields = Origin.__dataclass_fields__
-        origin = from_dict(Origin, {key: content[key] for key in fields})
-        failures = {str(key): str(why) for key, why in content["failures"].items()}
-        counts = content["counts"]
-        return cls(
-            origin,
-            from_dict(Layout, content["layout"]),
-            part_size=int(content["part_size"]),
-            maps=int(counts["maps"]),
-            empty=int(counts["empty"]),
-            failures=failures,
-            errors={
-                str(kind): MethodError(**error)
-                for kind, error in content.get("errors", {}).items()
-            },
-        )
 
     def check_same(self, folder: Path, origin: Origin, layout: Layout) -> None:
         """Refuse to go on with maps that were made or are kept in another way.

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from dilo.errors import StoreError
 from dilo.files import write_atomic
-from dilo.masks.manifest import Layout, MethodError
+from dilo.masks.manifest import Layout
 from dilo.masks.naming import check_name, digests, stem
 
 PATTERN = "part-*.arrow"
@@ -51,7 +51,6 @@ def write_part(
     layout: Layout,
     rows: Sequence[Row],
     failures: Mapping[str, str] | None = None,
-    errors: Mapping[str, MethodError] | None = None,
 ) -> None:
     """Write a part, atomically; the same content gives the same bytes.
 
@@ -60,7 +59,6 @@ def write_part(
         layout: of the store.
         rows: the maps.
         failures: the images that failed, each with the reason.
-        errors: what the method raised at some of them, by its kind and place.
 
     Raises:
         OSError: the disk is full or the folder cannot be written.
@@ -95,8 +93,6 @@ def write_part(
     }
     if clashing:  # absent where there are none, as from earlier versions
         notes["clashing"] = json.dumps(clashing)
-    if errors:
-        notes["errors"] = json.dumps(dict(sorted(errors.items())))
     checksum = str(_checksum(batch.replace_schema_metadata(notes)))
     batch = batch.replace_schema_metadata({**notes, "crc32": checksum})
     stream = io.BytesIO()
@@ -111,8 +107,7 @@ class PartFile:
     def __init__(self, path: Path, layout: Layout) -> None:
         """Map a part of a store of this layout.
 
-        Its `failures` are the images of the part that failed, each with the reason,
-        and its `errors` what the method raised at some of them.
+        Its `failures` are the images of the part that failed, each with the reason.
 
         Raises:
             StoreError: it is damaged, or belongs to another store.
@@ -133,10 +128,6 @@ class PartFile:
             self._odd = self._note_of_rows("odd_paths")
             # Maps that are not named by the stem of their image, by row.
             self.clashing = self._note_of_rows("clashing")
-            self.errors = {
-                kind: MethodError(*error)
-                for kind, error in self._note("errors", "{}").items()
-            }
             self._map_ends: NDArray[np.int32] | None = None
             if layout.format == "arrow":
                 self._map_ends, self._maps = _text_buffers(self._batch.column("map"))
@@ -193,10 +184,9 @@ class PartFile:
         if found != expected:
             raise _damaged(self.path, f"checksum {found} instead of {expected}")
 
-    def _note(self, name: str, default: str | None = None) -> Any:
-        notes = self._batch.schema.metadata
-        key = name.encode()
-        return json.loads(notes[key] if default is None else notes.get(key, default))
+    def _note(self, name: str, default: str = "") -> Any:
+        text = self._batch.schema.metadata.get(name.encode(), default)
+        return json.loads(text)  # an empty one is damaged
 
     def _note_of_rows(self, name: str) -> dict[int, str]:
         return {int(row): text for row, text in self._note(name, "{}").items()}

@@ -14,7 +14,7 @@ import cv2
 from dilo.allocator import keep_memory
 from dilo.lifetime import end_with_parent
 from dilo.masks.engine import Outcome, Results, run_serial, run_workers
-from dilo.masks.work import Part, Task, do_part
+from dilo.masks.work import Part, PartResult, Task, do_part
 
 
 def run_pool(task: Task, parts: Iterable[Part], *, workers: int) -> Results:
@@ -54,13 +54,13 @@ class _Pool:
         """Wait for parts that are finished."""
         ready = wait([process.pipe for process in self._busy])
         for process in [process for process in self._busy if process.pipe in ready]:
-            outcome = process.outcome()
+            result = process.result()
             self._busy.remove(process)
-            if outcome.result is None:
+            if result is None:
                 process.stop()
             else:
                 self._idle.append(process)
-            yield outcome
+            yield process.part, result
 
     def close(self) -> None:
         """End all processes, whatever they do."""
@@ -78,30 +78,27 @@ class _Process:
         context: Any = multiprocessing.get_context(
             "fork" if "fork" in methods else None
         )
-        self._place = context.RawValue("q", -1)  # of the image in work; outlives a kill
         self.pipe, theirs = context.Pipe()
-        arguments = (task, theirs, self._place)
-        self._process = context.Process(target=_serve, args=arguments)
+        self._process = context.Process(target=_serve, args=(task, theirs))
         self._process.start()
         theirs.close()  # so that the end of the process is the end of the pipe
 
     def begin(self, part: Part) -> None:
         """Hand over a part."""
         self.part = part
-        self._place.value = -1
-        with suppress(BrokenPipeError):  # killed meanwhile: `outcome` will show it
+        with suppress(BrokenPipeError):  # killed meanwhile: `result` will show it
             self.pipe.send(part)
 
-    def outcome(self) -> Outcome:
-        """Wait for the outcome of the part, and raise what ended the work."""
+    def result(self) -> PartResult | None:
+        """Wait for the result, None if the process was killed; raise what ended it."""
         try:
             answer = self.pipe.recv()
         except (EOFError, ConnectionResetError):
-            place = int(self._place.value)
-            return Outcome(self.part, None, None if place < 0 else place)
+            return None
         if isinstance(answer, Exception):
             raise answer
-        return Outcome(self.part, answer)
+        assert isinstance(answer, PartResult)
+        return answer
 
     def stop(self) -> None:
         """End the process, whatever it does."""
@@ -115,7 +112,7 @@ def _stop_all(processes: list[_Process]) -> None:
         processes.pop().stop()
 
 
-def _serve(task: Task, pipe: Connection, place: Any) -> None:
+def _serve(task: Task, pipe: Connection) -> None:
     """Do parts until there are no more: the life of a worker process."""
     # Ctrl-C reaches the whole process group; the parent alone decides what to do.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -124,15 +121,11 @@ def _serve(task: Task, pipe: Connection, place: Any) -> None:
     if "numba" in sys.modules:  # else the method does not use it
         sys.modules["numba"].set_num_threads(1)
     end_with_parent()
-
-    def note_place(number: int) -> None:
-        place.value = number
-
     with suppress(EOFError):
         while True:
             part = pipe.recv()
             try:
-                pipe.send(do_part(task, part, note_place))
+                pipe.send(do_part(task, part))
             except Exception as error:  # it ends the job, but in the parent
                 error.add_note("".join(traceback.format_exception(error)))
                 pipe.send(error)

@@ -7,9 +7,8 @@ system, and have the same version of dilo.
 import os
 import socket
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -106,8 +105,7 @@ class _Cluster:
         # No retries by Ray: after a lack of memory it would go on for ever.
         self._work = ray.remote(num_cpus=1, max_retries=0)(_work)
         # Worker processes may have another current folder.
-        self._task = replace(task, folder=task.folder.absolute())
-        self._shared_task = ray.put(self._task)
+        self._task = ray.put(replace(task, folder=task.folder.absolute()))
         self._parts: dict[Any, Part] = {}
 
     def __len__(self) -> int:
@@ -121,7 +119,7 @@ class _Cluster:
 
     def submit(self, part: Part, *, again: bool = False) -> None:
         """Put a part in work."""
-        self._parts[self._work.remote(self._shared_task, part)] = part
+        self._parts[self._work.remote(self._task, part)] = part
 
     def finished(self) -> Iterator[Outcome]:
         """Wait for parts that are finished."""
@@ -134,9 +132,9 @@ class _Cluster:
         for call in self._ray.wait(list(self._parts))[0]:
             part = self._parts.pop(call)
             try:
-                yield Outcome(part, self._ray.get(call))
+                yield part, self._ray.get(call)
             except lost:
-                yield Outcome(part, None, _take_place(self._task, part))
+                yield part, None
             except errors.RayTaskError as error:
                 error.cause.add_note(str(error))
                 raise error.cause from None
@@ -148,32 +146,7 @@ class _Cluster:
 
 
 def _work(task: Task, part: Part) -> PartResult:
-    """Do a part in a worker process, noting in a file where it is."""
+    """Do a part in a worker process."""
     keep_memory()
     cv2.setNumThreads(0)
-    path = _place_path(task, part)
-    # Unbuffered: what is written outlives a kill.
-    with path.open("wb", buffering=0) as note:
-
-        def note_place(number: int) -> None:
-            note.seek(0)
-            note.write(b"%08d" % number)
-
-        result = do_part(task, part, note_place)
-    path.unlink()
-    return result
-
-
-def _take_place(task: Task, part: Part) -> int | None:
-    """Read and delete the note of a worker that was killed; None if there is none."""
-    path = _place_path(task, part)
-    place = None
-    with suppress(FileNotFoundError, ValueError):  # lost before the first image
-        place = int(path.read_bytes())
-    path.unlink(missing_ok=True)
-    return place
-
-
-def _place_path(task: Task, part: Part) -> Path:
-    """Say where a worker notes its place; the end of the job removes such files."""
-    return task.folder / f".place-{part.number:05d}.partial"
+    return do_part(task, part)

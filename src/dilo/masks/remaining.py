@@ -33,7 +33,8 @@ class Remaining:
     names: Names
     new: NDArray[np.int64]  # places in `names`
     late: NDArray[np.int64]
-    clashes: "Clashes"
+    map_names: Mapping[str, str]  # of images whose map is not named by their stem
+    shared: Set[str]  # images without a map that share their stem with others
     numbers: Set[int]  # of the parts that are there
     refused: dict[str, str]  # name -> why it can have no map
     part_size: int = LARGEST_PART  # images in a new part
@@ -59,19 +60,11 @@ class Remaining:
             yield tuple(self._image(self.names[int(at)], keep=keep) for at in chosen)
 
     def _image(self, name: str, *, keep: bool) -> PartImage:
-        map_name = self.clashes.map_names.get(name) or stem(name)
+        map_name = self.map_names.get(name) or stem(name)
         # A PNG file that several images may own might be that of another.
         suffix = posixpath.splitext(map_name)[1].lower()
-        certain = name not in self.clashes.names and suffix not in IMAGE_SUFFIXES
+        certain = name not in self.shared and suffix not in IMAGE_SUFFIXES
         return PartImage(name, map_name, keep and certain)
-
-
-@dataclass(frozen=True)
-class Clashes:
-    """Images without a map that agree up to the suffix with others of their folder."""
-
-    names: Set[str]
-    map_names: Mapping[str, str]  # of those whose map is not named by their stem
 
 
 def find_remaining(
@@ -101,11 +94,13 @@ def find_remaining(
     late = np.isin(exact, digests(tried)) | np.isin(exact, owners[~kept])
     late |= np.isin(stems, keys[~kept])
     left = ~held & ~np.isin(exact, digests(refused))
+    shared, map_names = _find_clashes(names, stems, ~held, taken, keys[whole])
     return Remaining(
         names=names,
         new=np.flatnonzero(left & ~late),
         late=np.flatnonzero(left & late),
-        clashes=_find_clashes(names, stems, ~held, taken, keys[whole]),
+        map_names=map_names,
+        shared=shared,
         numbers={part.number for part in index.parts},
         refused=refused,
     )
@@ -147,8 +142,8 @@ def _find_clashes(
     missing: NDArray[np.bool_],
     taken: NDArray[np.bool_],
     keys: NDArray[np.uint64],
-) -> Clashes:
-    """Find which of the images that have no map cannot get that of their stem.
+) -> tuple[set[str], dict[str, str]]:
+    """Find which of the images that have no map share their stem with others.
 
     Of images with one stem the first by name gets it, unless another has it already.
     The others keep their whole name, and more if that is the stem of a further image.
@@ -159,6 +154,9 @@ def _find_clashes(
         missing: which have no map, (N,).
         taken: of which another has the map of their stem, (N,).
         keys: digests of the names of the maps that are there.
+
+    Returns:
+        Their names; and of those that do not get the map of their stem, its name.
     """
     places = np.flatnonzero(missing)
     different, counts = np.unique(stems, return_counts=True)
@@ -175,7 +173,7 @@ def _find_clashes(
             map_name += "~"
         map_names[name] = map_name
     of_groups = map(names.__getitem__, places[shared].tolist())
-    return Clashes({*of_groups, *map_names}, map_names)
+    return {*of_groups, *map_names}, map_names
 
 
 def _is_in(numbers: NDArray[np.uint64], number: int) -> bool:

@@ -42,6 +42,9 @@ class MaskStore:
     Names are those of the images ("a/b.jpg"). The suffix plays no part, so that the
     name of a ground-truth file finds the map too; but of two images that differ in it
     alone each finds its own.
+
+    What reads a map raises a StoreError if the image has none or its file is damaged,
+    and an InputError if the name is no relative name.
     """
 
     def __init__(self, folder: Path, manifest: Manifest | None) -> None:
@@ -152,17 +155,15 @@ class MaskStore:
         return None if self._manifest is None else self._manifest.origin
 
     @property
-    def failures(self) -> dict[str, str]:
+    def failures(self) -> Mapping[str, str]:
         """The images without a map, each with the reason."""
-        return {} if self._manifest is None else dict(self._manifest.failures)
+        return {} if self._manifest is None else self._manifest.failures
 
     def __len__(self) -> int:
         return len(self._catalog)
 
     def __contains__(self, name: object) -> bool:
-        if not isinstance(name, str) or self._failure(name) is not None:
-            return False
-        return self._catalog.find(name) is not None
+        return isinstance(name, str) and self._look_up(name) is not None
 
     def names(self) -> list[str]:
         """List the names of the images that have a map, sorted."""
@@ -177,38 +178,20 @@ class MaskStore:
         return dict(self._catalog.map_names())
 
     def __getitem__(self, name: str) -> Map:
-        """Read the map of an image, at the size of the upright image.
-
-        Raises:
-            StoreError: the image has no map, or the file of the map is damaged.
-            InputError: `name` is no relative name.
-        """
+        """Read the map of an image, at the size of the upright image."""
         entry = self._find(name)
         saliency = self._read(entry)
-        if not self._is_packed or saliency.shape == entry.shape:
+        if entry.shape is None or not self._is_packed or saliency.shape == entry.shape:
             return saliency
-        assert entry.shape is not None
         return resize(saliency, *entry.shape).clip(0, 1)
 
     def stored(self, name: str) -> Map:
-        """Read the map of an image at the size in which it is kept: the fast way.
-
-        Raises:
-            StoreError: the image has no map, or the file of the map is damaged.
-            InputError: `name` is no relative name.
-        """
+        """Read the map of an image at the size in which it is kept: the fast way."""
         return self._read(self._find(name))
 
     def foreground(self, name: str) -> Foreground | None:
-        """Read what a loader pastes: the stored map, or None where there is nothing.
-
-        Raises:
-            StoreError: the file of the map is damaged.
-            InputError: `name` is no relative name.
-        """
-        if self._failure(name) is not None:
-            return None
-        entry = self._catalog.find(name)
+        """Read what a loader pastes: the stored map, or None where there is nothing."""
+        entry = self._look_up(name)
         if entry is None or entry.empty:
             return None
         saliency = self._read(entry)
@@ -217,23 +200,14 @@ class MaskStore:
         return Foreground(saliency, entry.shape) if has_foreground(saliency) else None
 
     def image_shape(self, name: str) -> tuple[int, int] | None:
-        """Give the height and width of the upright image, or None if it is not known.
-
-        Raises:
-            InputError: `name` is no relative name.
-        """
+        """Give the height and width of the upright image, None if it is not known."""
         entry = self._catalog.find(name)
         return None if entry is None else entry.shape
 
     def mask(self, name: str) -> NDArray[np.bool_]:
-        """Read a ground-truth mask, (H, W): foreground is brighter than 128 of 255.
-
-        Raises:
-            StoreError: there is no such mask, or its file is damaged.
-            InputError: `name` is no relative name.
-        """
+        """Read a ground-truth mask, (H, W): foreground is brighter than 128 of 255."""
         entry = self._find(name)
-        if entry.place is not None and self._is_packed:
+        if self._is_packed:
             return self[name] > np.float32(128 / 255)
         try:
             return read_mask(self._file(entry))
@@ -241,12 +215,7 @@ class MaskStore:
             raise StoreError(f"{error}; put a whole file in its place") from error
 
     def is_empty(self, name: str) -> bool:
-        """Say whether the map has no foreground, so that it must not be pasted.
-
-        Raises:
-            StoreError: the image has no map.
-            InputError: `name` is no relative name.
-        """
+        """Say whether the map has no foreground, so that it must not be pasted."""
         empty = self._find(name).empty
         return not has_foreground(self[name]) if empty is None else empty
 
@@ -255,12 +224,7 @@ class MaskStore:
         return {name for name in self._catalog.names() if self.is_empty(name)}
 
     def confidence(self, name: str) -> float:
-        """Say how much a map can be trusted, in [0, 1]; NaN where nobody said.
-
-        Raises:
-            StoreError: the image has no map.
-            InputError: `name` is no relative name.
-        """
+        """Say how much a map can be trusted, in [0, 1]; NaN where nobody said."""
         return self._find(name).confidence
 
     def path(self, name: str) -> Path:
@@ -280,13 +244,11 @@ class MaskStore:
 
     def _read(self, entry: Entry) -> Map:
         try:
-            if not self._is_packed:
+            if entry.place is None or entry.shape is None or not self._is_packed:
                 return read_map(self._file(entry))
-            place, layout = entry.place, self.manifest.layout
-            assert place is not None
-            assert entry.shape is not None
-            shape = stored_shape(*entry.shape, side=layout.side)
-            return unpack(place.part.blob(place.row), shape, layout.bits)
+            part, row = entry.place
+            shape = stored_shape(*entry.shape, side=part.layout.side)
+            return unpack(part.blob(row), shape, part.layout.bits)
         except (ImageError, StoreError) as error:
             raise StoreError(
                 f"{error}; delete it and run `dilo masks` again"
@@ -300,16 +262,16 @@ class MaskStore:
             return part.path
         return png_path(self.folder, part.map_name(row))
 
-    def _find(self, name: str) -> Entry:
-        failure = self._failure(name)
-        if failure is not None:
-            raise StoreError(f"{name}: has no map: {failure}")
-        entry = self._catalog.find(name)
-        if entry is None:
-            raise StoreError(
-                f"{self.folder}: no map of {name!r}; run `dilo masks` on its folder"
-            )
-        return entry
+    def _look_up(self, name: str) -> Entry | None:
+        # An image that failed has not the map of a namesake.
+        return None if name in self.failures else self._catalog.find(name)
 
-    def _failure(self, name: str) -> str | None:
-        return None if self._manifest is None else self._manifest.failures.get(name)
+    def _find(self, name: str) -> Entry:
+        entry = self._look_up(name)
+        if entry is not None:
+            return entry
+        if name in self.failures:
+            raise StoreError(f"{name}: has no map: {self.failures[name]}")
+        raise StoreError(
+            f"{self.folder}: no map of {name!r}; run `dilo masks` on its folder"
+        )

@@ -79,16 +79,24 @@ def compare_with_truth(
     names = list(pairs)
     comparison: Comparison[ValueT] = Comparison(left_out=left_out)
     rows: list[list[ValueT]] = []
+
+    def measured(name: str) -> tuple[list[ValueT], list[str]] | DiloError:
+        try:
+            return _measure(stores, pairs[name], truth.mask(name), measure)
+        except DiloError as error:
+            return error
+
     try:
         with Progress("score", len(names), "images") as progress:
-
-            def compare(name: str) -> _Row[ValueT] | str:
-                return _row(stores, truth, measure, (name, pairs[name]))
-
-            tasks = pool.map(compare, names)
-            for name, row in zip(names, tasks, strict=True):
-                _collect(comparison, rows, name, row)
+            for name, row in zip(names, pool.map(measured, names), strict=True):
                 progress.advance()
+                if isinstance(row, DiloError):
+                    comparison.failures[name] = str(row)
+                    continue
+                comparison.names.append(name)
+                rows.append(row[0])
+                for folder in row[1]:
+                    comparison.resized.setdefault(folder, []).append(name)
     finally:
         pool.shutdown(cancel_futures=True)  # after Ctrl-C nothing more is begun
     if not rows:
@@ -101,49 +109,23 @@ def compare_with_truth(
     return comparison
 
 
-@dataclass(frozen=True)
-class _Row(Generic[ValueT]):
-    """One image: a value for each store."""
-
-    values: list[ValueT]
-    resized: list[str]  # folders of the stores whose map had another size
-
-
-def _row(
+def _measure(
     stores: Sequence[MaskStore],
-    truth: MaskStore,
+    names: Sequence[str],
+    mask: NDArray[np.bool_],
     measure: Measure[ValueT],
-    pair: tuple[str, list[str]],
-) -> _Row[ValueT] | str:
-    """Measure one image in all stores; return the reason if that is impossible."""
-    row: _Row[ValueT] = _Row([], [])
-    try:
-        mask = truth.mask(pair[0])
-        for store, name in zip(stores, pair[1], strict=True):
-            saliency = store[name]
-            if saliency.shape != mask.shape:
-                # Rounding leaves the range by a hair's breadth.
-                saliency = resize(saliency, *mask.shape).clip(0, 1)
-                row.resized.append(str(store.folder))
-            row.values.append(measure(saliency, mask))
-    except DiloError as error:
-        return str(error)
-    return row
-
-
-def _collect(
-    comparison: Comparison[ValueT],
-    rows: list[list[ValueT]],
-    name: str,
-    row: _Row[ValueT] | str,
-) -> None:
-    if isinstance(row, str):
-        comparison.failures[name] = row
-        return
-    comparison.names.append(name)
-    rows.append(row.values)
-    for folder in row.resized:
-        comparison.resized.setdefault(folder, []).append(name)
+) -> tuple[list[ValueT], list[str]]:
+    """Measure one image in all stores, and name the stores of which it was resized."""
+    values: list[ValueT] = []
+    resized: list[str] = []
+    for store, name in zip(stores, names, strict=True):
+        saliency = store[name]
+        if saliency.shape != mask.shape:
+            # Rounding leaves the range by a hair's breadth.
+            saliency = resize(saliency, *mask.shape).clip(0, 1)
+            resized.append(str(store.folder))
+        values.append(measure(saliency, mask))
+    return values, resized
 
 
 def _match(

@@ -15,7 +15,7 @@ from dilo.folder import Names, scan_images, walk
 from dilo.image import read_map, read_size
 from dilo.masks.codec import stored_shape, unpack
 from dilo.masks.index import Place, read_sound_parts
-from dilo.masks.lock import HOLDER, LOCK, locked
+from dilo.masks.lock import LOCK_FILES, locked
 from dilo.masks.manifest import LARGEST_PART, MANIFEST, Layout, Manifest
 from dilo.masks.naming import digests
 from dilo.masks.parts import part_paths
@@ -43,12 +43,11 @@ class StoreCheck:
 
     def summary(self) -> str:
         """Name what is bad, and say what to do about it."""
-        lines = [f"{self.maps} maps checked: " + ("all sound" if self.is_sound else "")]
-        if not self.is_sound:
-            lines[0] += (
-                f"{len(self.bad)} bad, {len(self.missing)} missing, "
-                f"{len(self.stray)} stray files"
-            )
+        counts = f"{len(self.bad)} bad, {len(self.missing)} missing, "
+        counts += f"{len(self.stray)} stray files"
+        lines = [
+            f"{self.maps} maps checked: " + ("all sound" if self.is_sound else counts)
+        ]
         bad = [f"{name}: {why}" for name, why in self.bad.items()]
         kinds = {"bad": bad, "missing": self.missing, "stray": self.stray}
         for kind, names in kinds.items():
@@ -88,8 +87,10 @@ def verify_store(
         check = _Check(Path(images), folder, manifest.layout)
         check.read_maps(workers or available_cores())
         check.compare_names(names, manifest.failures)
-        if repair:
-            check.repair()
+        for path in check.to_delete if repair else ():
+            if path.is_file():
+                path.unlink()
+                check.found.deleted += 1
         return check.found
 
 
@@ -102,7 +103,7 @@ class _Check:
         self.layout = layout
         self.index, damaged = read_sound_parts(folder, layout)
         self.found = StoreCheck(len(self.index))
-        self._to_delete: set[Path] = set()
+        self.to_delete: set[Path] = set()
         for part in self.index.parts:
             try:
                 part.check()
@@ -123,7 +124,7 @@ class _Check:
                 for (part, row), why in zip(some, reasons, strict=True):
                     if why is not None:
                         self._note_bad(part.name(row), why, part.path)
-                        self._to_delete.add(png_path(self.folder, part.map_name(row)))
+                        self.to_delete.add(png_path(self.folder, part.map_name(row)))
                     progress.advance()
 
     def compare_names(self, names: Names, failures: Mapping[str, str]) -> None:
@@ -132,25 +133,18 @@ class _Check:
         there = np.isin(digests(names, len(names)), accounted)
         self.found.missing = [names[place] for place in np.flatnonzero(~there)]
         parts = {path.name for path in part_paths(self.folder)}
-        for name in walk(self.folder, lambda name: name not in (LOCK, HOLDER)):
+        for name in walk(self.folder, lambda name: name not in LOCK_FILES):
             if name == MANIFEST or name in parts:
                 continue
             if name.endswith(".png") and self.index.find_map(name[:-4]) is not None:
                 continue
             self.found.stray.append(name)
             if name.endswith((".png", PARTIAL)):
-                self._to_delete.add(self.folder / name)
-
-    def repair(self) -> None:
-        """Delete what is bad, and what the store has left lying about."""
-        for path in self._to_delete:
-            if path.is_file():
-                path.unlink()
-                self.found.deleted += 1
+                self.to_delete.add(self.folder / name)
 
     def _note_bad(self, name: str, why: str, part: Path) -> None:
         self.found.bad[name] = why
-        self._to_delete.add(part)
+        self.to_delete.add(part)
 
     def _wrong_with(self, place: Place) -> str | None:
         """Say what is wrong with a map, or give None."""

@@ -101,26 +101,38 @@ def png_path(folder: Path, map_name: str) -> Path:
     return folder / f"{map_name}.png"
 
 
-def do_part(
-    task: Task, part: Part, note_place: Callable[[int], None] | None = None
-) -> PartResult:
+def do_part(task: Task, part: Part) -> PartResult:
     """Make the maps of a part one by one and write it, atomically.
-
-    Args:
-        task: what is done.
-        part: with which images.
-        note_place: called before each image with its place in the part.
 
     Raises:
         OSError: nothing can be written, whatever the image; the part is not there.
     """
     record = PartRecord(task, part)
-    for place, image in enumerate(part.images):
-        if note_place is not None:
-            note_place(place)
-        if image.name not in part.failures:
-            record.add(place, partial(task.source.find_map, image.name))
-    return record.write()
+    path = _note_path(task.folder, part.number)
+    with path.open("wb", buffering=0) as note:  # what is written outlives a kill
+        for place, image in enumerate(part.images):
+            note.seek(0)
+            note.write(b"%08d" % place)
+            if image.name not in part.failures:
+                record.add(place, partial(task.source.find_map, image.name))
+    result = record.write()
+    path.unlink()
+    return result
+
+
+def take_place(folder: Path, number: int) -> int | None:
+    """Give the place of the image at which `do_part` was killed, None before all."""
+    path = _note_path(folder, number)
+    place = None
+    with suppress(FileNotFoundError, ValueError):
+        place = int(path.read_bytes())
+    path.unlink(missing_ok=True)
+    return place
+
+
+def _note_path(folder: Path, number: int) -> Path:
+    """Say where the place of a part is noted; the end of a job removes such files."""
+    return folder / f".place-{number:05d}.partial"
 
 
 class PartRecord:
@@ -215,15 +227,14 @@ class PartRecord:
         """
         part, task = self.part, self.task
         rows = [self._rows[place] for place in sorted(self._rows)]
-        errors = merged_errors(self._errors.values())
         if rows or not part.late:
             path = part_path(task.folder, part.number)
-            write_part(path, task.layout, rows, self._failures, errors)
+            write_part(path, task.layout, rows, self._failures)
         return PartResult(
             number=part.number,
             images=len(part.images),
             computed=len(self._made),
             maps=len(rows),
             failures=self._failures,
-            errors=errors,
+            errors=merged_errors(self._errors.values()),
         )
