@@ -4,7 +4,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from dilo.attribution import class_score, energy_inside, gradient_map, neighbour_score
+from dilo.attribution.gradient import (
+    class_score,
+    energy_inside,
+    gradient_map,
+    neighbour_score,
+)
 from dilo.errors import InputError
 
 

@@ -82,7 +82,7 @@ def test_colours_are_counted_during_the_first_epoch_only():
     assert not torch.equal(method.weights, half)
     prior = torch.cat([first, second]).mean(dim=0)
     assert (prior * method.weights).sum().item() == pytest.approx(1)
-    torch.testing.assert_close(method.counts, 5 * prior.double())
+    torch.testing.assert_close(method.counts, 5 * prior)
     full = method.weights.clone()
     method.update(second, torch.arange(2))
     assert torch.equal(method.weights, full)

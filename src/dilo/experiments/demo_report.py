@@ -208,7 +208,7 @@ def _neighbours(
 def _gradients(
     scenes: SceneSet, runs: Mapping[str, Run], results: Mapping[str, Evaluation]
 ) -> Gallery:
-    loaded = {name: load_backbone(runs[name].folder) for name in COMPARED}
+    loaded = {name: load_backbone(runs[name].folder, "auto") for name in COMPARED}
     rows = range(min(GRADIENT_IMAGES, len(scenes.images)))
     maps = {
         name: list(gradients(model, results[name].probe, scenes, rows))

@@ -9,6 +9,8 @@ from torch import nn
 
 from dilo.errors import InputError
 
+WITHOUT_FLOAT64 = ("mps",)  # kinds of devices: Apple's
+
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedBackbone:
@@ -51,6 +53,11 @@ def device_of(module: nn.Module) -> torch.device:
     """Give the device of a module's weights; the CPU if it has none."""
     parameter = next(module.parameters(), None)
     return torch.device("cpu") if parameter is None else parameter.device
+
+
+def float64_device(device: torch.device) -> torch.device:
+    """Give where float64 can be computed: the CPU if the device has none."""
+    return torch.device("cpu") if device.type in WITHOUT_FLOAT64 else device
 
 
 @contextmanager

@@ -66,7 +66,7 @@ class Colorization(nn.Module):
         self.images = subject.count
         self.seen = 0
         self.register_buffer("bins", bins.clone(), persistent=False)
-        self.register_buffer("counts", torch.zeros(len(bins), dtype=torch.float64))
+        self.register_buffer("counts", torch.zeros(len(bins)))
         self.register_buffer("weights", torch.ones(len(bins)))
 
     def forward(self, views: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
@@ -90,7 +90,7 @@ class Colorization(nn.Module):
             return
         (joined,) = gather(spread)
         self.seen += len(joined)
-        self.counts += joined.double().sum(dim=0)
+        self.counts += joined.sum(dim=0)
         self.weights.copy_(rebalancing(self.counts / self.counts.sum()))
 
     def start_epoch(self, epoch: int, survey: Survey) -> None:

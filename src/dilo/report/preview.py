@@ -24,8 +24,7 @@ from dilo.files import write_atomic
 from dilo.folder import list_images
 from dilo.image import Image, Map, encode_image, read_image
 from dilo.masks import MaskStore
-from dilo.report.choice import draw_indices
-from dilo.report.pictures import fit, grey, heat
+from dilo.report.pictures import draw_indices, fit, grey, heat
 from dilo.report.sheet import CELL, Cell, SheetRow, draw_sheet, printable
 
 VIEWS = 3
