@@ -205,8 +205,9 @@ def _background(
     setting = Setting(
         index=entry.index, sources=sources, image=entry.reduced, alpha=entry.alpha
     )
+    height, width = entry.reduced.shape[:2]
     try:
-        return BACKGROUNDS[name](rng, *entry.reduced.shape[:2], setting)
+        return BACKGROUNDS[name](rng, height, width, setting)
     except (InputError, ImageError) as error:
         return printable(str(error))
 
