@@ -20,7 +20,7 @@ VARIANTS: tuple[Variant, ...] = get_args(Variant)
 # Beyond this share of the image the object's box leaves too little background to fill
 # it from; the backgrounds challenge drops the same images.
 LARGEST_BOX = 0.9
-# Of the longer side. Masks are a little too tight, and an object's rim would tell.
+# Of the longer side. Masks are a little too tight, and a rim gives an object away.
 MARGIN = 0.01
 
 

@@ -203,7 +203,7 @@ def _safetensors(model: Model, tensors: Mapping[str, Tensor], arch: str) -> byte
 def _has_layers(
     tensors: Mapping[str, Tensor], arch: str, crop_size: int | None = None
 ) -> bool:
-    """Tell whether the weights are just those of a network of a library."""
+    """Report whether the weights are just those of a network of a library."""
     ours = {name: tensor.shape for name, tensor in tensors.items()}
     return ours == shapes(arch, crop_size=crop_size)
 
