@@ -35,7 +35,7 @@ def ablate(out: Path, seed: int) -> dict[str, Evaluation]:
     runs = train_all(ablations(rbd), out / "ablations")
     sets = SceneSets.read(out / "scenes")
     return {
-        name: evaluate_backbone(load_backbone(run.folder), sets, name)
+        name: evaluate_backbone(load_backbone(run.folder, "auto"), sets, name)
         for name, run in runs.items()
     }
 

@@ -12,7 +12,7 @@ from dilo.errors import InputError, RunError
 from dilo.models import backbone
 from dilo.models.export import export
 from dilo.models.inference import LoadedBackbone
-from dilo.models.layouts import LAYOUTS, Exportable, convolve_vgg
+from dilo.models.layouts import LAYOUTS, Model, convolve_vgg
 from dilo.models.weights import load_backbone, save_backbone
 
 FILES = {
@@ -115,9 +115,9 @@ def test_the_fully_connected_layers_of_vgg_become_timms_convolutions(arch):
         module = backbone(arch)
         loaded = LoadedBackbone(module=module, arch=arch, crop_size=224)
         theirs = timm.create_model(name, num_classes=0).state_dict()
-    exportable = Exportable(loaded=loaded)
-    assert exportable.name == name
-    ours = convolve_vgg(exportable.tensors)
+    model = Model(loaded=loaded)
+    assert model.name == name
+    ours = convolve_vgg(model.tensors)
     assert {n: t.shape for n, t in ours.items()} == {
         n: t.shape for n, t in theirs.items()
     }
@@ -139,7 +139,7 @@ def test_networks_that_a_program_lacks_are_refused(arch, to, reason):
     with torch.device("meta"):
         loaded = LoadedBackbone(module=backbone(arch), arch=arch, crop_size=224)
     with pytest.raises(InputError, match=reason):
-        LAYOUTS[to].write(Exportable(loaded=loaded))
+        LAYOUTS[to].write(Model(loaded=loaded))
 
 
 @pytest.mark.parametrize("to", LAYOUTS)
@@ -150,7 +150,7 @@ def test_a_small_stem_is_refused(to):
         module=module, arch="resnet18", crop_size=32, small_stem=True
     )
     with pytest.raises(InputError, match="layers of resnet18 with a small stem"):
-        LAYOUTS[to].write(Exportable(loaded=loaded))
+        LAYOUTS[to].write(Model(loaded=loaded))
 
 
 def test_a_network_of_edges_says_what_to_give_it(tmp_path):

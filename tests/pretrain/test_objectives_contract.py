@@ -61,6 +61,10 @@ def test_the_loss_falls(objective):
     # A queue of random rows is easier than it will ever be again.
     assert sum(losses[-3:]) / 3 < 0.7 * max(losses)
     assert losses[-1] < method.chance_level
+    state = [*method.parameters(), *method.buffers()]
+    assert torch.float64 not in {
+        each.dtype for each in state
+    }  # Apple's devices have none
 
 
 def stop_after(monkeypatch: pytest.MonkeyPatch, batches: int) -> None:

@@ -3,8 +3,10 @@ import pytest
 import torch
 from sklearn.decomposition import PCA
 
+from dilo.models import inference
 from dilo.pretrain import whitening
 from dilo.pretrain.whitening import whiten
+from fake_device import second_device
 
 CPU = torch.device("cpu")
 
@@ -46,3 +48,12 @@ def test_chunks_change_nothing(monkeypatch):
     whole = whiten(features(), 5, CPU)
     monkeypatch.setattr(whitening, "ROWS", 7)
     torch.testing.assert_close(whiten(features(), 5, CPU), whole, atol=1e-5, rtol=0)
+
+
+def test_a_device_without_float64_gets_what_the_cpu_computes(monkeypatch):
+    monkeypatch.setattr(inference, "WITHOUT_FLOAT64", ("meta",))
+    expected = whiten(features(), 5, CPU)
+    with second_device(monkeypatch) as device:
+        result = whiten(features(), 5, device)
+        assert result.device == device
+        torch.testing.assert_close(result.cpu(), expected)

@@ -34,11 +34,6 @@ class EnergyInside:
     area: NDArray[np.float64]  # (N,), share of the pixels inside the mask
 
     @property
-    def ratio(self) -> NDArray[np.float64]:
-        """Energy over area, (N,): 1 for a map that looks at all pixels alike."""
-        return self.energy / self.area
-
-    @property
     def mean_energy(self) -> float:
         """Mean share of energy of the images that show an object."""
         return float(np.nanmean(self.energy))
@@ -47,11 +42,6 @@ class EnergyInside:
     def mean_area(self) -> float:
         """Mean share of area of the images that show an object."""
         return float(np.nanmean(self.area))
-
-    @property
-    def mean_ratio(self) -> float:
-        """Mean ratio of the images that show an object."""
-        return float(np.nanmean(self.ratio))
 
 
 def class_score(weight: Tensor, bias: Tensor, classes: Tensor) -> Score:

@@ -8,7 +8,7 @@ from dilo.cli.output import say, show_columns, show_scores
 from dilo.errors import shortened
 
 if TYPE_CHECKING:
-    from dilo.evaluate import Scores
+    from dilo.evaluate.scores import Scores
 
 
 def knn(

@@ -30,19 +30,14 @@ def show_columns(
     title: str,
     columns: Sequence[str],
     rows: Sequence[tuple[str, Sequence[float]]],
-    digits: int | Sequence[int] = 4,
+    digits: int = 4,
 ) -> None:
-    """Print a table of rows (name, one value for each column).
-
-    `digits` behind the point are shown, of all columns or of each.
-    """
-    places = [digits] * len(columns) if isinstance(digits, int) else digits
+    """Print a table of rows (name, one value for each column), with so many digits."""
     say(title)  # not the table's own title, which would wrap at the table's width
     table = rich.table.Table(box=rich.box.SIMPLE_HEAD)
     table.add_column("")
     for column in columns:
         table.add_column(column, justify="right")
     for name, values in rows:
-        cells = zip(values, places, strict=True)
-        table.add_row(name, *(f"{value:.{after}f}" for value, after in cells))
+        table.add_row(name, *(f"{value:.{digits}f}" for value in values))
     console.print(table)

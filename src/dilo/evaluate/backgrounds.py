@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from dilo.data.labels import LabelledImages
 from dilo.errors import ImageError, InputError, StoreError
@@ -70,50 +69,35 @@ def background_scores(
     usable, left_out = _usable(val, _reader(val, truth))
     part = val.take(usable)
     read = _reader(part, truth)
-    images = {
-        variant: Composites(
-            read,
-            draw_donors(part.labels, variant, np.random.default_rng(seed)),
-            variant,
-        )
-        for variant in VARIANTS
-    }
     bank = extract_labelled(loaded, train, workers=workers, title="train features")
     probe = choose_probe(bank.values, bank.labels, seed=seed)
     labels = torch.from_numpy(part.labels)
-    features = {
-        variant: _features(loaded, images[variant], workers, variant)
-        for variant in VARIANTS
-    }
-    mixed = Tagged(
-        features=features["mixed_rand"],
-        labels=labels,
-        backgrounds=labels[torch.from_numpy(images["mixed_rand"].donors)],
-    )
+    knn: dict[str, Scores] = {}
+    linear: dict[str, Scores] = {}
+    tagged: dict[str, Tagged] = {}
+    for variant in VARIANTS:
+        donors = draw_donors(part.labels, variant, np.random.default_rng(seed))
+        composites = Composites(read, donors, variant)
+        features = extract(loaded, composites, workers=workers, title=variant)
+        if features.failures:  # each was read a moment ago
+            raise InputError(features.failures[0])
+        values = features.values
+        knn[variant] = score(knn_predict(values, bank.values, bank.labels), labels)
+        linear[variant] = score(probe.predict(values), labels)
+        tagged[variant] = Tagged(
+            features=values,
+            labels=labels,
+            backgrounds=labels[torch.from_numpy(donors)],
+        )
     # Originals have the background of their class.
     of_bank = bank.labels.cpu()
     originals = Tagged(features=bank.values, labels=of_bank, backgrounds=of_bank)
     return BackgroundScores(
-        knn={
-            variant: score(knn_predict(values, bank.values, bank.labels), labels)
-            for variant, values in features.items()
-        },
-        linear={
-            variant: score(probe.predict(values), labels)
-            for variant, values in features.items()
-        },
-        retrieval=background_retrieval(mixed, originals),
+        knn=knn,
+        linear=linear,
+        retrieval=background_retrieval(tagged["mixed_rand"], originals),
         left_out=bank.failures + left_out,
     )
-
-
-def _features(
-    loaded: LoadedBackbone, images: Composites, workers: int | None, variant: str
-) -> Tensor:
-    features = extract(loaded, images, workers=workers, title=variant)
-    if features.failures:  # each was read a moment ago
-        raise InputError(features.failures[0])
-    return features.values
 
 
 def _reader(

@@ -20,7 +20,7 @@ VARIANTS: tuple[Variant, ...] = get_args(Variant)
 # Beyond this share of the image the object's box leaves too little background to fill
 # it from; the backgrounds challenge drops the same images.
 LARGEST_BOX = 0.9
-# Of the longer side. Masks are a little too tight, and an object's rim would tell.
+# Of the longer side. Masks are a little too tight, and a rim gives an object away.
 MARGIN = 0.01
 
 
@@ -46,12 +46,12 @@ class Composites:
 
         Of none of the images that `read` gives must `why_not` have a complaint.
         """
-        self.donors = donors
+        self._donors = donors
         self._read = read
         self._variant = variant
 
     def __len__(self) -> int:
-        return len(self.donors)
+        return len(self._donors)
 
     def __getitem__(self, index: int) -> Image:
         """Make the image at `index`, of the size of its original."""
@@ -64,7 +64,7 @@ class Composites:
             return np.where(mask[..., None], image, np.uint8(0))
         if self._variant == "only_bg":
             return tile_background(image, mask)
-        background = tile_background(*self._read(int(self.donors[index])))
+        background = tile_background(*self._read(int(self._donors[index])))
         return np.where(mask[..., None], image, cover(background, *mask.shape))
 
 

@@ -68,7 +68,7 @@ def demo(out: Path, config: DemoConfig | None = None) -> Demo:
     runs = train_all(demo_configs(out, config), out / "runs")
     sets = SceneSets.read(out / "scenes")
     results = {
-        name: evaluate_backbone(load_backbone(run.folder), sets, name)
+        name: evaluate_backbone(load_backbone(run.folder, "auto"), sets, name)
         for name, run in runs.items()
     }
     page = out / "report.html"

@@ -112,8 +112,8 @@ def _summary(results: Mapping[str, Evaluation]) -> str:
 
 
 _SCORES_TEXT = (
-    "kNN and linear: accuracy on new scenes, read out of the frozen features. Swapped: "
-    "the same objects before a background of any kind, the read-outs unchanged. "
+    "kNN and linear: accuracy on new scenes, from the frozen features. Swapped: "
+    "the same objects before a background of any kind, the classifiers unchanged. "
     "Neighbours: of each swapped scene among the others. Gradient: share of the pixel "
     "gradient of the true class's score that lies on the object."
 )
@@ -129,7 +129,7 @@ _NEIGHBOURS_TEXT = (
     "background finds the background again."
 )
 _GRADIENTS_TEXT = (
-    "How much each pixel bears on the linear read-out's score of the true class."
+    "How much each pixel bears on the linear classifier's score of the true class."
 )
 
 
@@ -207,7 +207,7 @@ def _neighbours(
 def _gradients(
     scenes: SceneSet, runs: Mapping[str, Run], results: Mapping[str, Evaluation]
 ) -> Gallery:
-    loaded = {name: load_backbone(runs[name].folder) for name in COMPARED}
+    loaded = {name: load_backbone(runs[name].folder, "auto") for name in COMPARED}
     rows = range(min(GRADIENT_IMAGES, len(scenes.images)))
     maps = {
         name: list(gradients(model, results[name].probe, scenes, rows))

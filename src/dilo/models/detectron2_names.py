@@ -33,7 +33,7 @@ def settings(tensors: Mapping[str, Tensor], network: str) -> dict[str, bool | in
 
     Args:
         tensors: weights by torchvision's names.
-        network: its name, which tells the depth.
+        network: its name, in which the depth stands.
 
     Returns:
         Fields of `cfg.MODEL.RESNETS` to be set.

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from dilo.errors import InputError, RunError
 from dilo.files import write_atomic
-from dilo.models.layouts import LAYOUTS, Exportable
+from dilo.models.layouts import LAYOUTS, Model
 from dilo.models.weights import FILE_NAME, load_backbone
 from dilo.runs import Run
 from dilo.torch_files import read_torch_file
@@ -54,18 +54,18 @@ def export(source: str | Path, out: Path, to: str) -> ExportReport:
         raise InputError(f"the file for {to} must be {choices}, got {out}")
     if out.resolve() in (Path(source).resolve(), Path(source, FILE_NAME).resolve()):
         raise InputError(f"{out}: is what is exported; name another file")
-    exportable = read_exportable(source)
-    exported = layout.write(exportable)
+    model = read_model(source)
+    exported = layout.write(model)
     write_atomic(out, exported.content)
     return ExportReport(
         path=out,
-        arch=exportable.loaded.arch,
-        input=exportable.loaded.input,
+        arch=model.loaded.arch,
+        input=model.loaded.input,
         usage=tuple(line.replace("FILE", repr(str(out))) for line in exported.usage),
     )
 
 
-def read_exportable(source: str | Path) -> Exportable:
+def read_model(source: str | Path) -> Model:
     """Load a backbone, and of a run the head as well.
 
     Raises:
@@ -73,11 +73,11 @@ def read_exportable(source: str | Path) -> Exportable:
     """
     loaded = load_backbone(source)
     if not Path(source, "config.json").is_file():
-        return Exportable(loaded=loaded)
+        return Model(loaded=loaded)
     run = Run.open(source)
     epochs = run.field("epochs")
     if not run.checkpoint.is_file():
-        return Exportable(loaded=loaded, epochs=epochs)
+        return Model(loaded=loaded, epochs=epochs)
     state = read_torch_file(run.checkpoint)
     try:
         head = {
@@ -87,4 +87,4 @@ def read_exportable(source: str | Path) -> Exportable:
         }
     except (KeyError, TypeError, AttributeError) as error:
         raise RunError(f"{run.checkpoint}: not a checkpoint of ours") from error
-    return Exportable(loaded=loaded, head=head, epochs=epochs)
+    return Model(loaded=loaded, head=head, epochs=epochs)

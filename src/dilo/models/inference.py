@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from dilo.errors import InputError
 
+WITHOUT_FLOAT64 = ("mps",)  # kinds of devices: Apple's
+
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedBackbone:
@@ -61,6 +63,11 @@ def to_device(values: NDArray[np.int64], device: torch.device) -> Tensor:
     if device.type == "cuda":
         tensor = tensor.pin_memory()  # from other memory the copy may wait
     return tensor.to(device, non_blocking=True)
+
+
+def float64_device(device: torch.device) -> torch.device:
+    """Give where float64 can be computed: the CPU if the device has none."""
+    return torch.device("cpu") if device.type in WITHOUT_FLOAT64 else device
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """The layouts in which other programs load a backbone: names of weights, and files.
 
-To add one, write a function `Exportable -> Exported` and one line in `LAYOUTS` below.
+To add one, write a function `Model -> Exported` and one line in `LAYOUTS` below.
 """
 
 import io
@@ -33,7 +33,7 @@ _QUERY = "module.encoder_q."  # MoCo's prefix
 
 
 @dataclass(frozen=True, kw_only=True)
-class Exportable:
+class Model:
     """A backbone that is to be exported, and what belongs to it."""
 
     loaded: LoadedBackbone
@@ -65,33 +65,31 @@ class Layout:
     """One way to write a backbone."""
 
     suffixes: tuple[str, ...]  # of the file; others would not be loaded
-    write: Callable[[Exportable], Exported]
+    write: Callable[[Model], Exported]
 
 
-def for_torchvision(exportable: Exportable) -> Exported:
+def for_torchvision(model: Model) -> Exported:
     """Give torchvision's names, without those of the classifier.
 
     Raises:
         InputError: torchvision has no such network.
     """
-    arch = f"torchvision/{exportable.name}"
-    if not is_torchvision(exportable.name) or not _has_layers(exportable.tensors, arch):
-        raise _no_network("torchvision", exportable.loaded)
+    arch = f"torchvision/{model.name}"
+    if not is_torchvision(model.name) or not _has_layers(model.tensors, arch):
+        raise _no_network("torchvision", model.loaded)
     with torch.device("meta"):
-        whole = torchvision.models.get_model(exportable.name)
-    place = re.sub(r"\.(\d+)", r"[\1]", classifier_path(whole, exportable.name))
+        whole = torchvision.models.get_model(model.name)
+    place = re.sub(r"\.(\d+)", r"[\1]", classifier_path(whole, model.name))
     usage = (
         "import safetensors.torch, torch, torchvision",
-        f"network = torchvision.models.{exportable.name}(); "
+        f"network = torchvision.models.{model.name}(); "
         f"network.{place} = torch.nn.Identity()",
         "network.load_state_dict(safetensors.torch.load_file(FILE))",
     )
-    return Exported(
-        content=_safetensors(exportable, exportable.tensors, arch), usage=usage
-    )
+    return Exported(content=_safetensors(model, model.tensors, arch), usage=usage)
 
 
-def for_timm(exportable: Exportable) -> Exported:
+def for_timm(model: Model) -> Exported:
     """Give timm's names, without those of the classifier.
 
     Raises:
@@ -100,65 +98,59 @@ def for_timm(exportable: Exportable) -> Exported:
     """
     import timm
 
-    tensors = exportable.tensors
-    if exportable.name.startswith("vgg") and not exportable.loaded.arch.startswith(
-        "timm/"
-    ):
+    tensors = model.tensors
+    if model.name.startswith("vgg") and not model.loaded.arch.startswith("timm/"):
         tensors = convolve_vgg(tensors)
-    arch, crop_size = f"timm/{exportable.name}", exportable.loaded.crop_size
-    if not timm.is_model(exportable.name) or not _has_layers(tensors, arch, crop_size):
-        raise _no_network("timm", exportable.loaded)
-    size = f"img_size={crop_size}, " if has_fixed_size(exportable.name) else ""
+    arch, crop_size = f"timm/{model.name}", model.loaded.crop_size
+    if not timm.is_model(model.name) or not _has_layers(tensors, arch, crop_size):
+        raise _no_network("timm", model.loaded)
+    size = f"img_size={crop_size}, " if has_fixed_size(model.name) else ""
     usage = (
         "import timm",
-        f'network = timm.create_model("{exportable.name}", {size}num_classes=0, '
+        f'network = timm.create_model("{model.name}", {size}num_classes=0, '
         "checkpoint_path=FILE)",
     )
-    return Exported(content=_safetensors(exportable, tensors, arch), usage=usage)
+    return Exported(content=_safetensors(model, tensors, arch), usage=usage)
 
 
-def for_moco(exportable: Exportable) -> Exported:
+def for_moco(model: Model) -> Exported:
     """Give the checkpoint that MoCo's programs write, with the head if there is one.
 
     Raises:
         InputError: the network is no ResNet.
     """
-    _check_resnet(exportable, "moco")
-    table = {f"{_QUERY}{name}": value for name, value in exportable.tensors.items()}
-    table |= {f"{_QUERY}fc.{name}": value for name, value in exportable.head.items()}
+    _check_resnet(model, "moco")
+    table = {f"{_QUERY}{name}": value for name, value in model.tensors.items()}
+    table |= {f"{_QUERY}fc.{name}": value for name, value in model.head.items()}
     buffer = io.BytesIO()
-    content = {
-        "epoch": exportable.epochs,
-        "arch": exportable.name,
-        "state_dict": plain(table),
-    }
+    content = {"epoch": model.epochs, "arch": model.name, "state_dict": plain(table)}
     torch.save(content, buffer)
     usage: tuple[str, ...] = (
-        f"import torch, torchvision; network = torchvision.models.{exportable.name}()",
+        f"import torch, torchvision; network = torchvision.models.{model.name}()",
         'table = torch.load(FILE, weights_only=True)["state_dict"]',
         f"network.load_state_dict({{name[{len(_QUERY)}:]: table[name] for name in table"
         ' if ".fc." not in name}, strict=False)',
-        f"# MoCo's program: main_lincls.py --arch {exportable.name} --pretrained FILE",
+        f"# MoCo's program: main_lincls.py --arch {model.name} --pretrained FILE",
     )
-    if not is_torchvision(exportable.name):
+    if not is_torchvision(model.name):
         usage = usage[1:]
     return Exported(content=buffer.getvalue(), usage=usage)
 
 
-def for_detectron2(exportable: Exportable) -> Exported:
+def for_detectron2(model: Model) -> Exported:
     """Give Detectron2's names, for detectors on a ResNet such as R50-C4.
 
     Raises:
         InputError: the network is no ResNet.
     """
-    _check_resnet(exportable, "detectron2")
-    model = {
+    _check_resnet(model, "detectron2")
+    weights = {
         weight_name(name): value.numpy()
-        for name, value in plain(exportable.tensors).items()
+        for name, value in plain(model.tensors).items()
         if not name.endswith("num_batches_tracked")  # its frozen norms have none
     }
     content = {
-        "model": model,
+        "model": weights,
         "__author__": f"dilo {dilo.__version__}",
         "matching_heuristics": True,  # finds the backbone within a detector
     }
@@ -170,7 +162,7 @@ def for_detectron2(exportable: Exportable) -> Exported:
         f"{[round(value * scale, 3) for value in STD]}",
         *(
             f"cfg.MODEL.RESNETS.{name} = {value}"
-            for name, value in settings(exportable.tensors, exportable.name).items()
+            for name, value in settings(model.tensors, model.name).items()
         ),
     )
     return Exported(content=pickle.dumps(content), usage=usage)
@@ -197,15 +189,13 @@ LAYOUTS: dict[str, Layout] = {
 }
 
 
-def _safetensors(
-    exportable: Exportable, tensors: Mapping[str, Tensor], arch: str
-) -> bytes:
+def _safetensors(model: Model, tensors: Mapping[str, Tensor], arch: str) -> bytes:
     """Write weights so that `load_backbone` knows them again."""
     metadata = {
         "arch": arch,
         "small_stem": "0",
-        "crop_size": str(exportable.loaded.crop_size),
-        "input": exportable.loaded.input,
+        "crop_size": str(model.loaded.crop_size),
+        "input": model.loaded.input,
     }
     return encode_tensors(tensors, metadata)
 
@@ -213,21 +203,21 @@ def _safetensors(
 def _has_layers(
     tensors: Mapping[str, Tensor], arch: str, crop_size: int | None = None
 ) -> bool:
-    """Tell whether the weights are just those of a network of a library."""
+    """Report whether the weights are just those of a network of a library."""
     ours = {name: tensor.shape for name, tensor in tensors.items()}
     return ours == shapes(arch, crop_size=crop_size)
 
 
-def _check_resnet(exportable: Exportable, program: str) -> None:
-    tensors = exportable.tensors
+def _check_resnet(model: Model, program: str) -> None:
+    tensors = model.tensors
     if not all(_RESNET.fullmatch(name) for name in tensors):
         raise InputError(
-            f"{program} takes ResNets, and this is {exportable.loaded.arch}; "
+            f"{program} takes ResNets, and this is {model.loaded.arch}; "
             "torchvision and timm take others"
         )
     inside, first = tensors["layer1.0.conv2.weight"], tensors["layer1.0.conv1.weight"]
     if tensors["conv1.weight"].shape[2:] != (7, 7) or inside.shape[1] != len(first):
-        raise _no_network(program, exportable.loaded)
+        raise _no_network(program, model.loaded)
 
 
 def _no_network(program: str, loaded: LoadedBackbone) -> InputError:

@@ -59,7 +59,7 @@ def build(
 
 
 def has_fixed_size(name: str) -> bool:
-    """Tell whether the network must know the size of its images when it is built."""
+    """Report whether the network must know the size of its images when it is built."""
     return bool(_config(name).fixed_input_size)
 
 

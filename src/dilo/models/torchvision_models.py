@@ -11,7 +11,7 @@ from dilo.models.inputs import Published
 
 
 def is_torchvision(name: str) -> bool:
-    """Tell whether torchvision has a classifier of that name."""
+    """Report whether torchvision has a classifier of that name."""
     return name in _names()
 
 

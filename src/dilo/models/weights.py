@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -116,14 +115,14 @@ def _load_run(folder: Path) -> LoadedBackbone:
 
 
 def _load_file(path: Path, arch: str | None = None) -> LoadedBackbone:
-    content = _read(path)
-    if arch is None and "arch" in content.metadata:
-        return _load_own(path, content)
-    found = recognise(content.tables, arch)
+    tables, metadata = _read(path)
+    if arch is None and "arch" in metadata:
+        return _load_own(path, tables[0], metadata)
+    found = recognise(tables, arch)
     if not found.is_whole:
         raise _unfit(path, arch, found)
-    crop_size = int(content.metadata.get("crop_size", library_crop_size(found.arch)))
-    loaded = _build(found, crop_size, content.metadata.get("input", "rgb"))
+    crop_size = int(metadata.get("crop_size", library_crop_size(found.arch)))
+    loaded = _build(found, crop_size, metadata.get("input", "rgb"))
     library, _, name = found.arch.rpartition("/")
     if library:
         published = LIBRARIES[library].published(name)
@@ -131,13 +130,14 @@ def _load_file(path: Path, arch: str | None = None) -> LoadedBackbone:
     return loaded
 
 
-def _load_own(path: Path, content: "_Content") -> LoadedBackbone:
+def _load_own(
+    path: Path, table: Mapping[str, Tensor], metadata: Mapping[str, str]
+) -> LoadedBackbone:
     """Load what `save_backbone` wrote."""
     try:
-        metadata = content.metadata
         arch, small_stem = metadata["arch"], metadata["small_stem"] == "1"
         crop_size = int(metadata["crop_size"])
-        found = fit(content.tables[0], arch, small_stem, crop_size)
+        found = fit(table, arch, small_stem, crop_size)
         if not found.is_whole:
             raise _unfit(path, arch, found)
         return _build(found, crop_size, metadata.get("input", "rgb"))
@@ -168,15 +168,8 @@ def _unfit(path: Path, arch: str | None, found: Fit) -> RunError:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Content:
-    """What a file holds: tables of weights by name, and what it says of itself."""
-
-    tables: list[dict[str, Tensor]]
-    metadata: dict[str, str]
-
-
-def _read(path: Path) -> _Content:
+def _read(path: Path) -> tuple[list[dict[str, Tensor]], dict[str, str]]:
+    """Read the tables of weights by name in a file, and what it says of itself."""
     if path.suffix != ".safetensors":
         value = read_torch_file(path)
         # Of a training; version 0.1 called the task an objective.
@@ -186,7 +179,7 @@ def _read(path: Path) -> _Content:
                 f"{path}: what a pretraining goes on from, not a backbone; give the "
                 "run folder once it has finished"
             )
-        return _Content(tables=list(_tables(value)), metadata={})
+        return list(_tables(value)), {}
     if not path.is_file():
         raise RunError(f"{path}: no such file")
     try:
@@ -195,7 +188,7 @@ def _read(path: Path) -> _Content:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except safetensors.SafetensorError as error:
         raise RunError(f"{path}: not a safetensors file ({error})") from error
-    return _Content(tables=[tensors], metadata=metadata)
+    return [tensors], metadata
 
 
 def _tables(value: Any, depth: int = 0) -> Iterator[dict[str, Tensor]]:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from dilo.cores import available_cores
 from dilo.errors import DiloError
+from dilo.models.inference import float64_device
 from dilo.models.normalise import normalise
 from dilo.pretrain.config import PretrainConfig
 from dilo.pretrain.views import Views
@@ -58,7 +59,10 @@ def geometry(first: Tensor, second: Tensor) -> Geometry:
         representation learning through alignment and uniformity on the hypersphere",
         ICML 2020. Effective rank: Roy and Vetterli, "The effective rank", EUSIPCO 2007.
     """
-    first, second = (F.normalize(each.double(), dim=1) for each in (first, second))
+    device = float64_device(first.device)
+    first, second = (
+        F.normalize(each.to(device, torch.float64), dim=1) for each in (first, second)
+    )
     centred = first - first.mean(dim=0)
     variances = torch.linalg.svdvals(centred).square()
     total = variances.sum()

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from dilo.models.inference import float64_device
+
 ROWS = 2**14  # on the device at a time
 FLOOR = 1e-6  # of the largest variance: less is rounding of float32, not signal
 
@@ -17,13 +19,12 @@ def whiten(features: Tensor, dims: int, device: torch.device) -> Tensor:
     Args:
         features: (N, D), on any device.
         dims: components at most.
-        device: where it is computed, and where the result lies; Apple's GPUs have no
-            float64, and leave the work to the processor.
+        device: where it is computed, if it has float64, and where the result lies.
 
     Returns:
         float32 (N, d), d <= min(dims, D, N - 1) or 1, of mean 0.
     """
-    target, device = device, _with_float64(device)
+    device, wanted = float64_device(device), device
     total = torch.zeros(features.shape[1], dtype=torch.float64, device=device)
     for rows in features.split(ROWS):
         total += rows.to(device, torch.float64).sum(dim=0)
@@ -38,14 +39,9 @@ def whiten(features: Tensor, dims: int, device: torch.device) -> Tensor:
     # In rising order of variance; a single constant row has none at all.
     scale = variances[-kept:].clamp(min=torch.finfo(torch.float32).tiny).rsqrt()
     projection = directions[:, -kept:] * scale  # (D, d)
-    whitened = torch.cat(
+    return torch.cat(
         [
-            ((rows.to(device, torch.float64) - mean) @ projection).float()
+            ((rows.to(device, torch.float64) - mean) @ projection).float().to(wanted)
             for rows in features.split(ROWS)
         ]
     )
-    return whitened.to(target)
-
-
-def _with_float64(device: torch.device) -> torch.device:
-    return torch.device("cpu") if device.type == "mps" else device

@@ -13,13 +13,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dilo.attribution import energy_inside
+from dilo.attribution.gradient import energy_inside
 from dilo.errors import InputError
 from dilo.evaluate.neighbours import nearest
 from dilo.image import Image
-from dilo.report.choice import draw_indices
 from dilo.report.page import Gallery, Picture, PictureRow
-from dilo.report.pictures import enlarge, fit, gradient_heat, outline
+from dilo.report.pictures import (
+    draw_indices,
+    enlarge,
+    fit,
+    gradient_heat,
+    outline,
+)
 
 # Kept side of the pictures: twice the side on the page, for fine screens.
 PICTURE_SIDE = 224
@@ -82,22 +87,27 @@ def neighbour_gallery(
     Source: paper, section 3, Fig. 2: nearest neighbours in the embedding space.
     """
     queries = draw_indices(len(album.images), count, seed)
-    found = {
-        name: _neighbours(name, album, values, queries, k)
+    found = [
+        _neighbours(name, album, values, queries, k)
         for name, values in features.items()
-    }
-    rows = []
-    for place, query in enumerate(queries):
-        pictures = [_picture(album, query)]
-        for indices in found.values():
-            pictures += [_neighbour(album, query, index) for index in indices[place]]
-        rows.append(PictureRow(pictures=pictures))
-    shown = {name: len(indices[0]) for name, indices in found.items()}
-    return Gallery(
-        rows=rows,
-        groups=[("query", 1), *shown.items()],
-        caption=_neighbour_caption(album, queries, seed),
+    ]
+    rows = [
+        PictureRow(
+            pictures=[
+                _picture(album, query),
+                *(_neighbour(album, query, i) for rows in found for i in rows[place]),
+            ]
+        )
+        for place, query in enumerate(queries)
+    ]
+    caption = (
+        _which(len(queries), len(album.images), seed)
+        + " Neighbours by cosine similarity, the most similar first."
     )
+    if album.labels is not None:
+        caption += " Tick: of the query's class; cross: of another."
+    counts = [(name, len(rows[0])) for name, rows in zip(features, found, strict=True)]
+    return Gallery(rows=rows, groups=[("query", 1), *counts], caption=caption)
 
 
 def gradient_gallery(
@@ -126,22 +136,22 @@ def gradient_gallery(
     for name, maps in gradients.items():
         _check_count(name, maps, album)
     chosen = draw_indices(len(album.images), count, seed)
-    rows = [
-        PictureRow(
-            pictures=[
-                Picture(
-                    image=_large(album.images[index]), caption=album.class_name(index)
-                ),
-                *(_gradient(album, index, maps[index]) for maps in gradients.values()),
-            ]
+    rows = []
+    for index in chosen:
+        image = Picture(
+            image=_large(album.images[index]), caption=album.class_name(index)
         )
-        for index in chosen
-    ]
-    return Gallery(
-        rows=rows,
-        groups=[("image", 1), *((name, 1) for name in gradients)],
-        caption=_gradient_caption(album, chosen, seed),
-    )
+        heats = [_gradient(album, index, maps[index]) for maps in gradients.values()]
+        rows.append(PictureRow(pictures=[image, *heats]))
+    caption = _which(len(chosen), len(album.images), seed)
+    if album.masks is not None:
+        area = np.mean([album.masks[index].mean() for index in chosen])
+        caption += (
+            f" Outlined: the object, which takes {100 * area:.0f} % of these images; "
+            "a map that knows nothing of it has that share on it."
+        )
+    groups = [("image", 1), *((name, 1) for name in gradients)]
+    return Gallery(rows=rows, groups=groups, caption=caption)
 
 
 def _neighbours(
@@ -203,28 +213,7 @@ def _gradient(album: Album, index: int, gradient: NDArray[np.float32]) -> Pictur
     return Picture(image=outline(image, mask), caption=caption)
 
 
-def _neighbour_caption(album: Album, queries: list[int], seed: int) -> str:
-    parts = [
-        _drawn(len(queries), len(album.images), seed),
-        "Neighbours by cosine similarity, the most similar first.",
-    ]
-    if album.labels is not None:
-        parts.append("Tick: of the query's class; cross: of another.")
-    return " ".join(parts)
-
-
-def _gradient_caption(album: Album, chosen: list[int], seed: int) -> str:
-    caption = _drawn(len(chosen), len(album.images), seed)
-    if album.masks is None:
-        return caption
-    areas = [float(album.masks[index].mean()) for index in chosen]
-    return (
-        f"{caption} Outlined: the object, which takes {100 * np.mean(areas):.0f} % of "
-        f"these images; a map that knows nothing of it has that share on it."
-    )
-
-
-def _drawn(count: int, total: int, seed: int) -> str:
+def _which(count: int, total: int, seed: int) -> str:
     if count == total:
         return f"All {total} images."
     return f"{count} of {total} images, drawn at random (seed {seed}), not picked."

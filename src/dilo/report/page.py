@@ -186,7 +186,7 @@ def _cells(table: Table) -> list[list[_Shown]]:
 
 
 def _numeric(table: Table) -> list[bool]:
-    """Tell for each column whether it holds numbers, which are set to the right."""
+    """Report for each column whether it holds numbers, which are set to the right."""
     if not table.rows:
         return [False] * len(table.header)
     return [

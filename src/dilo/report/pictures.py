@@ -1,4 +1,4 @@
-"""Arrays into what a person looks at: heat over an image, outlines, data URIs."""
+"""What a person looks at: which images, and heat, outlines and data URIs of them."""
 
 import base64
 import io
@@ -32,6 +32,20 @@ HEAT_WEIGHT = 0.85  # of the colour where the heat is full; the image stays visi
 IMAGE_DIM = 0.75  # brightness of the image below the heat
 
 DISPLAY_SIDE = 112  # of a picture in a gallery, in CSS pixels, about
+
+
+def draw_indices(total: int, count: int, seed: int = 0) -> list[int]:
+    """Draw up to `count` different indices below `total`, in ascending order.
+
+    Raises:
+        InputError: `count` is not positive, or `seed` is negative.
+    """
+    if count < 1:
+        raise InputError(f"count must be at least 1, got {count}")
+    if seed < 0:
+        raise InputError(f"seed must not be negative, got {seed}")
+    order = np.random.default_rng(seed).permutation(total)[:count]
+    return sorted(int(index) for index in order)
 
 
 def fit(image: Image, side: int) -> Image:

@@ -1,6 +1,6 @@
 """A contact sheet: maps, composites and views, to look at before a long training."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -24,12 +24,13 @@ from dilo.files import write_atomic
 from dilo.folder import list_images
 from dilo.image import Image, Map, encode_image, read_image
 from dilo.masks import MaskStore
-from dilo.report.choice import draw_indices
-from dilo.report.pictures import fit, grey, heat
+from dilo.report.pictures import draw_indices, fit, grey, heat
 from dilo.report.sheet import CELL, Cell, SheetRow, draw_sheet, printable
 
 VIEWS = 3
 KEPT = "original kept"
+# Left of the composites, which take a line for each blending.
+LEFT_COLUMNS = max(2, -(-(3 + VIEWS) // len(BLENDINGS)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,27 +43,17 @@ class PreviewConfig:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Subject:
-    """An image in the size of a cell, and what is known of its foreground."""
+class _Entry:
+    """An image of the sheet, and what is known of its foreground."""
 
-    image: Image  # reduced
-    saliency: Map | None = None  # its map, of the same size
+    name: str
+    index: int  # among all images
+    image: Image
+    reduced: Image  # to the size of a cell
+    saliency: Map | None = None  # its map, of the reduced size
     alpha: Map | None = None  # None: the image is never pasted
     note: str = ""  # why not, in a word or two
     reason: str = ""  # and in full
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Place:
-    """An image's place in the data set, and what backgrounds are made of there."""
-
-    name: str
-    index: int
-    sources: Sources
-
-    @property
-    def setting(self) -> Setting:
-        return Setting(index=self.index, sources=self.sources)
 
 
 def preview(
@@ -111,138 +102,128 @@ def contact_sheet(
             f"{masks.folder}: holds no map of an image below {images} (such as "
             f"{names[0]}); make them with `dilo masks {images} {masks.folder}`"
         )
-    chosen = draw_indices(len(names), config.count, config.seed)
-    sources = _open_sources(images, names, masks, config)
+    others = SourceSet(source=ImageFiles(images, names), find_map=masks.foreground)
+    sources = open_sources(config.view.copy_paste, others)
     rows: list[SheetRow] = []
-    for index in chosen:
-        place = _Place(name=names[index], index=index, sources=sources)
-        rows += _rows(images / names[index], place, masks, config)
-    heads = ["image, map,", "views"] + [""] * (_left_columns() - 2)
+    for index in draw_indices(len(names), config.count, config.seed):
+        try:
+            image = read_image(images / names[index])
+        except ImageError as error:
+            unreadable = [Cell(note="not readable")]
+            rows.append(SheetRow(label=printable(str(error)), cells=unreadable))
+            continue
+        entry = _entry(names[index], index, image, masks, config)
+        rows += _rows(entry, sources, config)
+    heads = ["image, map,", "views"] + [""] * (LEFT_COLUMNS - 2)
     heads += [f"on {name}" for name in BACKGROUNDS]
     return draw_sheet(heads, rows), sources.take_failures()
 
 
-def _left_columns() -> int:
-    """Columns left of the composites, of as many lines as there are blendings."""
-    return max(2, -(-(3 + VIEWS) // len(BLENDINGS)))
-
-
-def _open_sources(
-    images: Path, names: Sequence[str], masks: MaskStore, config: PreviewConfig
-) -> Sources:
-    others = SourceSet(source=ImageFiles(images, names), find_map=masks.foreground)
-    return open_sources(config.view.copy_paste, others)
-
-
-def _rows(
-    path: Path, place: _Place, masks: MaskStore, config: PreviewConfig
-) -> list[SheetRow]:
-    """One row for each blending; beside them, what else there is to see."""
-    name = place.name
-    try:
-        image = read_image(path)
-    except ImageError as error:
-        cells = [Cell(note="not readable")]
-        return [SheetRow(label=printable(str(error)), cells=cells)]
-    subject = _subject(name, image, masks, config)
-    height, width = image.shape[:2]
-    parts = [name, f"{width} x {height}", subject.reason]
-    if subject.alpha is not None:
-        parts.append(f"{100 * subject.alpha.mean():.0f} % pasted")
-    label = "   ".join(printable(part) for part in parts if part)
-    beside = [
-        Cell(image=subject.image, note="image"),
-        *_map_cells(subject),
-        *_views(image, subject, place, config),
-    ]
-    composites = _composites(subject, place, config)
-    columns = _left_columns()
-    rows = []
-    for number, blending in enumerate(BLENDINGS):
-        left = beside[number * columns : (number + 1) * columns]
-        left += [Cell(note="")] * (columns - len(left))
-        rows.append(
-            SheetRow(
-                label=f"{label}   blending {blending}",
-                cells=[*left, *composites[number]],
-            )
-        )
-    return rows
-
-
-def _subject(
-    name: str, image: Image, masks: MaskStore, config: PreviewConfig
-) -> _Subject:
-    reduced = fit(image, CELL)
+def _entry(
+    name: str, index: int, image: Image, masks: MaskStore, config: PreviewConfig
+) -> _Entry:
+    entry = _Entry(name=name, index=index, image=image, reduced=fit(image, CELL))
     if name not in masks:
-        reason = masks.failures.get(name, "")
-        return _Subject(image=reduced, note="no map", reason=reason)
+        return replace(entry, note="no map", reason=masks.failures.get(name, ""))
     try:
         saliency = masks[name]
         check_aspect(name, image, saliency)
     except (StoreError, ImageError) as error:
-        return _Subject(image=reduced, note="unusable map", reason=str(error))
+        return replace(entry, note="unusable map", reason=str(error))
     # Rounding in the resampling may leave [0, 1] by a hair.
-    saliency = resize_map(saliency, *reduced.shape[:2])
+    saliency = resize_map(saliency, *entry.reduced.shape[:2])
     if masks.is_empty(name):
-        return _Subject(image=reduced, saliency=saliency, note="no foreground")
+        return replace(entry, saliency=saliency, note="no foreground")
     alpha = map_to_alpha(saliency, config.view.copy_paste)
-    return _Subject(image=reduced, saliency=saliency, alpha=alpha)
+    return replace(entry, saliency=saliency, alpha=alpha)
 
 
-def _map_cells(subject: _Subject) -> list[Cell]:
-    if subject.saliency is None:
-        return [Cell(note=subject.note)] * 2
-    map_cell = Cell(image=grey(subject.saliency), note=subject.note or "map")
-    if subject.alpha is None:
+def _rows(entry: _Entry, sources: Sources, config: PreviewConfig) -> list[SheetRow]:
+    """One row for each blending; beside them, what else there is to see."""
+    height, width = entry.image.shape[:2]
+    parts = [entry.name, f"{width} x {height}", entry.reason]
+    if entry.alpha is not None:
+        parts.append(f"{100 * entry.alpha.mean():.0f} % pasted")
+    label = "   ".join(printable(part) for part in parts if part)
+    beside = [
+        Cell(image=entry.reduced, note="image"),
+        *_map_cells(entry),
+        *_views(entry, sources, config),
+    ]
+    beside += [Cell(note="")] * (LEFT_COLUMNS * len(BLENDINGS) - len(beside))
+    return [
+        SheetRow(
+            label=f"{label}   blending {blending}",
+            cells=[*beside[LEFT_COLUMNS * number :][:LEFT_COLUMNS], *composites],
+        )
+        for number, (blending, composites) in enumerate(
+            zip(BLENDINGS, _composites(entry, sources, config), strict=True)
+        )
+    ]
+
+
+def _map_cells(entry: _Entry) -> list[Cell]:
+    if entry.saliency is None:
+        return [Cell(note=entry.note)] * 2
+    map_cell = Cell(image=grey(entry.saliency), note=entry.note or "map")
+    if entry.alpha is None:
         return [map_cell, Cell(note="nothing pasted")]
-    hot = heat(subject.image, subject.alpha)
+    hot = heat(entry.reduced, entry.alpha)
     return [map_cell, Cell(image=hot, note="what is pasted")]
 
 
 def _composites(
-    subject: _Subject, place: _Place, config: PreviewConfig
-) -> list[list[Cell]]:
+    entry: _Entry, sources: Sources, config: PreviewConfig
+) -> list[tuple[Cell, ...]]:
     """The foreground with every blending (a row) on every background (a column)."""
-    if subject.alpha is None:
-        return [[Cell(image=subject.image, note=KEPT)] * len(BACKGROUNDS)] * len(
-            BLENDINGS
-        )
-    setting = replace(place.setting, image=subject.image, alpha=subject.alpha)
-    height, width = subject.image.shape[:2]
-    rows: list[list[Cell]] = [[] for _ in BLENDINGS]
-    for number, (name, paint) in enumerate(BACKGROUNDS.items()):
+    if entry.alpha is None:
+        kept = Cell(image=entry.reduced, note=KEPT)
+        return [(kept,) * len(BACKGROUNDS)] * len(BLENDINGS)
+    columns = []
+    for number, name in enumerate(BACKGROUNDS):
         # Blendings are to be compared: each has the same background.
-        rng = np.random.default_rng((config.seed, place.index, number))
-        if (field := FOLDERS.get(name)) and getattr(setting.sources, field) is None:
-            for row in rows:
-                row.append(Cell(note=f"needs --{field}"))
+        rng = np.random.default_rng((config.seed, entry.index, number))
+        background = _background(name, rng, entry, sources)
+        if isinstance(background, str):
+            columns.append([Cell(note=background)] * len(BLENDINGS))
             continue
-        try:
-            background = paint(rng, height, width, setting)
-        except (InputError, ImageError) as error:
-            for row in rows:
-                row.append(Cell(note=printable(str(error))))
-            continue
-        for row, blend in zip(rows, BLENDINGS.values(), strict=True):
-            alpha = blend(rng, subject.alpha, config.view.copy_paste.blur)
-            row.append(Cell(image=composite(subject.image, alpha, background)))
-    return rows
+        alphas = [
+            blend(rng, entry.alpha, config.view.copy_paste.blur)
+            for blend in BLENDINGS.values()
+        ]
+        images = [composite(entry.reduced, alpha, background) for alpha in alphas]
+        columns.append([Cell(image=image) for image in images])
+    return list(zip(*columns, strict=True))
 
 
-def _views(
-    image: Image, subject: _Subject, place: _Place, config: PreviewConfig
-) -> list[Cell]:
+def _background(
+    name: str, rng: np.random.Generator, entry: _Entry, sources: Sources
+) -> Image | str:
+    """Paint a background of an entry's size, or say why there is none."""
+    if (field := FOLDERS.get(name)) and getattr(sources, field) is None:
+        return f"needs --{field}"
+    setting = Setting(
+        index=entry.index, sources=sources, image=entry.reduced, alpha=entry.alpha
+    )
+    height, width = entry.reduced.shape[:2]
+    try:
+        return BACKGROUNDS[name](rng, height, width, setting)
+    except (InputError, ImageError) as error:
+        return printable(str(error))
+
+
+def _views(entry: _Entry, sources: Sources, config: PreviewConfig) -> list[Cell]:
     """Training views as the first epochs would make them, pasted or not."""
     # As high as the other pictures of the row, but never too small to see.
-    side = min(*image.shape[:2], max(subject.image.shape[0], CELL // 2))
-    saliency = None if subject.alpha is None else subject.saliency
-    shape = (image.shape[0], image.shape[1])
+    height, width = entry.image.shape[:2]
+    side = min(height, width, max(entry.reduced.shape[0], CELL // 2))
+    saliency = None if entry.alpha is None else entry.saliency
+    setting = Setting(index=entry.index, sources=sources)
     cells = []
     for epoch in range(VIEWS):
-        rng = view_rng(config.seed, epoch, place.index)
-        drawn = draw_view(shape, config.view, rng, saliency=saliency)
+        rng = view_rng(config.seed, epoch, entry.index)
+        drawn = draw_view((height, width), config.view, rng, saliency=saliency)
         pasting = config.view.copy_paste
-        view = apply_view(image, saliency, side, drawn, pasting, place.setting)
+        view = apply_view(entry.image, saliency, side, drawn, pasting, setting)
         cells.append(Cell(image=view, note=f"training view {epoch + 1}"))
     return cells

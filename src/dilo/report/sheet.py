@@ -1,5 +1,6 @@
 """Contact sheets: a grid of pictures with column heads and row labels, as one Image."""
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -51,18 +52,22 @@ def draw_sheet(heads: Sequence[str], rows: Sequence[SheetRow]) -> Image:
     height = 2 * MARGIN + head_height + sum(heights)
     sheet = PIL.Image.new("RGB", (width, height), PAPER)
     pen = PIL.ImageDraw.Draw(sheet)
-    font = PIL.ImageFont.load_default(TEXT)
     for column, head in enumerate(heads):
-        _write(pen, (_left(column), MARGIN), head, INK, font)
+        _write(pen, (_left(column), MARGIN), head, INK)
     top = MARGIN + head_height
     for row, row_height in zip(rows, heights, strict=True):
         pen.line((MARGIN, top + 4, width - MARGIN, top + 4), RULE)
-        label = _shorten(row.label, width - 2 * MARGIN, font)
-        _write(pen, (MARGIN, top + 9), label, SOFT, font)
+        label = _shorten(row.label, width - 2 * MARGIN)
+        _write(pen, (MARGIN, top + 9), label, SOFT)
         for column, cell in enumerate(row.cells):
-            _draw_cell(sheet, cell, _left(column), top + LABEL, font)
+            _draw_cell(sheet, cell, _left(column), top + LABEL)
         top += row_height
     return np.asarray(sheet)
+
+
+@functools.cache
+def _font() -> PIL.ImageFont.FreeTypeFont | PIL.ImageFont.ImageFont:
+    return PIL.ImageFont.load_default(TEXT)
 
 
 def printable(text: str) -> str:
@@ -86,25 +91,17 @@ def _fitted(cell: Cell) -> Image:
     return fit(enlarge(cell.image, CELL), CELL)
 
 
-def _draw_cell(
-    sheet: PIL.Image.Image,
-    cell: Cell,
-    left: int,
-    top: int,
-    font: PIL.ImageFont.FreeTypeFont | PIL.ImageFont.ImageFont,
-) -> None:
+def _draw_cell(sheet: PIL.Image.Image, cell: Cell, left: int, top: int) -> None:
     pen = PIL.ImageDraw.Draw(sheet)
     if cell.image is None:
         pen.rectangle((left, top, left + CELL - 1, top + CELL // 2 - 1), EMPTY)
         middle = top + CELL // 4 - LEADING // 2
-        _write(
-            pen, (left + 10, middle), _shorten(cell.note, CELL - 20, font), INK, font
-        )
+        _write(pen, (left + 10, middle), _shorten(cell.note, CELL - 20), INK)
         return
     image = _fitted(cell)
     sheet.paste(PIL.Image.fromarray(image), (left, top))
     below = top + image.shape[0] + 3
-    _write(pen, (left, below), _shorten(cell.note, CELL, font), INK, font)
+    _write(pen, (left, below), _shorten(cell.note, CELL), INK)
 
 
 def _write(
@@ -112,18 +109,14 @@ def _write(
     place: tuple[int, int],
     text: str,
     colour: tuple[int, int, int],
-    font: PIL.ImageFont.FreeTypeFont | PIL.ImageFont.ImageFont,
 ) -> None:
     for number, line in enumerate(text.split("\n")):
-        pen.text((place[0], place[1] + number * LEADING), line, colour, font)
+        pen.text((place[0], place[1] + number * LEADING), line, colour, _font())
 
 
-def _shorten(
-    text: str,
-    width: int,
-    font: PIL.ImageFont.FreeTypeFont | PIL.ImageFont.ImageFont,
-) -> str:
+def _shorten(text: str, width: int) -> str:
     """Cut a text at its end until it is no wider than `width` pixels."""
+    font = _font()
     if font.getlength(text) <= width:
         return text
     while text and font.getlength(text + "...") > width:
