@@ -9,7 +9,7 @@ from dilo.data.labels import read_train_val
 from dilo.errors import InputError
 from dilo.evaluate.knn import knn
 from dilo.models.inference import LoadedBackbone
-from dilo.pretrain.pretrain import AfterEpoch
+from dilo.pretrain.pretraining import AfterEpoch
 from dilo.runs import Run
 
 

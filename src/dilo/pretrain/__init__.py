@@ -11,12 +11,12 @@ from dilo.pretrain.recipes import RECIPES, recipe
 
 if TYPE_CHECKING:
     from dilo.pretrain.objectives import OBJECTIVES
-    from dilo.pretrain.pretrain import PretrainReport, pretrain
+    from dilo.pretrain.pretraining import PretrainReport, pretrain
 
 _NEED_TORCH = {
     "OBJECTIVES": "objectives",
-    "PretrainReport": "pretrain",
-    "pretrain": "pretrain",
+    "PretrainReport": "pretraining",
+    "pretrain": "pretraining",
 }
 
 __all__ = [
@@ -32,6 +32,4 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _NEED_TORCH:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_NEED_TORCH[name]}"), name)
-    globals()[name] = value  # the import itself has put the module `pretrain` there
-    return value
+    return getattr(import_module(f"{__name__}.{_NEED_TORCH[name]}"), name)
