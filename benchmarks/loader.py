@@ -144,9 +144,7 @@ def our_loaders(files: Files) -> dict[str, Step]:
         )
         count = len(files.names)
         # The epoch says what is drawn, the index which file it is drawn for.
-        return lambda numbers: views.__getitems__(
-            [(number, number % count) for number in numbers]
-        )
+        return each_item(lambda number: views[number, number % count])
 
     return {
         DECODE: each_item(

@@ -18,7 +18,6 @@ from dilo.augment import CopyPasteConfig, view_chain
 from dilo.data.image_set import Examples, SourceSet
 from dilo.data.sampler import BatchSampler
 from dilo.folder import Names
-from dilo.foreground import Foreground
 from dilo.image import encode_image
 from dilo.pretrain.views import ViewLoader, Views
 from record import record
@@ -55,8 +54,7 @@ def measure_memory() -> dict[str, float]:
     image = np.full((4, 4, 3), 99, np.uint8)
     examples = SourceSet(
         source=ManyNames(names=names, content=encode_image(image)),
-        find_map=lambda name: Foreground(np.ones((4, 4), np.float32), (4, 4)),
-        find_shape=lambda name: (4, 4),
+        find_map=lambda name: np.ones((4, 4), np.float32),
     )
     batches = loader(examples, side=4, batch=500, workers=WORKERS)(0)
     megabytes: dict[str, float] = {}

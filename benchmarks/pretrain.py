@@ -31,8 +31,8 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from dilo.models.normalise import normalise
 from dilo.models import backbone
+from dilo.models.normalise import normalise
 from dilo.pretrain import OBJECTIVES, PretrainConfig
 from dilo.pretrain.grouped import encode_groups
 from dilo.pretrain.moco import MoCo

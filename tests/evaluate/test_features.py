@@ -7,10 +7,10 @@ import torch
 from torch import nn
 
 from dilo.augment import centre_view
-from dilo.models.normalise import normalise
 from dilo.data.labels import read_labels
 from dilo.errors import ImageError, InputError
 from dilo.evaluate.features import embed, evaluating, extract, extract_labelled
+from dilo.models.normalise import normalise
 from dilo.models.weights import LoadedBackbone
 
 

@@ -8,10 +8,10 @@ import torch
 from scipy import ndimage
 from torch import nn
 
-from dilo.models.normalise import normalise
 from dilo.errors import InputError
 from dilo.models import backbone
 from dilo.models.inputs import INPUTS, grey, luma, sobel, with_input
+from dilo.models.normalise import normalise
 
 VIEWS = np.random.default_rng(0).integers(0, 256, (2, 9, 7, 3), np.uint8)
 IMAGES = normalise(torch.from_numpy(VIEWS))

@@ -2,8 +2,8 @@ import numpy as np
 import torch
 import torchvision.transforms.v2.functional as functional
 
-from dilo.models.normalise import normalise
 from dilo.image import MEAN, STD
+from dilo.models.normalise import normalise
 
 
 def test_agrees_with_torchvision_and_lies_in_channels_last_order():

@@ -6,9 +6,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from dilo.models.normalise import normalise
 from dilo.models import backbone
 from dilo.models.inputs import sobel, with_input
+from dilo.models.normalise import normalise
 from dilo.pretrain import PretrainConfig, pretrain
 from dilo.pretrain.deepcluster import DeepCluster, inverse_sizes
 from dilo.pretrain.subject import Subject

@@ -3,8 +3,8 @@ import math
 import torch
 import torch.nn.functional as F
 
-from dilo.models.normalise import normalise
 from dilo.models import backbone
+from dilo.models.normalise import normalise
 from dilo.pretrain import PretrainConfig
 from dilo.pretrain.instdisc import InstDisc
 from dilo.pretrain.subject import Subject

@@ -5,8 +5,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from dilo.models.normalise import normalise
 from dilo.models import backbone
+from dilo.models.normalise import normalise
 from dilo.pretrain import PretrainConfig
 from dilo.pretrain.grouped import Shuffle, encode_groups
 from dilo.pretrain.moco import MoCo, moco_v1, moco_v2

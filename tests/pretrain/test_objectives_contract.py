@@ -15,11 +15,11 @@ import torch
 from overfit import overfit, scene_views
 from torch import Tensor
 
-from dilo.models.normalise import normalise
 from dilo.config import to_dict
 from dilo.errors import RunError
 from dilo.models import backbone
 from dilo.models.inputs import with_input
+from dilo.models.normalise import normalise
 from dilo.pretrain import OBJECTIVES, PretrainConfig, pretrain
 from dilo.pretrain.subject import Subject
 from dilo.pretrain.views import ViewLoader

@@ -3,8 +3,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from dilo.models.normalise import normalise
 from dilo.models import backbone
+from dilo.models.normalise import normalise
 from dilo.pretrain import PretrainConfig
 from dilo.pretrain.rotation import Rotation, turned
 from dilo.pretrain.subject import Subject

@@ -4,9 +4,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from dilo.models.normalise import normalise
 from dilo.errors import InputError
 from dilo.models import backbone
+from dilo.models.normalise import normalise
 from dilo.pretrain import PretrainConfig
 from dilo.pretrain.subject import Subject
 from dilo.pretrain.supervised import Supervised

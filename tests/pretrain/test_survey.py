@@ -6,10 +6,10 @@ import torch
 from lightning.fabric import Fabric
 
 from dilo.augment import centre_view
-from dilo.models.normalise import normalise
 from dilo.data.image_set import Example
 from dilo.errors import ImageError
 from dilo.models import backbone
+from dilo.models.normalise import normalise
 from dilo.pretrain import survey
 from dilo.pretrain.config import PretrainConfig
 from dilo.pretrain.survey import Surveyor, undisturbed

@@ -10,13 +10,15 @@ from dilo.augment import (
     BACKGROUNDS,
     BLENDINGS,
     ViewConfig,
+    apply_view,
     composite,
+    draw_view,
     map_to_alpha,
+    open_sources,
     view_rng,
 )
-from dilo.augment.copy_paste import FOLDERS, open_sources
-from dilo.augment.sources import Setting, Sources
-from dilo.augment.views import apply_view, draw_view
+from dilo.augment.background_sources import BackgroundSources
+from dilo.augment.copy_paste import FOLDERS
 from dilo.data.image_set import SourceSet, check_aspect, resize_map
 from dilo.data.sources import ImageFiles
 from dilo.diagnose.choice import draw_indices
@@ -58,11 +60,7 @@ class _Place:
 
     name: str
     index: int
-    sources: Sources
-
-    @property
-    def setting(self) -> Setting:
-        return Setting(index=self.index, sources=self.sources)
+    sources: BackgroundSources
 
 
 def preview(
@@ -115,7 +113,9 @@ def contact_sheet(
     sources = _open_sources(images, names, masks, config)
     rows: list[SheetRow] = []
     for index in chosen:
-        place = _Place(name=names[index], index=index, sources=sources)
+        place = _Place(
+            name=names[index], index=index, sources=replace(sources, index=index)
+        )
         rows += _rows(images / names[index], place, masks, config)
     heads = ["image, map,", "views"] + [""] * (_left_columns() - 2)
     heads += [f"on {name}" for name in BACKGROUNDS]
@@ -129,8 +129,12 @@ def _left_columns() -> int:
 
 def _open_sources(
     images: Path, names: Sequence[str], masks: MaskStore, config: PreviewConfig
-) -> Sources:
-    others = SourceSet(source=ImageFiles(images, names), find_map=masks.foreground)
+) -> BackgroundSources:
+    def find_map(name: str) -> Map | None:
+        found = masks.foreground(name)
+        return found.saliency if found else None
+
+    others = SourceSet(source=ImageFiles(images, names), find_map=find_map)
     return open_sources(config.view.copy_paste, others)
 
 
@@ -208,25 +212,24 @@ def _composites(
         return [[Cell(image=subject.image, note=KEPT)] * len(BACKGROUNDS)] * len(
             BLENDINGS
         )
-    setting = replace(place.setting, image=subject.image, alpha=subject.alpha)
-    height, width = subject.image.shape[:2]
+    image, alpha, sources = subject.image, subject.alpha, place.sources
     rows: list[list[Cell]] = [[] for _ in BLENDINGS]
     for number, (name, paint) in enumerate(BACKGROUNDS.items()):
         # Blendings are to be compared: each has the same background.
         rng = np.random.default_rng((config.seed, place.index, number))
-        if (field := FOLDERS.get(name)) and getattr(setting.sources, field) is None:
+        if (field := FOLDERS.get(name)) and getattr(sources, field) is None:
             for row in rows:
                 row.append(Cell(note=f"needs --{field}"))
             continue
         try:
-            background = paint(rng, height, width, setting)
+            background = paint(rng, image.shape[:2], image, alpha, sources)
         except (InputError, ImageError) as error:
             for row in rows:
                 row.append(Cell(note=printable(str(error))))
             continue
         for row, blend in zip(rows, BLENDINGS.values(), strict=True):
-            alpha = blend(rng, subject.alpha, config.view.copy_paste.blur)
-            row.append(Cell(image=composite(subject.image, alpha, background)))
+            soft = blend(rng, alpha, config.view.copy_paste.blur)
+            row.append(Cell(image=composite(image, soft, background)))
     return rows
 
 
@@ -243,6 +246,6 @@ def _views(
         rng = view_rng(config.seed, epoch, place.index)
         drawn = draw_view(shape, config.view, rng, saliency=saliency)
         pasting = config.view.copy_paste
-        view = apply_view(image, saliency, side, drawn, pasting, place.setting)
+        view = apply_view(image, saliency, side, drawn, pasting, place.sources)
         cells.append(Cell(image=view, note=f"training view {epoch + 1}"))
     return cells

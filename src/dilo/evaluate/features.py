@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from dilo.augment import centre_view
-from dilo.models.normalise import normalise
 from dilo.data.labels import LabelledImages
 from dilo.errors import ImageError, InputError
 from dilo.image import Image, read_image
+from dilo.models.normalise import normalise
 from dilo.models.weights import LoadedBackbone
 from dilo.progress import Progress
 

@@ -18,7 +18,6 @@ from dilo.attribution.gradient import (
     gradient_map,
 )
 from dilo.augment import centre_view
-from dilo.models.normalise import normalise
 from dilo.data.labels import LabelledImages, read_labels
 from dilo.data.synthetic import BACKGROUNDS
 from dilo.evaluate.features import LabelledFeatures, extract_labelled
@@ -27,6 +26,7 @@ from dilo.evaluate.linear import LinearProbe, choose_probe
 from dilo.evaluate.neighbours import BackgroundRetrieval, Tagged, background_retrieval
 from dilo.evaluate.scores import score
 from dilo.image import Image, read_image, read_mask
+from dilo.models.normalise import normalise
 from dilo.models.weights import LoadedBackbone
 
 

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dilo.models.normalise import normalise
 from dilo.models.heads import feature_dim
+from dilo.models.normalise import normalise
 from dilo.pretrain.config import PretrainConfig
 from dilo.pretrain.kmeans import cluster_count, kmeans
 from dilo.pretrain.subject import Subject

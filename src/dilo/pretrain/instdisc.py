@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dilo.models.normalise import normalise
 from dilo.models.heads import feature_dim, linear_head
+from dilo.models.normalise import normalise
 from dilo.pretrain.config import PretrainConfig
 from dilo.pretrain.losses import softmax_nce
 from dilo.pretrain.memory import MemoryBank

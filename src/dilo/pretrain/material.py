@@ -10,6 +10,7 @@ from dilo.data.shards import ShardMasks, Shards
 from dilo.data.sources import Source
 from dilo.errors import InputError, StoreError
 from dilo.foreground import Foreground
+from dilo.image import Map
 from dilo.masks import MaskStore
 from dilo.pretrain.config import PretrainConfig
 
@@ -25,10 +26,6 @@ class MapSource(Protocol):
 
     def foreground(self, name: str) -> Foreground | None:
         """Give the map of an image, or None where there is nothing to paste."""
-        ...
-
-    def image_shape(self, name: str) -> tuple[int, int] | None:
-        """Tell the height and width of the upright image, where they are known."""
         ...
 
     def path(self, name: str) -> Path:
@@ -50,17 +47,14 @@ class Maps:
         except StoreError:
             return False
 
-    def __call__(self, name: str) -> Foreground | None:
+    def __call__(self, name: str) -> Map | None:
         """Give the map of an image, or None where there is nothing to paste.
 
         Raises:
             StoreError: the file of the map is damaged.
         """
-        return self.store.foreground(name)
-
-    def image_shape(self, name: str) -> tuple[int, int] | None:
-        """Tell the height and width of the upright image, where they are known."""
-        return self.store.image_shape(name)
+        found = self.store.foreground(name)
+        return found.saliency if found else None
 
 
 def open_maps(config: PretrainConfig, source: Source) -> Maps | None:
@@ -91,7 +85,6 @@ def with_maps(
     return SourceSet(
         source=source,
         find_map=maps,
-        find_shape=maps.image_shape if maps else None,
         short_side=short_side,
     )
 

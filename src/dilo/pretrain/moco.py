@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from dilo.models.normalise import normalise
 from dilo.models.heads import feature_dim, linear_head, mlp_head
+from dilo.models.normalise import normalise
 from dilo.pretrain.config import PretrainConfig
 from dilo.pretrain.grouped import Shuffle, count_groups, encode_groups
 from dilo.pretrain.losses import softmax_nce

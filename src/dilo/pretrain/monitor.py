@@ -5,7 +5,6 @@ evaluation mode. So every objective can be compared with every other.
 """
 
 import math
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -17,8 +16,10 @@ import torch.nn.functional as F
 from lightning.fabric import Fabric
 from torch import Tensor, nn
 
+from dilo.cores import available_cores
+from dilo.errors import DiloError
 from dilo.models.normalise import normalise
-from dilo.pretrain.views import Views
+from dilo.pretrain.views import Stack, Views
 
 # 1,024 views through the forward pass alone: of ImageNet's epoch a 3,000th.
 SAMPLE = 512
@@ -134,11 +135,15 @@ class Monitor:
         # The trailing 2 keeps this stream apart from those of orders and views.
         rng = np.random.default_rng((source.seed, 0, 0, 2))
         chosen = rng.permutation(count)[:size].tolist()
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            items = list(
-                pool.map(lambda index: source[source.epochs, index], sorted(chosen))
-            )
-        stacks = [item.views[:, 0] for item in items if item.index]
+
+        def make(index: int) -> Stack | None:
+            try:
+                return source[source.epochs, index][0]
+            except DiloError:  # reported when its own turn comes
+                return None
+
+        with ThreadPoolExecutor(available_cores()) as pool:
+            stacks = [s for s in pool.map(make, sorted(chosen)) if s is not None]
         shape = (0, 2, source.crop_size, source.crop_size, 3)
         made = np.stack(stacks) if stacks else np.zeros(shape, np.uint8)
         return torch.from_numpy(made).transpose(0, 1).contiguous()

@@ -8,8 +8,8 @@ from typing import cast
 import torch
 from lightning.fabric import Fabric
 
-from dilo.augment.copy_paste import open_sources
-from dilo.augment.sources import Sources
+from dilo.augment import open_sources
+from dilo.augment.background_sources import BackgroundSources
 from dilo.config import to_dict
 from dilo.data.image_set import Examples
 from dilo.data.sampler import BatchSampler, steps_per_epoch
@@ -158,7 +158,7 @@ def _finish(
 
 
 def _views(
-    config: PretrainConfig, examples: Examples, sources: Sources, views: int
+    config: PretrainConfig, examples: Examples, sources: BackgroundSources, views: int
 ) -> Views:
     return Views(
         examples=examples,

@@ -5,9 +5,9 @@ import math
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dilo.models.normalise import normalise
 from dilo.errors import InputError
 from dilo.models.heads import feature_dim, linear_head
+from dilo.models.normalise import normalise
 from dilo.pretrain.config import PretrainConfig
 from dilo.pretrain.subject import Subject
 from dilo.training.loop import Survey

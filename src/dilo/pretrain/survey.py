@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from dilo.augment import centre_view
-from dilo.models.normalise import normalise
 from dilo.data.image_set import Examples
 from dilo.errors import DiloError
 from dilo.image import Image
+from dilo.models.normalise import normalise
 from dilo.pretrain.config import PretrainConfig
 from dilo.pretrain.views import START_METHOD, start_worker
 from dilo.progress import Progress

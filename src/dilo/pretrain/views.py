@@ -1,13 +1,12 @@
-"""Batches of training views, made in this process or by workers."""
+"""The data set of training views, and the loader of its batches."""
 
 import atexit
-import functools
 import multiprocessing
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,33 +16,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from dilo.allocator import keep_memory
-from dilo.augment import ViewConfig, view_rng
-from dilo.augment.copy_paste import map_to_alpha
-from dilo.augment.layer import needs_image
-from dilo.augment.paste import Stencil, paste_view
-from dilo.augment.sources import NOTHING, Setting, Sources
-from dilo.augment.views import (
-    Paste,
-    ViewParameters,
-    draw_paste,
-    draw_view,
-    finish_view,
-    show_view,
-    view_stencil,
-)
-from dilo.data.image_set import (
-    Example,
-    Examples,
-    expected_shape,
-    outcome,
-    read_example,
-    read_map,
-    read_map_again,
-)
+from dilo.augment import ViewConfig, apply_view, draw_view, view_rng
+from dilo.augment.background_sources import NO_SOURCES, BackgroundSources
+from dilo.augment.parameters import draw_paste
+from dilo.data.image_set import Examples, read_example
 from dilo.data.sampler import BatchSampler, Sample
 from dilo.errors import DiloError, RunError
-from dilo.foreground import Foreground
-from dilo.image import Map
 from dilo.training.loop import Batch
 from dilo.training.preemption import SIGNALS
 
@@ -52,200 +30,88 @@ from dilo.training.preemption import SIGNALS
 # safely.
 START_METHOD = "fork" if sys.platform == "linux" else None
 
-
-# Images whose maps are read at once, and the size at which they are enough, in bytes.
-TOGETHER, LARGEST = 32, 32 << 20
-
-Stack = NDArray[np.uint8]  # (V, ..., S, S, 3): views of one image or of several
+Stack = NDArray[np.uint8]  # (V, S, S, 3): the views of an image
+Failures = dict[str, str]  # name or path -> reason
 
 
 @dataclass(frozen=True, kw_only=True)
-class Made:
-    """Views of the images of a batch; of those that could be read."""
-
-    views: Stack  # (V, B, S, S, 3); none if nothing could be read
-    # Of the images, (B,). The first of them stands in for each that failed, so that
-    # every process keeps the same number of images, as gathering needs it.
-    index: list[int]
-    failures: dict[str, str]  # name -> reason of the others
-
-
-class _Draft(NamedTuple):
-    """What is drawn of the views of an image before it is read."""
-
-    sample: Sample
-    rng: np.random.Generator
-    pastes: Sequence[Paste]
-    # All else too, where the size of the image was known: the mask store knows it.
-    shape: tuple[int, int] | None = None
-    drawn: Sequence[ViewParameters] = ()
-    # Of the views that are pasted, where all that needs no image could be drawn.
-    stencils: Sequence[Stencil | None] = ()
-
-    @property
-    def number(self) -> int:
-        """The image's."""
-        return self.sample[1]
-
-
-Found = Foreground | DiloError | None
-Prepared = tuple[_Draft, Found]  # once there are stencils, the map is let go
-
-
-@dataclass(frozen=True, kw_only=True)
-class Views(Dataset[Made]):
-    """Views number (epoch, index) of a set of images, by the batch."""
+class Views(Dataset[tuple[Stack, int]]):
+    """The views of a set of images: item (epoch, index) is those of one image."""
 
     examples: Examples
     crop_size: int
     config: ViewConfig
     seed: int
     epochs: int  # of the whole training
-    sources: Sources = NOTHING.sources  # what backgrounds are made of
+    sources: BackgroundSources = NO_SOURCES
     views: int = 1  # of each image
 
-    def __getitem__(self, sample: Sample) -> Made:
-        """Make the views of one image."""
-        return self.__getitems__([sample])
+    def __getitem__(self, sample: Sample) -> tuple[Stack, int]:
+        """Make the views of one image: uint8 (V, S, S, 3), and its index.
 
-    def __getitems__(self, samples: Sequence[Sample]) -> Made:
-        """Make a batch, as loaders ask for it; what fails one image does not end it."""
-        drafts = [self._draft(*sample) for sample in samples]
-        side, count = self.crop_size, len(samples)
-        views = np.empty((self.views, count, side, side, 3), np.uint8)
-        index: list[int] = []
-        failures: dict[str, str] = {}
-        for draft, found in self._prepared(drafts):
-            try:
-                self._write(draft, found, views[:, len(index)])
-                index.append(draft.number)
-            except DiloError as error:
-                failures[self.examples.names[draft.number]] = str(error)
-        if not index:
-            return Made(views=views[:, :0], index=[], failures=failures)
-        views[:, len(index) :] = views[:, :1]
-        index += index[:1] * (count - len(index))
-        return Made(views=views, index=index, failures=failures)
-
-    def _prepared(self, drafts: Sequence[_Draft]) -> Iterator[Prepared]:
-        """Do all that needs no pixel, of several images before any of them is decoded.
-
-        Decoding an image sweeps the caches of the processor, so that what is done
-        between two images takes two to three times as long.
+        Raises:
+            DiloError: the image, its map or its background cannot be read.
         """
-        some: list[_Draft] = []
-        found: list[Found] = []
-        size = 0
-        for draft in drafts:
-            some.append(draft)
-            found.append(self._find(draft))
-            size += _size(found[-1])
-            if len(some) == TOGETHER or size > LARGEST:
-                prepared = self._ahead(some, found)
-                some, found, size = [], [], 0  # lets go of the maps
-                yield from prepared
-        yield from self._ahead(some, found)
-
-    def _ahead(
-        self, drafts: Sequence[_Draft], found: Sequence[Found]
-    ) -> list[Prepared]:
-        # One step after the other, of all images: the code of each stays in the caches.
-        drawn = list(map(self._draw_ahead, drafts, found))
-        return list(map(self._cut_ahead, drawn, found))
-
-    def _draft(self, epoch: int, index: int) -> _Draft:
+        epoch, index = sample
         rng = view_rng(self.seed, epoch, index)
         # A single epoch has no time to raise the probability.
         progress = epoch / self.epochs if self.epochs > 1 else 1.0
         pasting = self.config.copy_paste
         pastes = [draw_paste(rng, pasting, progress) for _ in range(self.views)]
-        return _Draft((epoch, index), rng, pastes)
-
-    def _find(self, draft: _Draft) -> Found:
-        if not self._needs_map(draft):
-            return None
-        return read_map(self.examples, draft.number)
-
-    def _draw_ahead(self, draft: _Draft, found: Found) -> _Draft:
-        """Draw what needs only the size of an image, if its map or the store has it."""
-        if isinstance(found, DiloError):
-            return draft
-        shape = outcome(expected_shape, self.examples, draft.number, found)
-        if shape is None or isinstance(shape, DiloError):
-            return draft
-        drawn = self._draw(draft, shape, found.saliency if found else None)
-        return draft._replace(shape=shape, drawn=drawn)
-
-    def _cut_ahead(self, draft: _Draft, found: Found) -> Prepared:
-        """Cut stencils; what fails here fails again, and is told, for its view."""
-        if draft.shape is None or needs_image(self.config.copy_paste):
-            return draft, found
-        if not isinstance(found, Foreground):  # there is nothing to paste
-            return draft, found
-        stencils = outcome(self._stencils, draft, draft.shape, found.saliency)
-        if isinstance(stencils, DiloError):
-            return draft, found
-        # The map is let go: it would take the place of others in the caches.
-        return draft._replace(stencils=stencils), None
-
-    def _stencils(
-        self, draft: _Draft, shape: tuple[int, int], saliency: Map
-    ) -> list[Stencil | None]:
-        pasting = self.config.copy_paste
-        alpha = map_to_alpha(saliency, pasting)
-        setting = Setting(alpha=alpha, index=draft.number, sources=self.sources)
-        return [
-            view_stencil(shape, self.crop_size, view, pasting, setting)
-            for view in draft.drawn
-        ]
-
-    def _draw(
-        self, draft: _Draft, shape: tuple[int, int], saliency: Map | None
-    ) -> list[ViewParameters]:
-        return [
-            draw_view(shape, self.config, draft.rng, saliency=saliency, paste=paste)
-            for paste in draft.pastes
-        ]
-
-    def _needs_map(self, draft: _Draft) -> bool:
-        if self.config.copy_paste.min_cover > 0:
-            return True  # for the crops of all views
-        return any(paste.wanted for paste in draft.pastes)
-
-    def _write(self, draft: _Draft, found: Found, stack: Stack) -> None:
-        """Make the views of an image; what backgrounds are made of can fail them."""
-        example = read_example(self.examples, draft.number, found)
-        if isinstance(example, DiloError):
-            raise example
-        if draft.shape not in (None, example.image.shape[:2]):
-            # The file has changed since its map was made.
-            if draft.stencils:  # the map has been let go
-                example = read_map_again(self.examples, draft.number, example)
-            draft = self._draft(*draft.sample)
-        try:
-            self._make(example, draft, stack)
-        except DiloError as error:
-            name = self.examples.names[draft.number]
-            raise DiloError(f"{name}: {error}") from error
-
-    def _make(self, example: Example, draft: _Draft, stack: Stack) -> None:
+        mapped = pasting.min_cover > 0 or any(pasted for pasted, _ in pastes)
+        example = read_example(self.examples, index, mapped=mapped)
         image, saliency = example.image, example.saliency
-        drawn, side, pasting = draft.drawn, self.crop_size, self.config.copy_paste
-        if draft.shape is None:
-            shape = image.shape[0], image.shape[1]
-            drawn = self._draw(draft, shape, saliency)
-        setting = Setting(index=draft.number, sources=self.sources)
-        stencils = draft.stencils or [None] * len(drawn)
-        for view, stencil, out in zip(drawn, stencils, stack, strict=True):
-            if stencil is not None:
-                shown = paste_view(image, view.box, stencil, flip=view.flip)
-            else:
-                shown = show_view(image, saliency, side, view, pasting, setting)
-            finish_view(shown, view, out)
+        shape, sources = image.shape[:2], replace(self.sources, index=index)
+        stack = np.empty((self.views, self.crop_size, self.crop_size, 3), np.uint8)
+        try:
+            for view, paste in zip(stack, pastes, strict=True):
+                drawn = draw_view(
+                    shape, self.config, rng, saliency=saliency, paste=paste
+                )
+                view[:] = apply_view(
+                    image, saliency, self.crop_size, drawn, pasting, sources
+                )
+        except DiloError as error:
+            raise DiloError(f"{self.examples.names[index]}: {error}") from error
+        return stack, index
+
+    def take_failures(self) -> Failures:
+        """Give path -> reason of pictures for backgrounds that were passed over."""
+        return self.sources.take_failures()
 
 
-def _size(found: Found) -> int:
-    return found.saliency.nbytes if isinstance(found, Foreground) else 0
+@dataclass(frozen=True)
+class _Batches(Dataset[tuple[Tensor, Tensor, Failures]]):
+    """The items of `views`, by the batch."""
+
+    views: Views
+
+    def __getitems__(
+        self, samples: Sequence[Sample]
+    ) -> tuple[Tensor, Tensor, Failures]:
+        """Give views (V, B, S, S, 3), indices (B,), and what failed.
+
+        The first image stands in for each that failed, so that every process keeps the
+        same number of images, as gathering needs it; of none, there are no views.
+        """
+        stacks: list[Stack] = []
+        indices: list[int] = []
+        failures: Failures = {}
+        for epoch, index in samples:
+            try:
+                stack, _ = self.views[epoch, index]
+            except DiloError as error:
+                failures[self.views.examples.names[index]] = str(error)
+                continue
+            stacks.append(stack)
+            indices.append(index)
+        failures |= self.views.take_failures()
+        if not indices:
+            return torch.empty(0), torch.empty(0), failures
+        missing = len(samples) - len(indices)
+        views = np.stack(stacks + stacks[:1] * missing, axis=1)
+        index_of_views = torch.tensor(indices + indices[:1] * missing)
+        return torch.from_numpy(views), index_of_views, failures
 
 
 class ViewLoader:
@@ -269,11 +135,10 @@ class ViewLoader:
         if self.workers:
             atexit.register(_end_workers)
         loader = DataLoader(
-            self.views,
+            _Batches(self.views),
             batch_sampler=self.sampler(first_step),
             num_workers=self.workers,
-            # In the worker: a tensor comes by shared memory, at a tenth of the work.
-            collate_fn=functools.partial(_collate, self.views.sources),
+            collate_fn=_as_it_is,
             # Else copying a batch to a GPU waits until this has done the last one.
             pin_memory=torch.cuda.is_available(),
             worker_init_fn=start_worker,
@@ -289,11 +154,8 @@ class ViewLoader:
             yield Batch(views=views, index=index)
 
 
-def _collate(sources: Sources, made: Made) -> tuple[Tensor, Tensor, dict[str, str]]:
-    """Give views and indices, and name -> reason of images and pictures that failed."""
-    # Pictures: others were drawn for them.
-    failures = made.failures | sources.take_failures()
-    return torch.from_numpy(made.views), torch.tensor(made.index), failures
+def _as_it_is(batch: Any) -> Any:
+    return batch
 
 
 def _end_workers() -> None:
