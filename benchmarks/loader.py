@@ -22,12 +22,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from dilo.pretrain.material import Maps, with_maps
 
 from dilo.allocator import keep_memory
 from dilo.augment import CopyPasteConfig, ViewConfig, view_chain
 from dilo.config import replace
-from dilo.data.image_set import SourceSet
+from dilo.data.image_set import FindMap, SourceSet
 from dilo.data.sources import ImageFiles
 from dilo.folder import Names, list_images
 from dilo.image import read_image
@@ -130,9 +129,8 @@ def prepare(folder: Path, contents: list[bytes]) -> Files:
 def our_loaders(files: Files) -> dict[str, Step]:
     """Name what is timed of dilo: decoding, and items with and without pasting."""
     root = files.images[0].parent
-    maps = Maps(files.store)
-    plain = with_maps(ImageFiles(root, files.names), None)
-    mapped = with_maps(ImageFiles(root, files.names), maps)
+    plain = with_maps(root, files.names, None)
+    mapped = with_maps(root, files.names, files.store.foreground)
     chain = view_chain("moco_v2", CopyPasteConfig(ramp=0.0))
     blurred = replace(chain, **{"copy_paste.blending": "gaussian"})
     published = recipe("moco_v2", images="").view.copy_paste.probability
@@ -144,9 +142,7 @@ def our_loaders(files: Files) -> dict[str, Step]:
         )
         count = len(files.names)
         # The epoch says what is drawn, the index which file it is drawn for.
-        return lambda numbers: views.__getitems__(
-            [(number, number % count) for number in numbers]
-        )
+        return each_item(lambda number: views[number, number % count])
 
     return {
         DECODE: each_item(
@@ -157,6 +153,11 @@ def our_loaders(files: Files) -> dict[str, Step]:
         BLURRED: make(mapped, blurred),
         RECIPE: make(mapped, rarer),
     }
+
+
+def with_maps(root: Path, names: Names, find_map: FindMap | None) -> SourceSet:
+    """Give the images below a folder, and their maps if they are wanted."""
+    return SourceSet(source=ImageFiles(root, names), find_map=find_map)
 
 
 def each_item(step: Callable[[int], Any]) -> Step:
@@ -203,12 +204,11 @@ def time_items(steps: dict[str, Step], rounds: int) -> dict[str, Any]:
 
 def time_fetch(files: Files) -> float:
     """Time what the loader does to get a map, at the size in which it is kept."""
-    maps = Maps(files.store)
     times = []
     for _ in range(10 * ROUNDS):
         start = time.process_time()
         for number in range(100):
-            maps(files.names[number % len(files.names)])
+            files.store.foreground(files.names[number % len(files.names)])
         times.append((time.process_time() - start) / 100)
     return min(times) * 1e6
 
@@ -217,15 +217,15 @@ def measure_rates(files: Files) -> dict[str, float]:
     """Images a second of pretraining's loader, one view each, a worker a processor."""
     images, workers = files.images[0].parent, os.cpu_count() or 1
     names = Names(name for _ in range(2000 // len(files.names)) for name in files.names)
-    maps = {"without copy-paste": None, "with copy-paste": Maps(files.store)}
+    maps = {"without copy-paste": None, "with copy-paste": files.store.foreground}
     rates = dict.fromkeys(maps, 0.0)
     for _ in range(ROUNDS):  # alternating, for the machine is shared
         for name, find_map in maps.items():
-            examples = with_maps(ImageFiles(images, names), find_map)
+            examples = with_maps(images, names, find_map)
             batches = loader(examples, side=SIDE, batch=64, workers=workers)(0)
             next(iter(batches))  # workers have started
             start = time.perf_counter()
-            seen = sum(len(batch.index) for batch in batches)
+            seen = sum(len(index) for _, index in batches)
             rates[name] = max(rates[name], seen / (time.perf_counter() - start))
     return {"workers": workers, **rates}
 

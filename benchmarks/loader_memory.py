@@ -18,9 +18,9 @@ from dilo.augment import CopyPasteConfig, view_chain
 from dilo.data.image_set import Examples, SourceSet
 from dilo.data.sampler import BatchSampler
 from dilo.folder import Names
-from dilo.foreground import Foreground
 from dilo.image import encode_image
-from dilo.pretrain.views import ViewLoader, Views
+from dilo.pretrain.views import Views
+from dilo.training.loader import Loader
 from record import record
 
 WORKERS = os.cpu_count() or 1
@@ -55,8 +55,7 @@ def measure_memory() -> dict[str, float]:
     image = np.full((4, 4, 3), 99, np.uint8)
     examples = SourceSet(
         source=ManyNames(names=names, content=encode_image(image)),
-        find_map=lambda name: Foreground(np.ones((4, 4), np.float32), (4, 4)),
-        find_shape=lambda name: (4, 4),
+        find_map=lambda name: np.ones((4, 4), np.float32),
     )
     batches = loader(examples, side=4, batch=500, workers=WORKERS)(0)
     megabytes: dict[str, float] = {}
@@ -70,7 +69,7 @@ def measure_memory() -> dict[str, float]:
     return megabytes
 
 
-def loader(examples: Examples, side: int, batch: int, workers: int) -> ViewLoader:
+def loader(examples: Examples, side: int, batch: int, workers: int) -> Loader:
     """Give the loader of a pretraining of one epoch."""
     count = len(examples.names)
     views = Views(
@@ -84,7 +83,7 @@ def loader(examples: Examples, side: int, batch: int, workers: int) -> ViewLoade
     def sampler(first_step: int) -> BatchSampler:
         return BatchSampler(count=count, batch_size=batch, epochs=1, seed=0)
 
-    return ViewLoader(views, sampler, workers)
+    return Loader(views, sampler, workers)
 
 
 def anonymous_memory(process: int) -> float:

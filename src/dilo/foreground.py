@@ -1,7 +1,6 @@
 """What counts as foreground in a map."""
 
 import math
-from typing import NamedTuple
 
 from dilo.image import Map
 
@@ -10,13 +9,6 @@ FOREGROUND = 0.5
 
 # Below it are 0.8 % of RBD maps of DUTS, whose mean IoU is .10; see docs/confidence.md.
 LEAST_CONFIDENCE = 0.15
-
-
-class Foreground(NamedTuple):
-    """What may be pasted of an image."""
-
-    saliency: Map  # of the image's aspect, at any size; it has a foreground
-    shape: tuple[int, int] | None = None  # of the upright image, where it is known
 
 
 def has_foreground(saliency: Map) -> bool:

@@ -2,10 +2,9 @@ import numpy as np
 import pytest
 import torch
 import torchvision.transforms.v2.functional as functional
+from scipy.ndimage import gaussian_filter
 
-from dilo.augment.blur_image import blur_image
-from dilo.augment.blur_map import blur_map
-from dilo.augment.gaussian import gaussian_weights, mirror
+from dilo.augment.blur import gaussian_blur
 from dilo.errors import InputError
 
 
@@ -15,7 +14,7 @@ def test_blur_agrees_with_torchvision(sigma):
     pixels = torch.from_numpy(image).permute(2, 0, 1)
     theirs = functional.gaussian_blur(pixels, [23, 23], [sigma, sigma])
     apart = np.abs(
-        blur_image(image, sigma).astype(int) - theirs.permute(1, 2, 0).numpy()
+        gaussian_blur(image, sigma).astype(int) - theirs.permute(1, 2, 0).numpy()
     )
     assert apart.mean() < 0.3
     assert apart.max() <= 2
@@ -24,56 +23,32 @@ def test_blur_agrees_with_torchvision(sigma):
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (3, 2)])
 def test_images_smaller_than_the_kernel_are_mirrored_again_and_again(shape):
     image = np.full((*shape, 3), 77, np.uint8)
-    np.testing.assert_array_equal(blur_image(image, 2.0), image)
+    np.testing.assert_array_equal(gaussian_blur(image, 2.0), image)
 
 
 @pytest.mark.parametrize("sigma", [0.1, 0.5, 1.0, 1.4, 2.0, 3.1, 40.0])
 @pytest.mark.parametrize("shape", [(40, 56), (20, 99)])
 def test_an_image_is_blurred_as_its_levels_are_in_double_precision(sigma, shape):
     image = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
-    apart = blur_image(image, sigma) - slow_blur(image, sigma)
-    assert np.abs(apart).max() < (0.7 if sigma < 20 else 1.6)
-    assert abs(apart.mean()) < (0.05 if sigma < 20 else 0.6)
+    reach, filters = round(3 * sigma), {"sigma": (sigma, sigma, 0), "mode": "mirror"}
+    exact = gaussian_filter(image.astype(float), radius=(reach, reach, 0), **filters)
+    apart = gaussian_blur(image, sigma) - exact
+    assert np.abs(apart).max() < 0.7
+    # OpenCV rounds a wide kernel's weights, of which some sum to less than 1.
+    assert abs(apart.mean()) < (0.05 if sigma < 20 else 0.15)
 
 
 @pytest.mark.parametrize("sigma", [0.1, 0.5, 1.3, 2.0, 5.0, 20.0])
 def test_what_is_flat_stays_as_it_is(sigma):
     for level in (0, 1, 128, 254, 255):
         image = np.full((9, 31, 3), level, np.uint8)
-        np.testing.assert_array_equal(blur_image(image, sigma), image)
-
-
-def test_a_blur_is_written_where_it_is_wanted():
-    image = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
-    out = np.zeros_like(image)
-    assert blur_image(image, 1.2, out) is out
-    np.testing.assert_array_equal(out, blur_image(image, 1.2))
-
-
-def slow_blur(image: np.ndarray, sigma: float) -> np.ndarray:
-    half = gaussian_weights(sigma).astype(float)
-    reach = len(half) - 1
-    weights = np.concatenate([half[:0:-1], half])
-    for axis in (0, 1):
-        places = mirror(-reach, image.shape[axis] + reach, image.shape[axis])
-        wide = image.take(places, axis=axis)
-        image = sum(
-            weight * wide.take(range(at, at + image.shape[axis]), axis=axis)
-            for at, weight in enumerate(weights)
-        )
-    return image
-
-
-def test_weights_sum_to_one():
-    for sigma in (0.1, 0.7, 3.0):
-        weights = gaussian_weights(sigma)
-        assert 2 * weights.sum() - weights[0] == pytest.approx(1)
+        np.testing.assert_array_equal(gaussian_blur(image, sigma), image)
 
 
 @pytest.mark.parametrize("sigma", [0.0, -1.0, float("nan")])
 def test_a_sigma_that_is_not_positive_is_refused(sigma):
     with pytest.raises(InputError, match="sigma of a blur must be positive, got"):
-        blur_image(np.zeros((4, 4, 3), np.uint8), sigma)
+        gaussian_blur(np.zeros((4, 4, 3), np.uint8), sigma)
 
 
 @pytest.mark.parametrize("sigma", [0.4, 1.3, 3.0])
@@ -82,4 +57,4 @@ def test_maps_are_blurred_as_torchvision_does(sigma):
     theirs = functional.gaussian_blur(
         torch.from_numpy(saliency)[None], [31, 31], [sigma, sigma]
     )
-    np.testing.assert_allclose(blur_map(saliency, sigma), theirs[0], atol=0.003)
+    np.testing.assert_allclose(gaussian_blur(saliency, sigma), theirs[0], atol=0.003)

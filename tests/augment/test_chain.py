@@ -12,8 +12,8 @@ from dilo.augment import (
     view_chain,
     view_rng,
 )
-from dilo.augment.crops import centre_crop
-from dilo.augment.recolour import GREY
+from dilo.augment.color_jitter import GREY
+from dilo.augment.parameters import centre_crop
 from dilo.config import from_dict, to_dict
 from dilo.errors import InputError
 from dilo.pretrain import PretrainConfig, recipe

@@ -3,9 +3,15 @@ import json
 import numpy as np
 import pytest
 
-from dilo.augment import CopyPasteConfig, ViewConfig, composite, view_rng
-from dilo.augment.copy_paste import map_to_alpha, paste_probability
-from dilo.augment.views import draw_view
+from dilo.augment import (
+    CopyPasteConfig,
+    ViewConfig,
+    composite,
+    draw_view,
+    map_to_alpha,
+    view_rng,
+)
+from dilo.augment.copy_paste import paste_probability
 from dilo.config import from_dict, to_dict
 from dilo.errors import InputError
 
@@ -37,7 +43,7 @@ def test_curve_maps_low_to_zero_and_high_to_one():
     np.testing.assert_allclose(alpha, expected, atol=1e-6)
     assert alpha.dtype == np.float32
     raw = CopyPasteConfig(alpha_low=0.0, alpha_high=1.0)
-    assert map_to_alpha(saliency, raw) is saliency
+    np.testing.assert_array_equal(map_to_alpha(saliency, raw), saliency)
 
 
 def test_the_probability_rises_evenly_along_the_ramp():

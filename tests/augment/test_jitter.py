@@ -9,8 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import reference
-from dilo.augment.jitter import Jitter, apply_jitter, draw_jitter, to_grey
-from dilo.augment.recolour import BRIGHTNESS, CONTRAST, HUE, SATURATION
+from dilo.augment.color_jitter import (
+    BRIGHTNESS,
+    CONTRAST,
+    GREY,
+    HUE,
+    SATURATION,
+    adjust_colour,
+    draw_jitter,
+)
+from dilo.errors import InputError
 
 
 def random_image() -> np.ndarray:
@@ -19,12 +27,6 @@ def random_image() -> np.ndarray:
     image[0] = image[0, :, :1]  # greys, where the hue is not defined
     image[1] = np.eye(3, dtype=np.uint8)[np.arange(16) % 3] * 255
     return image
-
-
-def one_step(step: int, factor: float) -> Jitter:
-    factors = [1.0, 1.0, 1.0, 0.0]
-    factors[step] = factor
-    return Jitter(order=(step,), factors=tuple(factors))
 
 
 def difference(a: np.ndarray, b: np.ndarray) -> int:
@@ -43,7 +45,7 @@ def difference(a: np.ndarray, b: np.ndarray) -> int:
 def test_blending_agrees_with_torchvision(step, adjust, factor):
     image = random_image()
     theirs = adjust(torch.from_numpy(image).permute(2, 0, 1), factor)
-    ours = apply_jitter(image, one_step(step, factor))
+    ours = adjust_colour(image, [(step, factor)])
     assert difference(ours, theirs.permute(1, 2, 0).numpy()) <= 2
 
 
@@ -51,7 +53,7 @@ def test_blending_agrees_with_torchvision(step, adjust, factor):
 def test_hue_agrees_with_torchvision_and_the_slow_twin(turn):
     image = random_image()
     theirs = functional.adjust_hue(torch.from_numpy(image).permute(2, 0, 1), turn)
-    ours = apply_jitter(image, one_step(HUE, turn))
+    ours = adjust_colour(image, [(HUE, turn)])
     assert difference(ours, theirs.permute(1, 2, 0).numpy()) <= 2
     assert np.abs(ours - reference.turn_hue(image, turn)).max() <= 0.51
 
@@ -59,41 +61,52 @@ def test_hue_agrees_with_torchvision_and_the_slow_twin(turn):
 def test_a_third_of_the_circle_turns_red_into_green():
     red = np.zeros((1, 1, 3), np.uint8)
     red[..., 0] = 255
-    assert apply_jitter(red, one_step(HUE, 1 / 3)).tolist() == [[[0, 255, 0]]]
+    assert adjust_colour(red, [(HUE, 1 / 3)]).tolist() == [[[0, 255, 0]]]
     assert colorsys.hsv_to_rgb(1 / 3, 1, 1) == (0, 1, 0)
 
 
 def test_steps_come_in_the_drawn_order():
     image = np.full((2, 2, 3), 200, np.uint8)
     image[0] = 100
-    factors = (2.0, 0.0, 1.0, 0.0)
-    bright_first = apply_jitter(image, Jitter(order=(0, 1), factors=factors))
-    flat_first = apply_jitter(image, Jitter(order=(1, 0), factors=factors))
+    steps = [(BRIGHTNESS, 2.0), (CONTRAST, 0.0)]
+    bright_first = adjust_colour(image, steps)
+    flat_first = adjust_colour(image, steps[::-1])
     assert (bright_first == 228).all()  # mean of 200 and the clipped 255
     assert (flat_first == 255).all()  # mean 150, doubled and clipped
 
 
 def test_neutral_parameters_change_nothing():
-    neutral = Jitter(order=(3, 1, 0, 2), factors=(1.0, 1.0, 1.0, 0.0))
+    neutral = [(HUE, 0.0), (CONTRAST, 1.0), (BRIGHTNESS, 1.0), (SATURATION, 1.0)]
     image = random_image()
-    assert difference(apply_jitter(image, neutral), image) == 0
+    assert difference(adjust_colour(image, neutral), image) == 0
+
+
+def test_what_is_no_image_and_no_step_is_refused():
+    with pytest.raises(InputError, match=r"an image is uint8 \(H, W, 3\), got float32"):
+        adjust_colour(random_image().astype(np.float32), [(GREY, 0.0)])
+    with pytest.raises(InputError, match="steps of colour are 0 to 4, got"):
+        adjust_colour(random_image(), [(7, 0.5)])
 
 
 @given(seed=st.integers(0, 10**6), strength=st.floats(0, 1))
 def test_parameters_lie_around_neutral(seed, strength):
     hue = strength / 2
-    jitter = draw_jitter(
+    steps = draw_jitter(
         np.random.default_rng(seed), (strength, strength, strength, hue)
     )
-    assert sorted(jitter.order) == [0, 1, 2, 3]
-    assert all(abs(factor - 1) <= strength + 1e-15 for factor in jitter.factors[:3])
-    assert abs(jitter.factors[3]) <= hue
+    factors = dict(steps)
+    assert sorted(factors) == [BRIGHTNESS, CONTRAST, SATURATION, HUE]
+    assert abs(factors.pop(HUE)) <= hue
+    assert all(abs(factor - 1) <= strength + 1e-15 for factor in factors.values())
 
 
 def test_grey_agrees_with_torchvision():
     image = random_image()
     theirs = functional.rgb_to_grayscale(torch.from_numpy(image).permute(2, 0, 1), 3)
-    assert difference(to_grey(image), theirs.permute(1, 2, 0).numpy()) <= 1
+    assert (
+        difference(adjust_colour(image, [(GREY, 0.0)]), theirs.permute(1, 2, 0).numpy())
+        <= 1
+    )
 
 
 @pytest.mark.parametrize("factor", [0.0, 0.6, 0.93, 1.4])
@@ -108,7 +121,7 @@ def test_grey_agrees_with_torchvision():
 def test_blending_gives_the_levels_of_pillow(step, adjust, factor):
     image = random_image()
     theirs = np.asarray(adjust(PIL.Image.fromarray(image), factor))
-    ours = apply_jitter(image, one_step(step, factor))
+    ours = adjust_colour(image, [(step, factor)])
     assert difference(ours, theirs) <= 1
     assert (ours != theirs).mean() < 0.05  # exact products, rounded up or down
 
@@ -116,7 +129,7 @@ def test_blending_gives_the_levels_of_pillow(step, adjust, factor):
 def test_grey_gives_the_levels_of_pillow():
     image = random_image()
     theirs = functional.rgb_to_grayscale(PIL.Image.fromarray(image), 3)
-    assert difference(to_grey(image), np.asarray(theirs)) == 0
+    assert difference(adjust_colour(image, [(GREY, 0.0)]), np.asarray(theirs)) == 0
 
 
 @pytest.mark.parametrize("turn", [-0.37, -0.1, 0.05, 0.25])
@@ -124,6 +137,6 @@ def test_hue_is_nearer_to_the_truth_than_pillows(turn):
     image = random_image()
     exact = reference.turn_hue(image, turn)
     theirs = np.asarray(functional.adjust_hue(PIL.Image.fromarray(image), turn))
-    ours = apply_jitter(image, one_step(HUE, turn))
+    ours = adjust_colour(image, [(HUE, turn)])
     # Pillow has 256 hues, and as many saturations.
     assert np.abs(ours - exact).mean() < 0.3 < 0.5 < np.abs(theirs - exact).mean()

@@ -5,13 +5,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dilo.augment import CopyPasteConfig, ViewConfig
-from dilo.augment.box import Box
-from dilo.augment.layer import draw_layer, lay
-from dilo.augment.placement import centre_of, cover, draw_covering, move_box, show_box
-from dilo.augment.resample import crop_resize
-from dilo.augment.sources import Setting
-from dilo.augment.views import draw_view, train_view, view_rng
+from dilo.augment import (
+    VIEW_CHAINS,
+    CopyPasteConfig,
+    ViewConfig,
+    apply_view,
+    draw_view,
+    train_view,
+    view_rng,
+)
+from dilo.augment.crop import Box, crop_resize
+from dilo.augment.parameters import centre_of, cover, draw_covering, move_box
 
 WHOLE = Box(top=0, left=0, height=60, width=60)
 
@@ -23,13 +27,14 @@ def disc(centre=(30, 30), radius=8, size=60):
 
 
 def paste(image, alpha, config, seed):
-    setting, rng = Setting(image=image, alpha=alpha), np.random.default_rng(seed)
-    return lay(image, draw_layer((60, 60), WHOLE, setting, config, rng))
+    drawn = draw_view((60, 60), VIEW_CHAINS["table1_centre_crop"], view_rng(0, 0, 0))
+    drawn = replace(drawn, box=WHOLE, paste_seed=seed * 10**15)
+    return apply_view(image, alpha, 60, drawn, config)
 
 
 def test_no_shift_and_no_scale_leave_the_box():
-    moved = move_box(np.random.default_rng(0), WHOLE, (30.0, 30.0), 0.0, 1.0)
-    assert moved == WHOLE
+    rng, still = np.random.default_rng(0), CopyPasteConfig()
+    assert move_box(rng, WHOLE, disc(), (60, 60), still) == WHOLE
 
 
 def test_the_object_moves_and_grows_within_its_limits():
@@ -66,7 +71,7 @@ def test_the_image_moves_with_its_alpha():
 def test_showing_a_box_is_scaling_it(side):
     rows, columns = np.mgrid[:60, :60]
     ramp = np.stack([2 * rows, 2 * columns, rows + columns], axis=2).astype(np.uint8)
-    shown = show_box(ramp, WHOLE, side, side).astype(float)
+    shown = crop_resize(ramp, WHOLE, (side, side)).astype(float)
     centres = (np.arange(side) + 0.5) * (60 / side) - 0.5
     inner = slice(side // 6, -side // 6)
     expected = np.broadcast_to(2 * centres[:, np.newaxis], (side, side))
@@ -85,10 +90,10 @@ def test_beyond_the_image_its_edge_goes_on(top, left, height, width):
     rows = (top + np.arange(height)).clip(0, 19)
     columns = (left + np.arange(width)).clip(0, 24)
     whole = np.ascontiguousarray(image[np.ix_(rows, columns)])
-    np.testing.assert_array_equal(show_box(image, box, height, width), whole)
+    np.testing.assert_array_equal(crop_resize(image, box, (height, width)), whole)
     inner = Box(top=0, left=0, height=height, width=width)
     np.testing.assert_array_equal(
-        show_box(image, box, 8, 8), crop_resize(whole, inner, 8)
+        crop_resize(image, box, (8, 8)), crop_resize(whole, inner, (8, 8))
     )
 
 

@@ -10,14 +10,16 @@ from dilo.augment import (
     BACKGROUNDS,
     CopyPasteConfig,
     ViewConfig,
+    apply_view,
     centre_view,
     composite,
+    draw_view,
     train_view,
     view_rng,
 )
-from dilo.augment.box import Box
-from dilo.augment.crops import draw_crop
-from dilo.augment.resample import crop_map, crop_resize
+from dilo.augment.alpha import view_alpha
+from dilo.augment.crop import Box, crop_resize
+from dilo.augment.parameters import draw_crop
 from dilo.config import from_dict, to_dict
 from dilo.data.synthetic import SceneConfig, make_scene
 from dilo.errors import InputError
@@ -46,15 +48,16 @@ def test_cropping_then_compositing_is_compositing_then_cropping(top, left, side)
     background, _ = scene(1)
     alpha = soft_map(image.shape[:2])
     box = Box(top=top, left=left, height=side, width=side)
-    shown, below = (crop_resize(pixels, box, side) for pixels in (image, background))
-    parts = shown, crop_map(alpha, box, side), below
-    whole = crop_resize(composite(image, alpha, background), box, side)
+    size = side, side
+    shown, below = (crop_resize(pixels, box, size) for pixels in (image, background))
+    parts = shown, view_alpha(alpha, alpha.shape, box, size), below
+    whole = crop_resize(composite(image, alpha, background), box, size)
     np.testing.assert_array_equal(composite(*parts), whole)
 
 
 def test_image_and_map_stay_aligned(monkeypatch):
     monkeypatch.setitem(
-        BACKGROUNDS, "grey", lambda rng, h, w, _: np.full((h, w, 3), 200, np.uint8)
+        BACKGROUNDS, "grey", lambda rng, size, *_: np.full((*size, 3), 200, np.uint8)
     )
     saliency = np.zeros((50, 70), np.float32)
     saliency[10:35, 20:45] = 1
@@ -131,7 +134,7 @@ def test_every_seed_epoch_and_index_has_its_own_stream():
 @settings(max_examples=200, deadline=None)
 def test_crops_lie_in_the_image_and_keep_to_area_and_aspect(height, width, seed):
     config = ViewConfig()
-    box = draw_crop(np.random.default_rng(seed), height, width, config)
+    box = draw_crop(np.random.default_rng(seed), (height, width), config)
     assert 0 <= box.top <= height - box.height
     assert 0 <= box.left <= width - box.width
     assert min(box.height, box.width) >= 1
@@ -144,13 +147,14 @@ def test_crops_lie_in_the_image_and_keep_to_area_and_aspect(height, width, seed)
 
 
 def test_of_a_very_long_image_the_centre_is_taken():
-    box = draw_crop(np.random.default_rng(0), 30, 3000, ViewConfig())
+    box = draw_crop(np.random.default_rng(0), (30, 3000), ViewConfig())
     assert box == Box(top=0, left=1480, height=30, width=40)
 
 
 def test_soft_map_is_resampled_smoothly():
     saliency = np.array([[0, 1], [0, 1]], np.float32)
-    large = crop_map(saliency, Box(top=0, left=0, height=2, width=2), 8)
+    box = Box(top=0, left=0, height=2, width=2)
+    large = view_alpha(saliency, (2, 2), box, (8, 8))
     np.testing.assert_allclose(
         large[0], [0, 0, 0.125, 0.375, 0.625, 0.875, 1, 1], atol=1e-6
     )
@@ -165,6 +169,7 @@ def test_centre_view_of_256_is_the_central_224():
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
+        ("crop_size", 0, "crop_size must be at least 1, got 0"),
         ("min_area", 1.5, r"min_area must be in \[0, 1\], got 1.5"),
         ("grey_probability", -1.0, "grey_probability"),
         ("jitter_probability", 2.0, "jitter_probability"),
@@ -186,3 +191,36 @@ def test_bad_values_are_refused(field, value, message):
 def test_config_comes_back_from_json():
     config = with_paste(ViewConfig(jitter=(0.1, 0.2, 0.3, 0.4)), probability=0.2)
     assert from_dict(ViewConfig, json.loads(json.dumps(to_dict(config)))) == config
+
+
+def test_parameters_of_another_image_are_refused():
+    drawn = draw_view((480, 640), PLAIN, view_rng(0, 0, 0))
+    with pytest.raises(InputError, match="parameters drawn for another image"):
+        apply_view(np.zeros((60, 80, 3), np.uint8), None, 32, drawn, CopyPasteConfig())
+
+
+@pytest.mark.parametrize(
+    ("image", "saliency", "crop_size"),
+    [
+        (np.zeros((6, 8), "u1"), None, 4),
+        (np.zeros((6, 8, 3), "f4"), None, 4),
+        (np.zeros((6, 8, 3), "u1"), None, 0),
+        (np.zeros((6, 8, 3), "u1"), np.ones((6, 8)), 4),
+        (np.zeros((6, 8, 3), "u1"), np.ones((6, 8, 1), "f4"), 4),
+        (np.zeros((6, 8, 3), "u1"), np.ones((8, 6), "f4"), 4),
+    ],
+)
+def test_what_makes_no_view_is_refused(image, saliency, crop_size):
+    config = with_paste(PLAIN, probability=1.0)
+    with pytest.raises(InputError):
+        train_view(image, saliency, crop_size, config, view_rng(0, 0, 0))
+
+
+def test_an_alpha_just_above_one_is_opaque_with_the_raw_curve():
+    image, _ = scene()
+    ones = np.ones(image.shape[:2], np.float32)
+    config = with_paste(PLAIN, probability=1.0, alpha_low=0.0, alpha_high=1.0)
+    expected = train_view(image, ones, 32, config, view_rng(0, 0, 0))
+    above = ones * np.float32(1.0001)
+    made = train_view(image, above, 32, config, view_rng(0, 0, 0))
+    np.testing.assert_array_equal(made, expected)

@@ -18,11 +18,9 @@ from dilo.augment import (
     train_view,
     view_rng,
 )
-from dilo.augment.box import Box
-from dilo.augment.crops import draw_crop
-from dilo.augment.layer import Layer, lay
-from dilo.augment.resample import crop_resize
-from dilo.augment.views import _paste_rng
+from dilo.augment.alpha import view_alpha
+from dilo.augment.crop import Box, crop_resize
+from dilo.augment.parameters import draw_crop
 from dilo.data.synthetic import SceneConfig, make_scene
 from dilo.folder import list_images
 from dilo.image import Image, Map, read_image, read_mask
@@ -34,8 +32,8 @@ HARD = CopyPasteConfig(
 )
 
 
-def black(rng, height, width, setting=None) -> np.ndarray:
-    return np.zeros((height, width, 3), np.uint8)
+def black(rng, size, *_) -> np.ndarray:
+    return np.zeros((*size, 3), np.uint8)
 
 
 @pytest.mark.parametrize("chain", ["table1_scale_crop", "table1_spatial_crop"])
@@ -61,10 +59,12 @@ def test_the_map_of_a_view_is_the_view_of_the_map(chain, size, monkeypatch):
 def apart(image: Image, alpha: Map, box: Box, side: int) -> np.ndarray:
     """Crop, then composite on grey, against compositing, then cropping: levels."""
     pasted = composite(image, alpha, np.full_like(image, 128))
-    whole = crop_resize(pasted, box, side)
-    below = np.full((side, side, 3), 128, np.uint8)
-    layer = Layer(background=below, alpha=alpha, shape=image.shape[:2], box=box)
-    return np.abs(lay(crop_resize(image, box, side), layer).astype(int) - whole)
+    size = side, side
+    whole = crop_resize(pasted, box, size)
+    below = np.full((*size, 3), 128, np.uint8)
+    shown = view_alpha(alpha, alpha.shape, box, size)
+    view = composite(crop_resize(image, box, size), shown, below)
+    return np.abs(view.astype(int) - whole)
 
 
 def views_apart(
@@ -72,7 +72,7 @@ def views_apart(
 ) -> tuple[float, float, float, int]:
     """Mean, largest mean of a view, share above 2 levels, largest; of 3 views each."""
     found = [
-        apart(image, alpha, draw_crop(view_rng(0, 0, k), *alpha.shape, MOCO), side)
+        apart(image, alpha, draw_crop(view_rng(0, 0, k), alpha.shape, MOCO), side)
         for number, (image, alpha) in enumerate(pairs)
         for k in range(3 * number, 3 * number + 3)
     ]
@@ -179,14 +179,19 @@ def test_images_of_a_few_pixels_make_views_too(chain, shape):
         assert view.shape == (16, 16, 3)
 
 
-def test_what_a_paste_draws_depends_on_its_seed_alone_and_is_even():
+def test_the_background_depends_on_the_seed_of_the_paste_alone_and_is_even():
+    image, nothing = np.zeros((2, 2, 3), np.uint8), np.zeros((2, 2), np.float32)
+    drawn = draw_view((2, 2), VIEW_CHAINS["table1_centre_crop"], view_rng(0, 0, 0))
+
+    def level(seed: int) -> int:
+        pasted = replace(drawn, paste_seed=seed)
+        return int(apply_view(image, nothing, 1, pasted, HARD)[0, 0, 0])
+
     seeds = [int(seed) for seed in np.random.default_rng(0).integers(2**63, size=4000)]
     seeds[:100] = range(100)
-    first = [_paste_rng(seed).random() for seed in seeds]
-    _paste_rng(3).standard_normal(7)
-    again = [_paste_rng(seed).random() for seed in reversed(seeds)]
-    assert first == again[::-1]
-    counts, _ = np.histogram(first, bins=10, range=(0, 1))
-    # Of 400 each, with a deviation of 19.
-    assert abs(counts - 400).max() < 80
+    first = [level(seed) for seed in seeds]
+    assert first == [level(seed) for seed in reversed(seeds)][::-1]
+    counts, _ = np.histogram(first, bins=8, range=(0, 256))
+    # Of 500 each, with a deviation of 21.
+    assert abs(counts - 500).max() < 90
     assert abs(np.corrcoef(first[:-1], first[1:])[0, 1]) < 0.06

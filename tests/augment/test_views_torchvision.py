@@ -15,7 +15,7 @@ from dilo.augment import (
     draw_view,
     view_rng,
 )
-from dilo.augment.recolour import BRIGHTNESS, CONTRAST, GREY, HUE, SATURATION
+from dilo.augment.color_jitter import BRIGHTNESS, CONTRAST, GREY, HUE, SATURATION
 from dilo.data.synthetic import SceneConfig, make_scene
 from dilo.folder import list_images
 from dilo.image import Image, read_image

@@ -1,9 +1,11 @@
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
 import pytest
 
+from dilo.data import image_set
 from dilo.data.image_set import (
     Example,
     MemorySet,
@@ -11,13 +13,11 @@ from dilo.data.image_set import (
     check_aspect,
     load_into_memory,
     read_example,
-    read_map,
     reduce_short_side,
     resize_map,
 )
 from dilo.data.sources import ImageFiles
 from dilo.errors import ImageError, InputError, StoreError
-from dilo.foreground import Foreground
 from dilo.image import check_map
 
 
@@ -39,7 +39,7 @@ def test_memory_gives_what_the_folder_gives(tmp_path):
     names = write_images(tmp_path, 3)
     folder = SourceSet(
         source=ImageFiles(tmp_path, names),
-        find_map=lambda name: None if name == "1.png" else Foreground(ramp(20, 30)),
+        find_map=lambda name: None if name == "1.png" else ramp(20, 30),
         short_side=10,
     )
     memory, failures = load_into_memory(folder)
@@ -86,7 +86,7 @@ def test_a_map_of_another_shape_is_refused_by_name(tmp_path):
     write_images(tmp_path, 1)
     folder = SourceSet(
         source=ImageFiles(tmp_path, ["0.png"]),
-        find_map=lambda name: Foreground(ramp(30, 20)),
+        find_map=lambda name: ramp(30, 20),
     )
     with pytest.raises(ImageError, match=r"0\.png: its map is 20 x 30.*30 x 20"):
         folder[0]
@@ -103,12 +103,12 @@ def test_a_map_stays_at_its_stored_size_but_no_larger_than_the_image(tmp_path):
         saliency = ramp(*stored)
         folder = SourceSet(
             source=ImageFiles(tmp_path, ["0.png"]),
-            find_map=lambda name, map_=saliency: Foreground(map_),
+            find_map=lambda name, map_=saliency: map_,
         )
         assert folder[0].saliency.shape == found
     folder = SourceSet(
         source=ImageFiles(tmp_path, ["0.png"]),
-        find_map=lambda name: Foreground(ramp(20, 30)),
+        find_map=lambda name: ramp(20, 30),
         short_side=10,
     )
     assert folder[0].saliency.shape == (10, 15)
@@ -135,22 +135,35 @@ def test_a_resized_map_is_a_map(size):
     check_map(resize_map(np.ones((37, 53), np.float32), *size))
 
 
-def test_several_examples_are_those_that_come_one_by_one(tmp_path):
-    names = write_images(tmp_path, 5)
-    (tmp_path / "1.png").write_bytes(b"nothing")
+def test_a_map_that_is_not_needed_is_not_read(tmp_path):
+    names = write_images(tmp_path, 1)
 
     def find_map(name):
-        if name == "2.png":
-            raise StoreError("2.png: damaged")
-        return None if name == "3.png" else Foreground(ramp(20, 30))
+        raise StoreError(f"{name}: damaged")
 
     examples = SourceSet(source=ImageFiles(tmp_path, names), find_map=find_map)
-    maps = [read_map(examples, index) for index in range(4)] + [None]
-    first, bad, damaged, bare, unasked = (
-        read_example(examples, index, found) for index, found in enumerate(maps)
-    )
-    np.testing.assert_array_equal(first.image, examples[0].image)
-    np.testing.assert_array_equal(first.saliency, examples[0].saliency)
-    assert isinstance(bad, ImageError)
-    assert isinstance(damaged, StoreError)
-    assert bare.saliency is unasked.saliency is None
+    assert read_example(examples, 0, mapped=False).saliency is None
+    with pytest.raises(StoreError, match=r"0\.png: damaged"):
+        read_example(examples, 0)
+
+
+@pytest.mark.parametrize(("processes", "threads"), [(None, 8), ("2", 4), ("16", 1)])
+def test_processes_of_one_machine_share_its_cores(
+    tmp_path, monkeypatch, processes, threads
+):
+    if processes is None:
+        monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
+    else:
+        monkeypatch.setenv("LOCAL_WORLD_SIZE", processes)
+    asked = []
+
+    class Pool(ThreadPoolExecutor):
+        def __init__(self, workers):
+            asked.append(workers)
+            super().__init__(1)
+
+    monkeypatch.setattr(image_set, "available_cores", lambda: 8)
+    monkeypatch.setattr(image_set, "ThreadPoolExecutor", Pool)
+    names = write_images(tmp_path, 1)
+    load_into_memory(SourceSet(source=ImageFiles(tmp_path, names)))
+    assert asked == [threads]

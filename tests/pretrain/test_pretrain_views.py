@@ -1,10 +1,12 @@
 import dataclasses
+import itertools
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pytest
 
 from dilo.augment import (
@@ -13,21 +15,20 @@ from dilo.augment import (
     apply_view,
     centre_view,
     draw_view,
+    open_sources,
     train_view,
     view_chain,
     view_rng,
 )
-from dilo.augment.sources import Setting, Sources
-from dilo.augment.views import draw_paste
+from dilo.augment.background_sources import BackgroundSources
+from dilo.augment.parameters import draw_paste
 from dilo.config import replace
-from dilo.data.image_set import Example, SourceSet
+from dilo.data.image_set import Example, MemorySet, SourceSet
 from dilo.data.sampler import BatchSampler
 from dilo.data.sources import ImageFiles
 from dilo.data.synthetic import SceneConfig, make_scene
-from dilo.errors import ImageError, RunError, StoreError
-from dilo.foreground import Foreground
+from dilo.errors import DiloError, ImageError, RunError, StoreError
 from dilo.image import Image, encode_image
-from dilo.pretrain import views as module
 from dilo.pretrain.views import ViewLoader, Views
 
 RISING = ViewConfig(copy_paste=CopyPasteConfig(probability=1.0, ramp=0.8))
@@ -64,9 +65,9 @@ def loader(examples: Noise, workers: int = 0, epochs: int = 2) -> ViewLoader:
 
 def stack(views: Views, epoch: int, index: int) -> Image:
     """The views of one image."""
-    made = views[epoch, index]
-    assert made.index == [index]
-    return made.views[:, 0]
+    made, number = views[epoch, index]
+    assert number == index
+    return made
 
 
 def test_a_view_depends_on_seed_epoch_and_index_alone():
@@ -120,117 +121,91 @@ def test_a_batch_holds_the_views_of_its_images_one_behind_the_other():
     ],
     ids=str,
 )
-@pytest.mark.parametrize("known", [None, (48, 48), (60, 60), (0, 48)], ids=str)
-def test_what_is_drawn_before_an_image_is_read_is_what_its_view_draws(
-    tmp_path, monkeypatch, pasting, known
-):
-    """Whether or not the mask store knows the image's size, or another one."""
+def test_views_are_drawn_behind_all_pastes_of_their_image(pasting):
     scenes = [make_scene(SceneConfig(size=48), index) for index in range(3)]
-    for index, scene in enumerate(scenes):
-        (tmp_path / f"{index}.png").write_bytes(encode_image(scene.image))
-    examples = SourceSet(
-        source=ImageFiles(tmp_path, [f"{index}.png" for index in range(3)]),
-        find_map=lambda name: Foreground(
-            scenes[int(name[0])].mask[::2, ::2].astype(np.float32), known
-        ),
-        find_shape=lambda name: known,
+    maps = [scene.mask[::2, ::2].astype(np.float32) for scene in scenes]
+    examples = MemorySet(
+        ["0", "1", "2"],
+        [
+            Example(image=scene.image, saliency=saliency)
+            for scene, saliency in zip(scenes, maps, strict=True)
+        ],
     )
     config = ViewConfig(copy_paste=CopyPasteConfig(ramp=0.0, **pasting))
-    sources = Sources(others=examples)
+    sources = open_sources(config.copy_paste, examples)
     views = Views(
         examples=examples, crop_size=24, config=config, seed=4, epochs=1, views=2
     )
     views = dataclasses.replace(views, sources=sources)
     pasted = 0
-    samples = [(epoch, index) for epoch in range(4) for index in range(3)]
-    made = views.__getitems__(samples)
-    assert made.index == [index for _, index in samples]
-    monkeypatch.setattr(module, "LARGEST", 5000)  # of two maps
-    np.testing.assert_array_equal(views.__getitems__(samples).views, made.views)
-    for place, (epoch, index) in enumerate(samples):
-        rng, example = view_rng(4, epoch, index), examples[index]
+    for epoch, index in itertools.product(range(4), range(3)):
+        rng, scene = view_rng(4, epoch, index), scenes[index]
         pastes = [draw_paste(rng, config.copy_paste) for _ in range(2)]
-        for paste, view in zip(pastes, made.views[:, place], strict=True):
-            drawn = draw_view(
-                (48, 48), config, rng, saliency=example.saliency, paste=paste
-            )
-            setting = Setting(index=index, sources=sources)
+        own = dataclasses.replace(sources, index=index)
+        for paste, view in zip(pastes, views[epoch, index][0], strict=True):
+            drawn = draw_view((48, 48), config, rng, saliency=maps[index], paste=paste)
             expected = apply_view(
-                example.image, example.saliency, 24, drawn, config.copy_paste, setting
+                scene.image, maps[index], 24, drawn, config.copy_paste, own
             )
             np.testing.assert_array_equal(view, expected)
-            pasted += paste.wanted
+            pasted += paste[0]
     assert 4 < pasted < 20
 
 
-@pytest.mark.parametrize("known", [None, (40, 60)])
-def test_a_map_of_another_shape_fails_its_image(tmp_path, known):
-    """Even where the mask store takes the image for one of its own size."""
+def test_the_views_of_an_image_and_its_index():
+    views = Views(examples=Noise(4), crop_size=8, config=RISING, seed=4, epochs=1)
+    stack, index = dataclasses.replace(views, views=3)[0, 2]
+    assert (stack.shape, stack.dtype, index) == ((3, 8, 8, 3), np.uint8, 2)
+
+
+def test_what_fails_an_image_names_it(tmp_path):
     for name in ("good.png", "bad.png"):
         image = np.full((40, 60, 3), 9, np.uint8)
         (tmp_path / name).write_bytes(encode_image(image))
-    maps = {
-        "good.png": np.ones((20, 30), np.float32),
-        "bad.png": np.ones((30, 20), np.float32),
-    }
+
+    def find_map(name: str) -> np.ndarray:
+        if name == "good.png":
+            raise StoreError("good.png: a part is damaged")
+        return np.ones((30, 20), np.float32)
+
     examples = SourceSet(
-        source=ImageFiles(tmp_path, list(maps)),
-        find_map=lambda name: Foreground(maps[name], known),
+        source=ImageFiles(tmp_path, ["good.png", "bad.png", "none.png"]),
+        find_map=find_map,
     )
     views = Views(examples=examples, crop_size=8, config=ALWAYS, seed=4, epochs=1)
-    made = views.__getitems__([(0, 0), (0, 1)])
-    assert made.index == [0, 0]
-    assert list(made.failures) == ["bad.png"]
-    assert "its map is 20 x 30, another shape" in made.failures["bad.png"]
-
-
-@pytest.mark.parametrize("probability", [0.0, 1.0])
-def test_an_image_that_was_reduced_since_its_map_was_made_is_read_once(
-    tmp_path, probability
-):
-    image = np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8)
-    (tmp_path / "0.png").write_bytes(encode_image(image))
-    read = []
-
-    class Counted(ImageFiles):
-        def read(self, index: int) -> Path:
-            read.append(index)
-            return super().read(index)
-
-    examples = SourceSet(
-        source=Counted(tmp_path, ["0.png"]),
-        find_map=lambda name: Foreground(np.ones((15, 20), np.float32), (60, 80)),
-        find_shape=lambda name: (60, 80),
-    )
-    config = replace(ALWAYS, **{"copy_paste.probability": probability})
-    views = Views(examples=examples, crop_size=8, config=config, seed=4, epochs=1)
-    made = views.__getitems__([(0, 0), (1, 0), (2, 0)])
-    assert read == [0, 0, 0]
-    unknown = dataclasses.replace(
-        examples,
-        find_map=lambda name: Foreground(np.ones((15, 20), np.float32)),
-        find_shape=None,
-    )
-    same = dataclasses.replace(views, examples=unknown)
-    np.testing.assert_array_equal(
-        made.views, same.__getitems__([(0, 0), (1, 0), (2, 0)]).views
-    )
-
-
-def test_a_size_that_cannot_be_told_does_not_end_a_batch(tmp_path):
-    image = np.full((30, 40, 3), 9, np.uint8)
-    (tmp_path / "0.png").write_bytes(encode_image(image))
-
-    def fail(name: str) -> None:
-        raise StoreError("a part is damaged")
-
-    source = ImageFiles(tmp_path, ["0.png"])
+    with pytest.raises(StoreError, match=r"good\.png: a part is damaged"):
+        views[0, 0]
+    with pytest.raises(
+        ImageError, match=r"bad\.png: its map is 20 x 30, another shape"
+    ):
+        views[0, 1]
+    with pytest.raises(ImageError, match=r"none\.png"):
+        views[0, 2]
     never = replace(ALWAYS, **{"copy_paste.probability": 0.0})
-    examples = SourceSet(source=source, find_map=fail, find_shape=fail)
-    views = Views(examples=examples, crop_size=8, config=never, seed=4, epochs=1)
-    assert views.__getitems__([(0, 0)]).index == [0]  # needs no map
-    views = dataclasses.replace(views, config=ALWAYS)
-    assert views.__getitems__([(0, 0)]).failures == {"0.png": "a part is damaged"}
+    assert dataclasses.replace(views, config=never)[0, 0][1] == 0  # needs no map
+
+
+def test_a_background_that_cannot_be_made_names_the_image(tmp_path):
+    PIL.Image.new("RGB", (8, 8)).save(tmp_path / "whole.png")
+    pasting = {"background": "texture", "textures": str(tmp_path)}
+    config = replace(
+        ALWAYS, copy_paste=CopyPasteConfig(ramp=0, probability=1, **pasting)
+    )
+    views = Views(
+        examples=Noise(2),
+        crop_size=8,
+        config=config,
+        seed=4,
+        epochs=1,
+        sources=open_sources(config.copy_paste),
+    )
+    (tmp_path / "whole.png").unlink()
+    with pytest.raises(
+        DiloError, match=r"^1\.png: 10 pictures in a row cannot be read"
+    ):
+        views[0, 1]
+    assert list(views.take_failures()) == [str(tmp_path / "whole.png")]
+    assert not views.take_failures()
 
 
 @pytest.mark.slow
@@ -267,7 +242,7 @@ def test_backgrounds_of_other_images_depend_on_the_stream_alone():
         config=ViewConfig(copy_paste=pasting),
         seed=1,
         epochs=2,
-        sources=Sources(others=examples),
+        sources=BackgroundSources(others=examples),
     )
     first = [stack(views, 1, index) for index in (0, 1, 3)]
     again = [stack(views, 1, index) for index in (3, 1, 0)]
@@ -292,11 +267,12 @@ def test_an_image_that_fails_twice_in_a_batch_is_replaced_twice():
     views = Views(
         examples=Noise(3, broken=[1]), crop_size=8, config=RISING, seed=4, epochs=1
     )
-    made = views.__getitems__([(0, 1), (0, 2), (0, 1), (0, 0)])
-    assert made.index == [2, 0, 2, 2]
+    batches = ViewLoader(views, lambda step: [[(0, 1), (0, 2), (0, 1), (0, 0)]], 0)
+    (batch,) = batches(0)
+    assert batch.index.tolist() == [2, 0, 2, 2]
     for place in (2, 3):
-        np.testing.assert_array_equal(made.views[:, place], made.views[:, 0])
-    assert list(made.failures) == ["1.png"]
+        np.testing.assert_array_equal(batch.views[:, place], batch.views[:, 0])
+    assert list(batches.failures) == ["1.png"]
 
 
 def test_a_batch_without_a_readable_image_is_an_error():

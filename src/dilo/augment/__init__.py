@@ -6,22 +6,14 @@ What needs torch is imported when it is asked for: `CopyPaste`, `SoftMap`.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from dilo.augment.alpha import map_to_alpha
+from dilo.augment.backgrounds import BACKGROUNDS
+from dilo.augment.blending import BLENDINGS
 from dilo.augment.chain import VIEW_CHAINS, ViewConfig, view_chain
-from dilo.augment.copy_paste import (
-    BACKGROUNDS,
-    BLENDINGS,
-    CopyPasteConfig,
-    map_to_alpha,
-)
-from dilo.augment.overlay import composite
-from dilo.augment.views import (
-    ViewParameters,
-    apply_view,
-    centre_view,
-    draw_view,
-    train_view,
-    view_rng,
-)
+from dilo.augment.composite import composite
+from dilo.augment.copy_paste import CopyPasteConfig, open_sources
+from dilo.augment.parameters import ViewParameters, draw_view, view_rng
+from dilo.augment.views import apply_view, centre_view, train_view
 
 if TYPE_CHECKING:
     from dilo.augment.soft_map import SoftMap
@@ -43,6 +35,7 @@ __all__ = [
     "composite",
     "draw_view",
     "map_to_alpha",
+    "open_sources",
     "train_view",
     "view_chain",
     "view_rng",

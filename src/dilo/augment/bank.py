@@ -1,6 +1,5 @@
 """A bank: a folder of background crops, with the origin and the yield of its mining."""
 
-import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -8,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dilo.config import difference
-from dilo.errors import InputError, StoreError
+from dilo.errors import InputError, StoreError, shortened
 from dilo.files import write_json_atomic
 
 MANIFEST = "bank.json"
@@ -67,11 +66,7 @@ class MiningReport:
         ]
         if self.no_map:
             lines.append(f"{self.no_map} images have no map or no foreground in it")
-        lines += [
-            f"  {reason}" for reason in itertools.islice(self.failures.values(), 10)
-        ]
-        if len(self.failures) > 10:
-            lines.append(f"  and {len(self.failures) - 10} more in {MANIFEST}")
+        lines += [f"  {reason}" for reason in shortened(self.failures.values())]
         if self.crops < LEAST_CROPS:
             lines.append(
                 f"fewer than {LEAST_CROPS} crops will come back often; a higher "

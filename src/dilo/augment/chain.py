@@ -7,7 +7,6 @@ from typing import Literal, get_args
 from dilo.augment.copy_paste import CopyPasteConfig
 from dilo.errors import InputError
 
-# centre: the test crop. spatial: of the same size, anywhere. scale: of any size.
 Crop = Literal["centre", "spatial", "scale"]
 
 _PROBABILITIES = (
@@ -22,16 +21,40 @@ _PROBABILITIES = (
 class ViewConfig:
     """One chain: crop, copy-paste, colour, blur, flip; the defaults are InstDisc's."""
 
+    crop_size: int = 224
+    """Side of the training views, in pixels."""
+
     crop: Crop = "scale"
-    min_area: float = 0.2  # of the image, that a scale crop shows at least
+    """Where a view is cut from its image: scale (anywhere, of any size), spatial
+    (anywhere, of the test crop's size), or centre (the test crop)."""
+
+    min_area: float = 0.2
+    """Share of the image that a crop of any size shows at least."""
+
     max_aspect: float = 4 / 3
+    """Longer over shorter side of such a crop, at most."""
+
     grey_probability: float = 0.2
-    grey_last: bool = False  # behind the jitter, as in MoCo v2, rather than before it
-    jitter: tuple[float, ...] = (0.4, 0.4, 0.4, 0.4)  # brightness contrast sat. hue
+    """Of replacing the colours of a view by their grey."""
+
+    grey_last: bool = False
+    """Grey behind the jitter, as in MoCo v2, rather than before it."""
+
+    jitter: tuple[float, ...] = (0.4, 0.4, 0.4, 0.4)
+    """Strengths of the colour jitter: brightness, contrast, saturation, hue."""
+
     jitter_probability: float = 1.0
+    """Of jittering the colours of a view."""
+
     blur_probability: float = 0.0
-    blur_sigma: tuple[float, ...] = (0.1, 2.0)  # pixels of the view, drawn evenly
+    """Of blurring a view."""
+
+    blur_sigma: tuple[float, ...] = (0.1, 2.0)
+    """Smallest and largest sigma of that blur, in pixels of the view, drawn evenly."""
+
     flip_probability: float = 0.5
+    """Of mirroring a view left and right."""
+
     copy_paste: CopyPasteConfig = field(default_factory=CopyPasteConfig)
 
     def __post_init__(self) -> None:
@@ -40,6 +63,8 @@ class ViewConfig:
         Raises:
             InputError: a value lies outside its range.
         """
+        if self.crop_size < 1:
+            raise InputError(f"crop_size must be at least 1, got {self.crop_size}")
         if self.crop not in get_args(Crop):
             raise InputError(
                 f"crop must be one of {', '.join(get_args(Crop))}, got {self.crop!r}"

@@ -1,76 +1,13 @@
-"""What copy-paste is: its settings, backgrounds and blendings (paper, section 5.2)."""
+"""How often, onto what, how softly and where is pasted (paper, section 5.2)."""
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from dilo.augment.backgrounds import (
-    border,
-    grey,
-    mined,
-    other_image,
-    painted_out,
-    procedural,
-    texture,
-)
-from dilo.augment.blending import BLUR_SIGMA, gaussian, keep, mix
-from dilo.augment.sources import PictureFolder, Setting, Sources
+from dilo.augment.background_sources import BackgroundSources, PictureFolder
+from dilo.augment.backgrounds import BACKGROUNDS
+from dilo.augment.blending import BLENDINGS, BLUR_SIGMA
 from dilo.data.image_set import Examples
 from dilo.errors import InputError
-from dilo.image import Image, Map
-from dilo.kernel_cache import njit
-
-__all__ = [
-    "BACKGROUNDS",
-    "BLENDINGS",
-    "CopyPasteConfig",
-    "map_to_alpha",
-    "open_sources",
-    "paste_probability",
-]
-
-
-class Background(Protocol):
-    """Makes what the foreground is pasted on; see `augment.backgrounds`."""
-
-    def __call__(
-        self,
-        rng: np.random.Generator,
-        height: int,
-        width: int,
-        setting: Setting = ...,
-        /,
-    ) -> Image:
-        """Make a background, uint8 (height, width, 3)."""
-        ...
-
-
-class Blending(Protocol):
-    """Softens the edge of an alpha; see `augment.blending`."""
-
-    def __call__(
-        self, rng: np.random.Generator, alpha: Map, blur: float = ..., /
-    ) -> Map:
-        """Give the alpha of the whole image, float32 (H, W) in [0, 1]."""
-        ...
-
-
-BACKGROUNDS: dict[str, Background] = {
-    "grey": grey,
-    "texture": texture,
-    "procedural": procedural,
-    "mined": mined,
-    "border": border,
-    "painted_out": painted_out,
-    "other": other_image,
-}
-BLENDINGS: dict[str, Blending] = {
-    "none": keep,
-    "gaussian": gaussian,
-    "mix": mix,
-}
 
 # An object that shrinks to 1 / max_scale is cut out of an image that is padded to as
 # many times its sides: at 10, some 100 MB for a photograph of 500 x 375 pixels.
@@ -82,9 +19,6 @@ FOLDERS = {"texture": "textures", "mined": "bank"}
 # Those that are made of other images of the data set.
 OTHERS = ("painted_out", "other")
 
-# Those that are made of the image itself.
-OF_ITSELF = ("border",)
-
 _REMEDIES = {
     "textures": "background procedural needs no textures",
     "bank": "fill it with `dilo mine-backgrounds IMAGES MASKS --out BANK`",
@@ -95,28 +29,60 @@ _REMEDIES = {
 class CopyPasteConfig:
     """How often, onto what, how softly and where the foreground is pasted."""
 
-    # Of pasting, for each view by itself; 1 - probability keeps the original.
-    probability: float = 0.5  # Table 2b: flat from 0.2 to 0.5, harmful at 1.0
-    background: str = "grey"  # Table 2c: grey 59.3, mined crops 59.2, texture 57.1
-    textures: str | None = None  # folder of pictures, for background texture
-    bank: str | None = None  # of `dilo mine-backgrounds`, for background mined
-    # Share of the training during which the probability rises evenly from 0; 0 is the
-    # paper. Pasting makes instances much harder to tell apart, and a network that meets
-    # it at once stays near chance for most of a short training (docs/RESULTS.md).
+    # Table 2b: flat from 0.2 to 0.5, harmful at 1.0. Each view is drawn for itself.
+    probability: float = 0.5
+    """Of pasting, for every view of an image that has a map; else the original is
+    kept."""
+
+    # Table 2c: grey 59.3, mined crops 59.2, texture 57.1.
+    background: str = "grey"
+    """What the foreground is pasted on: grey (of random level), texture (--textures),
+    procedural (painted textures), mined (--bank), border (the image's own, tiled),
+    painted_out (another image without its object), or other (another image)."""
+
+    textures: str | None = None
+    """Folder of pictures, at any depth, for --background texture."""
+
+    bank: str | None = None
+    """Folder that `dilo mine-backgrounds` made, for --background mined."""
+
+    # Pasting makes instances much harder to tell apart, and a network that meets it at
+    # once stays near chance for most of a short training (docs/RESULTS.md).
     ramp: float = 0.4
-    blending: str = "mix"  # Table 2d: as good as none; edges then give nothing away
-    blur: float = BLUR_SIGMA  # sigma of the blending, of the image's short side
+    """Share of the training in which the probability rises evenly from 0; 0 is the
+    paper."""
+
+    # Table 2d: as good as none; edges then give nothing away.
+    blending: str = "mix"
+    """Of the pasted edge: none, gaussian, or mix (each half the time)."""
+
+    blur: float = BLUR_SIGMA
+    """Sigma of the gaussian, as a share of the image's short side; the default is 5
+    pixels of 375."""
+
     # alpha = clip((map - alpha_low) / (alpha_high - alpha_low), 0, 1). Classic maps are
     # half transparent on the object (RBD's mean there is .64 on photographs); this
     # curve brings them nearest to exact masks. 0 and 1 are the paper's raw soft alpha.
     alpha_low: float = 0.1
+    """Map values up to this become transparent."""
+
     alpha_high: float = 0.4
+    """Map values from this on become opaque; 0 and 1 keep the raw map, as the paper."""
+
     # The paper pastes in place. What was cut off at the image's edge shows its cut when
     # it is moved.
-    shift: float = 0.0  # of the view's side, at most, in each direction
-    max_scale: float = 1.0  # the object grows by 1 / max_scale to max_scale
-    min_cover: float = 0.0  # of the object, that every crop shows where it can
-    missing: Literal["keep", "refuse"] = "keep"  # what becomes of images without a map
+    shift: float = 0.0
+    """Move the object by up to this share of the view, in each direction; 0 pastes in
+    place."""
+
+    max_scale: float = 1.0
+    """Scale the object by up to this factor, up or down; 1 keeps its size."""
+
+    min_cover: float = 0.0
+    """Least share of the object that a crop shows, where it can; 0 takes any crop."""
+
+    missing: Literal["keep", "refuse"] = "keep"
+    """Images without a foreground map: keep (as they are, and counted), or refuse."""
 
     @property
     def moves(self) -> bool:
@@ -160,7 +126,9 @@ class CopyPasteConfig:
             )
 
 
-def open_sources(config: CopyPasteConfig, others: Examples | None = None) -> Sources:
+def open_sources(
+    config: CopyPasteConfig, others: Examples | None = None
+) -> BackgroundSources:
     """Open what the config's backgrounds are made of, once for all views.
 
     Args:
@@ -174,12 +142,11 @@ def open_sources(config: CopyPasteConfig, others: Examples | None = None) -> Sou
         raise InputError(
             f"background {config.background} needs the other images of the data set"
         )
-    folders = {
-        field: PictureFolder(path, _REMEDIES[field])
-        for field in _REMEDIES
-        if (path := getattr(config, field)) is not None
-    }
-    return Sources(others=others, **folders)
+    textures, bank = (
+        None if path is None else PictureFolder(path, _REMEDIES[field])
+        for field, path in (("textures", config.textures), ("bank", config.bank))
+    )
+    return BackgroundSources(others=others, textures=textures, bank=bank)
 
 
 def paste_probability(config: CopyPasteConfig, progress: float) -> float:
@@ -187,26 +154,3 @@ def paste_probability(config: CopyPasteConfig, progress: float) -> float:
     if progress >= config.ramp:
         return config.probability
     return config.probability * progress / config.ramp
-
-
-def map_to_alpha(saliency: Map, config: CopyPasteConfig) -> Map:
-    """Turn a saliency map into an alpha by the config's curve: float32 (H, W)."""
-    if config.alpha_low == 0 and config.alpha_high == 1:
-        return saliency
-    alpha = np.empty(saliency.shape, np.float32)
-    scale = np.float32(1 / (config.alpha_high - config.alpha_low))
-    values = np.ascontiguousarray(saliency).reshape(-1)
-    _bend(values, np.float32(config.alpha_low), scale, alpha.reshape(-1))
-    return alpha
-
-
-@njit(nogil=True, fastmath=True)
-def _bend(
-    values: NDArray[np.float32],
-    low: np.float32,
-    scale: np.float32,
-    result: NDArray[np.float32],
-) -> None:
-    for i in range(values.size):
-        bent = (values[i] - low) * scale
-        result[i] = min(max(bent, np.float32(0)), np.float32(1))

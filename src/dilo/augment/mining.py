@@ -12,7 +12,6 @@ threshold and yield are not told).
 import functools
 import io
 import itertools
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -30,8 +29,9 @@ from dilo.augment.bank import (
     check_bank,
     write_report,
 )
-from dilo.augment.box import Box
+from dilo.augment.crop import Box
 from dilo.config import to_dict
+from dilo.cores import available_cores
 from dilo.data.image_set import check_aspect, reduce_short_side
 from dilo.errors import DiloError, InputError, StoreError
 from dilo.files import write_atomic
@@ -173,7 +173,7 @@ def _mine_one(
 
 
 def _in_threads(mine: Any, names: Sequence[str]) -> Iterator[tuple[str, str]]:
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(available_cores()) as pool:
         rest: Iterable[str] = iter(names)
         while chunk := list(itertools.islice(rest, CHUNK)):
             yield from zip(chunk, pool.map(mine, chunk), strict=True)

@@ -16,17 +16,14 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
-from dilo.augment.box import Box
-from dilo.augment.copy_paste import (
-    CopyPasteConfig,
-    map_to_alpha,
-    open_sources,
-    paste_probability,
-)
-from dilo.augment.layer import Layer, draw_layer, lay
-from dilo.augment.shown import view_alpha
+from dilo.augment.alpha import map_to_alpha, view_alpha
+from dilo.augment.backgrounds import BACKGROUNDS
+from dilo.augment.blending import BLENDINGS
+from dilo.augment.composite import composite
+from dilo.augment.copy_paste import CopyPasteConfig, open_sources, paste_probability
+from dilo.augment.crop import Box, crop_resize
+from dilo.augment.parameters import move_box
 from dilo.augment.soft_map import SoftMap
-from dilo.augment.sources import Setting
 from dilo.data.image_set import Examples
 from dilo.errors import InputError
 from dilo.image import Image, Map, eight_bits
@@ -97,7 +94,7 @@ class CopyPaste(v2.Transform):  # type: ignore[misc]  # torchvision is untyped
         return pasted
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
-        """Draw whether to paste, and what is pasted on."""
+        """Draw whether to paste, and paste."""
         maps = [item for item in flat_inputs if isinstance(item, SoftMap)]
         images = [item for item in flat_inputs if not isinstance(item, SoftMap)]
         if len(maps) > 1 or len(images) != 1:
@@ -108,27 +105,28 @@ class CopyPaste(v2.Transform):  # type: ignore[misc]  # torchvision is untyped
         if self.config.missing == "refuse" and not maps:
             raise InputError("an image without a SoftMap, and missing='refuse'")
         # Drawn in any case: whether there is a map must not shift what others draw.
-        pasted = torch.rand(()).item() < paste_probability(self.config, self.progress)
+        wanted = torch.rand(()).item() < paste_probability(self.config, self.progress)
         seed = int(torch.randint(2**63 - 1, ()))
         if not maps:
-            return {"layer": None}
+            return {"pasted": None}
         image = _pixels(images[0])
         _check_same_size(image, maps[0])
-        if not (pasted and maps[0].holds_foreground):
-            return {"layer": None}
-        return {"layer": self._draw_layer(image, maps[0].numpy(), seed)}
+        if not (wanted and maps[0].holds_foreground):
+            return {"pasted": None}
+        pasted, box = self._paste(image, maps[0].numpy(), seed)
+        return {"pasted": pasted, "box": box}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        """Composite the image; the map moves where the object is moved."""
-        layer = params["layer"]
-        if layer is None:
+        """Give the composite for the image; the map moves where the object is moved."""
+        pasted = params["pasted"]
+        if pasted is None:
             return inpt
         if isinstance(inpt, SoftMap):
-            if layer.view is None:
+            if not self.config.moves:
                 return inpt
-            moved = view_alpha(inpt.numpy(), layer.shape, layer.box, layer.shape)
-            return inpt.like(torch.from_numpy(moved))
-        pasted = lay(_pixels(inpt), layer)
+            shape = pasted.shape[:2]
+            moved = view_alpha(inpt.numpy(), shape, params["box"], shape)
+            return inpt.like(torch.from_numpy(moved.clip(0, 1)))
         if isinstance(inpt, PIL.Image.Image):
             return PIL.Image.fromarray(pasted)
         return tv_tensors.wrap(torch.from_numpy(pasted).permute(2, 0, 1), like=inpt)
@@ -137,17 +135,22 @@ class CopyPaste(v2.Transform):  # type: ignore[misc]  # torchvision is untyped
         """Show the config in `repr`."""
         return f"{self.config}, progress={self.progress}"
 
-    def _draw_layer(self, image: Image, saliency: Map, seed: int) -> Layer:
-        alpha = map_to_alpha(saliency, self.config)
-        setting = Setting(image=image, alpha=alpha, sources=self.sources)
-        size = image.shape[:2]
-        whole = Box(top=0, left=0, height=size[0], width=size[1])
-        rng = np.random.default_rng(seed)
-        layer = draw_layer(size, whole, setting, self.config, rng)
+    def _paste(self, image: Image, saliency: Map, seed: int) -> tuple[Image, Box]:
+        """Paste an image in its own frame; give the box that it shows of itself too."""
+        config, rng = self.config, np.random.default_rng(seed)
+        size = image.shape[0], image.shape[1]
+        alpha = map_to_alpha(saliency, config)
+        make_background = BACKGROUNDS[config.background]
+        background = make_background(rng, size, image, alpha, self.sources)
         for reason in self.sources.take_failures().values():
             # Python shows each text once; the loop that could list them is not ours.
             warnings.warn(f"passed over: {reason}", stacklevel=2)
-        return layer
+        alpha = BLENDINGS[config.blending](rng, alpha, config.blur)
+        box = Box(top=0, left=0, height=size[0], width=size[1])
+        if config.moves:
+            box = move_box(rng, box, alpha, size, config)
+            image = crop_resize(image, box, size)
+        return composite(image, view_alpha(alpha, size, box, size), background), box
 
 
 def _pixels(image: PIL.Image.Image | Tensor) -> Image:

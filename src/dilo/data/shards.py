@@ -17,8 +17,8 @@ import numpy as np
 from dilo.data.tar_index import MASK_KIND, read_contents
 from dilo.errors import ImageError, InputError, StoreError
 from dilo.folder import Names
-from dilo.foreground import Foreground, has_foreground
-from dilo.image import read_map
+from dilo.foreground import has_foreground
+from dilo.image import Map, read_map
 from dilo.progress import announced
 
 SUFFIX = ".tar"
@@ -111,7 +111,7 @@ class ShardMasks:
         index = self._find(name)
         return index is not None and self.shards.has_mask(index)
 
-    def foreground(self, name: str) -> Foreground | None:
+    def foreground(self, name: str) -> Map | None:
         """Read the map of an image, or None where there is nothing to paste.
 
         Raises:
@@ -123,12 +123,7 @@ class ShardMasks:
             saliency = None if content is None else read_map(content)
         except ImageError as error:
             raise StoreError(f"{self.path(name)}: {error}") from error
-        if saliency is None or not has_foreground(saliency):
-            return None
-        return Foreground(saliency)
-
-    def image_shape(self, name: str) -> None:
-        """Tell nothing: the shape of an image is not known before it is read."""
+        return None if saliency is None or not has_foreground(saliency) else saliency
 
     def is_empty(self, name: str) -> bool:
         """Tell whether there is nothing to paste.

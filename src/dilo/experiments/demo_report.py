@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from dilo.augment import BACKGROUNDS, CopyPasteConfig, composite, map_to_alpha
+from dilo.augment.background_sources import NO_SOURCES
 from dilo.config import from_dict
 from dilo.experiments.evaluation import (
     GRADIENT_IMAGES,
@@ -146,8 +147,10 @@ def _examples(scenes: SceneSet, store: MaskStore, run: Run) -> Gallery:
         image = read_image(scenes.images.root / name)
         saliency = store[name.rpartition("/")[2]]
         exact = masks[name.rpartition("/")[2]]
-        background = BACKGROUNDS[config.background](rng, *image.shape[:2])
-        pasted = composite(image, map_to_alpha(saliency, config), background)
+        alpha, size = map_to_alpha(saliency, config), image.shape[:2]
+        make_background = BACKGROUNDS[config.background]
+        background = make_background(rng, size, image, alpha, NO_SOURCES)
+        pasted = composite(image, alpha, background)
         rows["scene"].append(Picture(image=image))
         rows["RBD map"].append(Picture(image=grey(saliency)))
         rows["pasted"].append(Picture(image=pasted))

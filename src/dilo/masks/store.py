@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from dilo.errors import ImageError, InputError, StoreError
 from dilo.folder import list_images
-from dilo.foreground import Foreground, has_foreground
+from dilo.foreground import has_foreground
 from dilo.image import Map, read_map, read_mask, resize
 from dilo.masks.codec import stored_shape, unpack
 from dilo.masks.index import Entry, Index, PlainFolder
@@ -189,7 +189,7 @@ class MaskStore:
         """Read the map of an image at the size in which it is kept: the fast way."""
         return self._read(self._find(name))
 
-    def foreground(self, name: str) -> Foreground | None:
+    def foreground(self, name: str) -> Map | None:
         """Read what a loader pastes: the stored map, or None where there is nothing."""
         entry = self._look_up(name)
         if entry is None or entry.empty:
@@ -197,12 +197,7 @@ class MaskStore:
         saliency = self._read(entry)
         # In a plain folder emptiness shows only by reading; and what is left of a
         # foreground at the stored size may be too little.
-        return Foreground(saliency, entry.shape) if has_foreground(saliency) else None
-
-    def image_shape(self, name: str) -> tuple[int, int] | None:
-        """Give the height and width of the upright image, None if it is not known."""
-        entry = self._catalog.find(name)
-        return None if entry is None else entry.shape
+        return saliency if has_foreground(saliency) else None
 
     def mask(self, name: str) -> NDArray[np.bool_]:
         """Read a ground-truth mask, (H, W): foreground is brighter than 128 of 255."""

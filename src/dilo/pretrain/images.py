@@ -2,65 +2,15 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Protocol
 
 from dilo.data.image_set import Examples, SourceSet, load_into_memory
 from dilo.data.shards import ShardMasks, Shards
 from dilo.data.sources import Source
 from dilo.errors import InputError, StoreError
-from dilo.foreground import Foreground
 from dilo.masks import MaskStore
 from dilo.pretrain.config import DataConfig, PretrainConfig
 
-
-class MapSource(Protocol):
-    """Where maps are kept: a mask store, or the shards that hold the images."""
-
-    def __contains__(self, name: str, /) -> bool: ...
-
-    def is_empty(self, name: str) -> bool:
-        """Tell whether a map has no foreground; raise StoreError if it is damaged."""
-        ...
-
-    def foreground(self, name: str) -> Foreground | None:
-        """Give the map of an image, or None where there is nothing to paste."""
-        ...
-
-    def image_shape(self, name: str) -> tuple[int, int] | None:
-        """Tell the height and width of the upright image, where they are known."""
-        ...
-
-    def path(self, name: str) -> Path:
-        """Say where the map of an image is, or would be."""
-        ...
-
-
-class Maps:
-    """The maps that may be pasted: those of a store that hold a foreground."""
-
-    def __init__(self, store: MapSource) -> None:
-        """Read from `store`."""
-        self.store = store
-
-    def __contains__(self, name: str) -> bool:
-        """Tell whether there is a foreground to paste; no if the file is damaged."""
-        try:
-            return name in self.store and not self.store.is_empty(name)
-        except StoreError:
-            return False
-
-    def __call__(self, name: str) -> Foreground | None:
-        """Give the map of an image, or None where there is nothing to paste.
-
-        Raises:
-            StoreError: the file of the map is damaged.
-        """
-        return self.store.foreground(name)
-
-    def image_shape(self, name: str) -> tuple[int, int] | None:
-        """Tell the height and width of the upright image, where they are known."""
-        return self.store.image_shape(name)
+Maps = MaskStore | ShardMasks
 
 
 def open_maps(data: DataConfig, source: Source) -> Maps | None:
@@ -74,26 +24,16 @@ def open_maps(data: DataConfig, source: Source) -> Maps | None:
     if data.masks is None:
         return None
     if data.masks == data.images and isinstance(source, Shards):
-        return Maps(ShardMasks(source))
-    return Maps(MaskStore.open(data.masks))
+        return ShardMasks(source)
+    return MaskStore.open(data.masks)
 
 
-def with_maps(
-    source: Source, maps: Maps | None, short_side: int | None = None
-) -> SourceSet:
-    """Give images with all that is known of their maps, read when asked for.
-
-    Args:
-        source: of the images.
-        maps: None where they stay as they are.
-        short_side: to which images and maps are reduced, in pixels.
-    """
-    return SourceSet(
-        source=source,
-        find_map=maps,
-        find_shape=maps.image_shape if maps else None,
-        short_side=short_side,
-    )
+def can_paste(maps: Maps, name: str) -> bool:
+    """Whether an image has a map with a foreground; no if its file is damaged."""
+    try:
+        return name in maps and not maps.is_empty(name)
+    except StoreError:
+        return False
 
 
 def read_examples(
@@ -109,17 +49,19 @@ def read_examples(
             for the background.
     """
     names = source.names
-    if maps is not None and not any(name in maps.store for name in names):
+    if maps is not None and not any(name in maps for name in names):
         raise InputError(
             f"{config.data.masks} has no map of any image of {config.data.images}; "
-            f"the map of {names[0]} would be {maps.store.path(names[0])}"
+            f"the map of {names[0]} would be {maps.path(names[0])}"
         )
     if maps is not None and config.view.copy_paste.missing == "refuse":
         _refuse_missing(names, maps)
-    images = with_maps(source, maps, config.data.cache_size)
+    find_map = None if maps is None else maps.foreground
+    size = config.data.cache_size
+    images = SourceSet(source=source, find_map=find_map, short_side=size)
     examples: Examples = images
     failures: Mapping[str, str] = {}
-    if config.data.cache_size is not None:
+    if size is not None:
         examples, failures = load_into_memory(images)
     if len(examples.names) < 2:
         raise InputError(
@@ -132,7 +74,7 @@ def read_examples(
 
 def count_maps(maps: Maps | None, names: Sequence[str]) -> int:
     """Count the images that have a foreground to paste; plain files are all read."""
-    return 0 if maps is None else sum(name in maps for name in names)
+    return 0 if maps is None else sum(can_paste(maps, name) for name in names)
 
 
 def _refuse_lonely(names: Sequence[str], maps: Maps) -> None:
@@ -141,7 +83,9 @@ def _refuse_lonely(names: Sequence[str], maps: Maps) -> None:
     Raises:
         InputError: fewer than two images have a map with a foreground.
     """
-    mapped = list(itertools.islice((name for name in names if name in maps), 2))
+    mapped = list(
+        itertools.islice((name for name in names if can_paste(maps, name)), 2)
+    )
     if len(mapped) < 2:
         raise InputError(
             "background painted_out takes another image with a foreground map, and "
@@ -156,7 +100,7 @@ def _refuse_missing(names: Sequence[str], maps: Maps) -> None:
     Raises:
         InputError: there are such images.
     """
-    missing = [name for name in names if name not in maps]
+    missing = [name for name in names if not can_paste(maps, name)]
     if missing:
         raise InputError(
             f"{len(missing)} of {len(names)} images have no map with a foreground, "

@@ -8,7 +8,7 @@ import torch
 from lightning.fabric import Fabric
 from torch import nn
 
-from dilo.augment.copy_paste import open_sources
+from dilo.augment import open_sources
 from dilo.data.sources import open_source
 from dilo.models import backbone
 from dilo.models.inputs import with_input

@@ -10,13 +10,15 @@ from dilo.augment import (
     BACKGROUNDS,
     BLENDINGS,
     ViewConfig,
+    apply_view,
     composite,
+    draw_view,
     map_to_alpha,
+    open_sources,
     view_rng,
 )
-from dilo.augment.copy_paste import FOLDERS, open_sources
-from dilo.augment.sources import Setting, Sources
-from dilo.augment.views import apply_view, draw_view
+from dilo.augment.background_sources import BackgroundSources as Sources
+from dilo.augment.copy_paste import FOLDERS
 from dilo.data.image_set import SourceSet, check_aspect, resize_map
 from dilo.data.sources import ImageFiles
 from dilo.errors import ImageError, InputError, StoreError
@@ -202,12 +204,10 @@ def _background(
     """Paint a background of an entry's size, or say why there is none."""
     if (field := FOLDERS.get(name)) and getattr(sources, field) is None:
         return f"needs --{field}"
-    setting = Setting(
-        index=entry.index, sources=sources, image=entry.reduced, alpha=entry.alpha
-    )
-    height, width = entry.reduced.shape[:2]
+    image, sources = entry.reduced, replace(sources, index=entry.index)
+    assert entry.alpha is not None
     try:
-        return BACKGROUNDS[name](rng, height, width, setting)
+        return BACKGROUNDS[name](rng, image.shape[:2], image, entry.alpha, sources)
     except (InputError, ImageError) as error:
         return printable(str(error))
 
@@ -218,12 +218,12 @@ def _views(entry: _Entry, sources: Sources, config: PreviewConfig) -> list[Cell]
     height, width = entry.image.shape[:2]
     side = min(height, width, max(entry.reduced.shape[0], CELL // 2))
     saliency = None if entry.alpha is None else entry.saliency
-    setting = Setting(index=entry.index, sources=sources)
+    sources = replace(sources, index=entry.index)
     cells = []
     for epoch in range(VIEWS):
         rng = view_rng(config.seed, epoch, entry.index)
         drawn = draw_view((height, width), config.view, rng, saliency=saliency)
         pasting = config.view.copy_paste
-        view = apply_view(entry.image, saliency, side, drawn, pasting, setting)
+        view = apply_view(entry.image, saliency, side, drawn, pasting, sources)
         cells.append(Cell(image=view, note=f"training view {epoch + 1}"))
     return cells

@@ -1,4 +1,4 @@
-"""Where backgrounds come from that are more than a colour: folders and other images."""
+"""What backgrounds are made of that are more than a colour: folders, other images."""
 
 import functools
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy as np
 from dilo.data.image_set import Example, Examples
 from dilo.errors import DiloError, ImageError, InputError
 from dilo.folder import scan_images
-from dilo.image import Image, Map, read_reduced, read_size
+from dilo.image import Image, read_reduced, read_size
 
 # Pictures are decoded no larger than this short side, in pixels, and the last ones
 # drawn are kept: 64 of them are at most some 70 MB, however many files there are.
@@ -37,7 +37,7 @@ class PictureFolder:
                 the first ten can be read.
         """
         self.folder = Path(folder)
-        self._failures: dict[str, str] = {}
+        self.failures: dict[str, str] = {}  # path -> reason
         try:
             self.names = scan_images(self.folder)
             self._check_readable()
@@ -56,16 +56,11 @@ class PictureFolder:
                 return _read_picture(path)
             except ImageError as error:
                 failure = error
-                self._failures[path] = str(error)
+                self.failures[path] = str(error)
         raise ImageError(f"{TRIES} pictures in a row cannot be read, such as {failure}")
 
-    def take_failures(self) -> dict[str, str]:
-        """Give path -> reason of pictures that failed since this was last called."""
-        taken, self._failures = self._failures, {}
-        return taken
-
     def _check_readable(self) -> None:
-        """Say now, and not in a worker in the midst of a training, what cannot work."""
+        """Find out now, and not in a worker in the midst of a training."""
         for name in self.names[:TRIES]:
             try:
                 read_size(self.folder / name)
@@ -78,48 +73,47 @@ class PictureFolder:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Sources:
+class BackgroundSources:
     """What is opened once for all views of a training; None is not at hand."""
 
     textures: PictureFolder | None = None
     bank: PictureFolder | None = None
     others: Examples | None = None  # the images of the data set
+    index: int | None = None  # among them, of the image that needs a background
 
     def take_failures(self) -> dict[str, str]:
         """Give path -> reason of pictures that failed since this was last called.
 
         A folder may hold a million pictures of which few are ever drawn: they are not
-        read beforehand, but those that fail are told by whoever drew them.
+        read beforehand, but those that fail are reported by whoever drew them.
         """
         taken: dict[str, str] = {}
         for folder in (self.textures, self.bank):
             if folder is not None:
-                taken |= folder.take_failures()
+                taken |= folder.failures
+                folder.failures = {}
         return taken
 
-    def draw_other(
-        self, rng: np.random.Generator, index: int | None, *, mapped: bool = False
-    ) -> Example:
+    def draw_other(self, rng: np.random.Generator, *, mapped: bool = False) -> Example:
         """Draw another image than `index`; one that cannot be read is passed over.
 
         Args:
             rng: the view's own stream.
-            index: of the image that needs a background; None if it is not among them.
             mapped: pass over images without a foreground map too.
 
         Raises:
             InputError: there are no others, or a hundred in a row cannot be used.
         """
-        among = index is not None
+        among = self.index is not None
         if self.others is None or len(self.others.names) <= among:
             raise InputError("this background needs the other images of the data set")
         for _ in range(OTHER_TRIES):
-            drawn = int(rng.integers(len(self.others.names) - among))
-            if index is not None and drawn >= index:
-                drawn += 1
+            other = int(rng.integers(len(self.others.names) - among))
+            if self.index is not None and other >= self.index:
+                other += 1
             try:
-                example = self.others[drawn]
-            except DiloError:  # told when its own turn comes
+                example = self.others[other]
+            except DiloError:  # reported when its own turn comes
                 continue
             if example.saliency is not None or not mapped:
                 return example
@@ -127,17 +121,7 @@ class Sources:
         raise InputError(f"no other image {lack}, of {OTHER_TRIES} drawn as background")
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Setting:
-    """What a background may be made of: the image that is pasted, and the sources."""
-
-    image: Image | None = None  # whole
-    alpha: Map | None = None  # of the whole image, of any size
-    index: int | None = None  # of the image in the data set
-    sources: Sources = Sources()
-
-
-NOTHING = Setting()
+NO_SOURCES = BackgroundSources()
 
 
 @functools.lru_cache(maxsize=KEPT_PICTURES)
