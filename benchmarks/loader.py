@@ -15,7 +15,7 @@ import os
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -155,7 +155,7 @@ def our_loaders(files: Files) -> dict[str, Step]:
     }
 
 
-def with_maps(root: Path, names: Names, find_map: FindMap | None) -> SourceSet:
+def with_maps(root: Path, names: Sequence[str], find_map: FindMap | None) -> SourceSet:
     """Give the images below a folder, and their maps if they are wanted."""
     return SourceSet(source=ImageFiles(root, names), find_map=find_map)
 

@@ -60,8 +60,8 @@ def measure_memory() -> dict[str, float]:
     batches = loader(examples, side=4, batch=500, workers=WORKERS)(0)
     megabytes: dict[str, float] = {}
     seen = 0
-    for batch in batches:
-        seen += len(batch.index)
+    for _, index in batches:
+        seen += len(index)
         if seen in SEEN:
             workers = multiprocessing.active_children()
             private = max(anonymous_memory(worker.pid or 0) for worker in workers)
