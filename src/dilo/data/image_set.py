@@ -11,10 +11,10 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from dilo.data.sources import Source
+from dilo.data.sources import ImageSource
 from dilo.errors import DiloError, ImageError, InputError
 from dilo.foreground import Foreground
-from dilo.image import Image, Map, Pixels, grey_levels, read_image, resize
+from dilo.image import Image, Map, Pixels, read_image, resize, to_bytes
 from dilo.progress import Progress
 
 FindMap = Callable[[str], Foreground | None]
@@ -48,7 +48,7 @@ class Examples(Protocol):
 class SourceSet:
     """Images read from where they come from each time they are asked for."""
 
-    source: Source
+    source: ImageSource
     find_map: FindMap | None = None  # gives the map of a name, None if it has none
     find_shape: FindShape | None = None  # gives that of the upright image, if known
     short_side: int | None = None  # reduce images and maps to this, in pixels
@@ -248,4 +248,4 @@ def outcome(read: Callable[..., Found], *arguments: Any) -> Found | DiloError:
 def _to_bytes(saliency: Map | None) -> NDArray[np.uint8] | None:
     if saliency is None:
         return None
-    return grey_levels(saliency)
+    return to_bytes(saliency)

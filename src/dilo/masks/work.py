@@ -17,12 +17,12 @@ import numpy as np
 from dilo.errors import DiloError, ImageError, InputError
 from dilo.files import write_atomic
 from dilo.foreground import is_empty
-from dilo.image import Map, encode_image, encode_map, grey_levels, read_map, read_size
+from dilo.image import Map, encode_image, encode_map, read_map, read_size, to_bytes
 from dilo.masks.codec import pack
 from dilo.masks.manifest import Layout
 from dilo.masks.naming import stem
 from dilo.masks.parts import Row, part_path, write_part
-from dilo.progress import announced
+from dilo.progress import notify_if_slow
 
 # What an estimate may raise on an odd image; anything else is a bug and ends the job.
 _IMAGE_ERRORS = (DiloError, ValueError, ArithmeticError, MemoryError)
@@ -70,7 +70,7 @@ class FromImages:
 
     def warm(self) -> None:
         """Compile the kernels, or load them from the cache."""
-        with announced(
+        with notify_if_slow(
             "compiling for this processor: half a minute, and only once ..."
         ):
             self._estimate_noise()
@@ -196,7 +196,7 @@ def _do_image(task: Task, name: str, *, take: bool) -> tuple[Row, bool]:
             saliency = task.source.map(name)
             write_atomic(path, encode_map(saliency), durable=False)
             # Judged as it will be read, so that one kept is judged as one made.
-            saliency = grey_levels(saliency).astype(np.float32) / np.float32(255)
+            saliency = to_bytes(saliency).astype(np.float32) / np.float32(255)
     judgement = task.source.judge(name, saliency)
     height, width = saliency.shape
     row = Row(name, height, width, judgement.confidence, judgement.empty, blob)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from dilo.data.image_set import Examples, SourceSet, load_into_memory
 from dilo.data.shards import ShardMasks, Shards
-from dilo.data.sources import Source
+from dilo.data.sources import ImageSource
 from dilo.errors import InputError, StoreError
 from dilo.foreground import Foreground
 from dilo.masks import MaskStore
@@ -63,7 +63,7 @@ class Maps:
         return self.store.image_shape(name)
 
 
-def open_maps(config: PretrainConfig, source: Source) -> Maps | None:
+def open_maps(config: PretrainConfig, source: ImageSource) -> Maps | None:
     """Open the maps of a training; None: it is the baseline.
 
     Shards that are given as images and as masks hold both.
@@ -79,7 +79,7 @@ def open_maps(config: PretrainConfig, source: Source) -> Maps | None:
 
 
 def with_maps(
-    source: Source, maps: Maps | None, short_side: int | None = None
+    source: ImageSource, maps: Maps | None, short_side: int | None = None
 ) -> SourceSet:
     """Give images with all that is known of their maps, read when asked for.
 
@@ -97,7 +97,7 @@ def with_maps(
 
 
 def read_examples(
-    config: PretrainConfig, source: Source, maps: Maps | None
+    config: PretrainConfig, source: ImageSource, maps: Maps | None
 ) -> tuple[Examples, Mapping[str, str]]:
     """Give the images, decoded already if they are to be kept in memory.
 

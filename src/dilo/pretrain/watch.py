@@ -7,7 +7,7 @@ from torch import nn
 from dilo.pretrain.config import PretrainConfig
 from dilo.pretrain.monitor import Monitor, collapse_warning
 from dilo.pretrain.survey import undisturbed
-from dilo.progress import tell
+from dilo.progress import notify
 from dilo.runs import Run
 from dilo.training.curves import Curves
 
@@ -47,7 +47,7 @@ class Watch:
                 numbers |= self.monitor()
                 warning = collapse_warning([{"epoch": epoch, **numbers}])
                 if warning is not None:
-                    tell(f"{self.run.folder.name}: {warning}")
+                    notify(f"{self.run.folder.name}: {warning}")
             if self.after_epoch is not None:
                 numbers |= self.after_epoch(epoch, network, self.run)
         self.curves.redraw()

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from dilo.errors import RunError
-from dilo.progress import Progress, tell
+from dilo.progress import Progress, notify
 from dilo.runs import Run
 from dilo.training.plan import Plan
 from dilo.training.waiting import Waiting, loader_warning
@@ -169,7 +169,7 @@ class Diary:
         self._sat += elapsed
         warning = loader_warning(self._waited, self._sat, self.step)
         if warning is not None and not self._warned:
-            tell(f"{self.run.folder.name}: {warning}")
+            notify(f"{self.run.folder.name}: {warning}")
             self._warned = True
 
     def check(self) -> float:
