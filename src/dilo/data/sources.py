@@ -117,18 +117,9 @@ def _open_folder(folder: Path) -> ImageSource:
 
 
 def _open_table(table: Path) -> ImageSource:
-    rows = [(line, file) for line, (file,) in read_rows(table, _file_column)]
-    if not rows:
-        raise InputError(f"{table}: lists no image below its header")
+    rows = [(line, file) for line, (file,) in read_rows(table)]
     root = find_root(table, rows)
     return ImageFiles(root, Names(sorted(file for _, file in rows)))
-
-
-def _file_column(header: Sequence[str]) -> tuple[str]:
-    if "file" not in header:
-        got = ",".join(header)
-        raise InputError(f"a CSV of images needs a column file, got the header {got!r}")
-    return ("file",)
 
 
 def _is_tar(path: Path) -> bool:
