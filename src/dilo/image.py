@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL.JpegImagePlugin import JpegImageFile
 
 from dilo.errors import ImageError, InputError
-from dilo.jpeg import JPEG_START, decode_plain
+from dilo.jpeg import decode_plain
 
 Image = NDArray[np.uint8]  # (H, W, 3)
 Map = NDArray[np.float32]  # (H, W)
@@ -49,29 +49,26 @@ _DECODE_ERRORS = (
 )
 
 
-def read_image(source: ImageFile, max_pixels: int = MAX_PIXELS) -> Image:
+def read_image(source: ImageFile) -> Image:
     """Read an image file of any kind as an upright sRGB Image.
 
     Grey, palette, CMYK and 16-bit images are converted to 8-bit RGB, transparent
     pixels are shown on white, EXIF orientation is applied, and of an animation the
     first frame is taken.
 
-    Args:
-        source: a path, or the bytes of a file.
-        max_pixels: refuse images of more pixels than this before decoding them.
-
     Raises:
-        ImageError: the file is missing, empty, truncated, too large or no image.
+        ImageError: the file is missing, empty, truncated, no image, or of more than
+            `MAX_PIXELS`, which is found before decoding.
     """
-    content = source if isinstance(source, bytes) else _read_jpeg_file(Path(source))
-    plain = decode_plain(content, max_pixels)
+    content = _content(source)
+    plain = decode_plain(content, MAX_PIXELS)
     if plain is not None:
         return plain
-    return np.asarray(_to_rgb(_load(source, max_pixels)[0]))
+    return np.asarray(_to_rgb(_load(content, _name(source))[0]))
 
 
 def read_reduced(
-    source: ImageFile, factor: Callable[[int, int], int], max_pixels: int = MAX_PIXELS
+    source: ImageFile, factor: Callable[[int, int], int]
 ) -> tuple[Image, tuple[int, int]]:
     """Read an image file at a fraction of its size; else as `read_image`.
 
@@ -81,7 +78,6 @@ def read_reduced(
     Args:
         source: a path, or the bytes of a file.
         factor: (height, width) -> what both are divided by, rounding up.
-        max_pixels: refuse images of more pixels than this before decoding them.
 
     Returns:
         The reduced Image, and the height and width of the whole upright image.
@@ -89,7 +85,7 @@ def read_reduced(
     Raises:
         ImageError: as for `read_image`.
     """
-    loaded, (height, width) = _load(source, max_pixels, factor)
+    loaded, (height, width) = _load(_content(source), _name(source), factor)
     divisor = factor(height, width)
     rows, columns = -(-height // divisor), -(-width // divisor)
     image = np.asarray(_to_rgb(loaded))
@@ -104,27 +100,27 @@ def read_size(source: ImageFile) -> tuple[int, int]:
     Raises:
         ImageError: the file is missing, empty or no image.
     """
-    with _opened(source) as image:
+    with _opened(source, _name(source)) as image:
         width, height = image.size
         return (width, height) if _is_turned(image) else (height, width)
 
 
-def read_map(source: ImageFile, max_pixels: int = MAX_PIXELS) -> Map:
+def read_map(source: ImageFile) -> Map:
     """Read a grey image file as a Map: black is 0, white is 1.
 
     Raises:
         ImageError: as for `read_image`.
     """
-    return _read_grey(source, max_pixels).astype(np.float32) / np.float32(255)
+    return _read_grey(source).astype(np.float32) / np.float32(255)
 
 
-def read_mask(source: ImageFile, max_pixels: int = MAX_PIXELS) -> NDArray[np.bool_]:
+def read_mask(source: ImageFile) -> NDArray[np.bool_]:
     """Read a ground-truth mask, (H, W): foreground is brighter than 128 of 255.
 
     Raises:
         ImageError: as for `read_image`.
     """
-    return _read_grey(source, max_pixels) > 128
+    return _read_grey(source) > 128
 
 
 def encode_map(saliency: Map) -> bytes:
@@ -234,38 +230,41 @@ def _to_rgb(image: PIL.Image.Image) -> PIL.Image.Image:
     return image.convert("RGB")
 
 
-def _read_grey(source: ImageFile, max_pixels: int) -> NDArray[np.uint8]:
-    return np.asarray(_load(source, max_pixels)[0].convert("L"))
+def _read_grey(source: ImageFile) -> NDArray[np.uint8]:
+    return np.asarray(_load(_content(source), _name(source))[0].convert("L"))
 
 
-def _read_jpeg_file(path: Path) -> bytes:
-    """Read a file that begins as JPEG files do; of others nothing."""
+def _content(source: ImageFile) -> bytes:
+    """Read a file, which is not empty."""
     try:
-        with path.open("rb", buffering=0) as file:
-            if file.read(len(JPEG_START)) != JPEG_START:
-                return b""
-            file.seek(0)
-            return file.read()
-    except OSError:
-        return b""
+        if not isinstance(source, bytes):  # not to wait for a pipe
+            source = Path(source)
+            content = source.read_bytes() if source.stat().st_size else b""
+        else:
+            content = source
+    except OSError as error:
+        raise ImageError(f"{source!s}: {error.strerror}") from error
+    if not content:
+        raise ImageError(f"{_name(source)}: the file is empty")
+    return content
 
 
 def _load(
-    source: ImageFile,
-    max_pixels: int,
+    content: bytes,
+    name: str,
     factor: Callable[[int, int], int] | None = None,
 ) -> tuple[PIL.Image.Image, tuple[int, int]]:
-    """Decode to 8 bits, apply the orientation, and word every failure alike.
+    """Decode to 8 bits and apply the orientation.
 
     With a `factor` as in `read_reduced`, a JPEG file is decoded at a size between the
     full and the wanted one. Returns height and width of the whole upright image too.
     """
-    with _opened(source) as image:
+    with _opened(content, name) as image:
         width, height = image.size
-        if width * height > max_pixels:
+        if width * height > MAX_PIXELS:
             raise ImageError(
-                f"{_name(source)}: {width} x {height} pixels are more than the limit "
-                f"of {max_pixels}; scale it down first"
+                f"{name}: {width} x {height} pixels are more than the limit "
+                f"of {MAX_PIXELS}; scale it down first"
             )
         if factor is not None and isinstance(image, JpegImageFile):
             divisor = factor(height, width)
@@ -277,15 +276,8 @@ def _load(
 
 
 @contextmanager
-def _opened(source: ImageFile) -> Iterator[PIL.Image.Image]:
+def _opened(source: ImageFile, name: str) -> Iterator[PIL.Image.Image]:
     """Open a file with Pillow, and word every failure alike."""
-    name = _name(source)
-    try:
-        size = len(source) if isinstance(source, bytes) else Path(source).stat().st_size
-    except OSError as error:
-        raise ImageError(f"{name}: {error.strerror}") from error
-    if size == 0:
-        raise ImageError(f"{name}: the file is empty")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of odd but usable files
