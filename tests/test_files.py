@@ -17,21 +17,33 @@ def test_content_arrives_and_nothing_else_stays(tmp_path):
 
 
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "full"), KeyboardInterrupt()])
-@pytest.mark.parametrize("step", ["write_bytes", "replace"])
-def test_a_failure_leaves_the_old_file_whole(tmp_path, monkeypatch, error, step):
+@pytest.mark.parametrize(("owner", "step"), [(os, "fsync"), (Path, "replace")])
+def test_a_failure_leaves_the_old_file_whole(tmp_path, monkeypatch, error, owner, step):
     path = tmp_path / "a.json"
     write_json_atomic(path, {"old": 1})
 
-    def fail(self, *arguments):
-        if step == "write_bytes":
-            self.touch()
+    def fail(*arguments):
         raise error
 
-    monkeypatch.setattr(Path, step, fail)
+    monkeypatch.setattr(owner, step, fail)
     with pytest.raises(type(error)):
         write_json_atomic(path, {"new": 2})
     assert json.loads(path.read_text()) == {"old": 1}
     assert os.listdir(tmp_path) == ["a.json"]
+
+
+def test_content_is_on_the_disk_before_the_old_file_goes_unless_it_may_be_lost(
+    tmp_path, monkeypatch
+):
+    steps = []
+    fsync, replace = os.fsync, Path.replace
+    monkeypatch.setattr(os, "fsync", lambda file: (steps.append("sync"), fsync(file)))
+    monkeypatch.setattr(
+        Path, "replace", lambda old, new: (steps.append("rename"), replace(old, new))
+    )
+    write_atomic(tmp_path / "a", b"content")
+    write_atomic(tmp_path / "b", b"content", durable=False)
+    assert steps == ["sync", "rename", "rename"]
 
 
 def test_values_that_are_no_json_leave_the_old_file_whole(tmp_path):

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import dilo.image
 from dilo.errors import DiloError, ImageError, InputError
 from dilo.image import (
     check_image,
@@ -208,11 +209,14 @@ def test_a_decompression_bomb_is_refused_before_decoding(size):
         read_image(png_header(*size))
 
 
-def test_the_limit_of_pixels_can_be_changed():
-    content = encoded(scene())
-    assert read_image(content, max_pixels=640).shape == (20, 32, 3)
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_the_limit_of_pixels_is_the_largest_size(monkeypatch, kind):
+    content = encoded(scene(), kind)
+    monkeypatch.setattr(dilo.image, "MAX_PIXELS", 640)
+    assert read_image(content).shape == (20, 32, 3)
+    monkeypatch.setattr(dilo.image, "MAX_PIXELS", 639)
     with pytest.raises(ImageError, match=r"32 x 20 pixels are more than .* 639"):
-        read_image(content, max_pixels=639)
+        read_image(content)
 
 
 @settings(max_examples=60, deadline=None)
@@ -223,10 +227,12 @@ def test_damaged_files_give_an_image_or_an_image_error(data):
     for _ in range(data.draw(st.integers(1, 8))):
         at = data.draw(st.integers(0, len(content) - 1))
         content[at] = data.draw(st.integers(0, 255))
-    try:
-        image = read_image(bytes(content), max_pixels=10**6)
-    except ImageError:
-        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dilo.image, "MAX_PIXELS", 10**6)
+        try:
+            image = read_image(bytes(content))
+        except ImageError:
+            return
     check_image(image)
 
 

@@ -6,15 +6,15 @@ import time
 import pytest
 
 import dilo.progress
-from dilo.progress import Progress, announced
+from dilo.progress import Progress, notify_if_slow
 
 
-def test_only_what_takes_long_is_announced(capsys, monkeypatch):
-    with announced("patience"):
+def test_only_what_takes_long_is_said(capsys, monkeypatch):
+    with notify_if_slow("patience"):
         pass
     assert capsys.readouterr().err == ""
     monkeypatch.setattr(dilo.progress, "SECONDS_OF_SILENCE", 0.01)
-    with announced("patience"):
+    with notify_if_slow("patience"):
         time.sleep(0.2)
     assert capsys.readouterr().err == "patience\n"
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from dilo.errors import InputError
-from dilo.progress import tell
+from dilo.progress import notify
 
 ConfigT = TypeVar("ConfigT")
 FieldT = TypeVar("FieldT")
@@ -163,7 +163,7 @@ def _drop_removed(kind: type, values: dict[str, Any]) -> None:
                 f"this version has no {kind.__name__}.{name} any more and cannot go on "
                 f"with {value!r}, only with its former default {default!r}"
             )
-        tell(f"{kind.__name__}.{name} = {value!r} is passed over: it is no field now")
+        notify(f"{kind.__name__}.{name} = {value!r} is passed over: it is no field now")
 
 
 def lookup(values: Mapping[str, Any], name: str) -> Any:

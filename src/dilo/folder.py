@@ -3,6 +3,7 @@
 import os
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import overload
 
@@ -42,9 +43,8 @@ class Names(Sequence[str]):
         if not -len(self) <= index < len(self):
             raise IndexError(index)
         place = index % len(self)
-        return os.fsdecode(
-            bytes(self._bytes[self._ends[place] : self._ends[place + 1]])
-        )
+        start, end = self._ends[place : place + 2]
+        return os.fsdecode(bytes(self._bytes[start:end]))
 
 
 def list_images(root: Path) -> list[str]:
@@ -60,11 +60,7 @@ def list_images(root: Path) -> list[str]:
 
 
 def scan_images(root: Path) -> Names:
-    """List image files as `list_images` does, in little memory: for millions.
-
-    Raises:
-        InputError: `root` is not a folder, or no image file lies below it.
-    """
+    """List image files as `list_images` does, in little memory: for millions."""
     names = Names(walk(root, is_image_name))
     if not names:
         kinds = " ".join(sorted(IMAGE_SUFFIXES))
@@ -75,11 +71,8 @@ def scan_images(root: Path) -> Names:
 def walk(root: Path, wanted: Callable[[str], bool]) -> Iterator[str]:
     """Yield the relative names of files below `root`, sorted, one folder in memory.
 
-    Folders that are hidden or linked are passed over.
-
-    Args:
-        root: the folder.
-        wanted: tells by its name, without folders, whether a file is.
+    Folders that are hidden or linked are passed over. `wanted` decides about a file by
+    its name, without folders.
 
     Raises:
         InputError: `root` is not a folder.
@@ -110,20 +103,15 @@ def _entries(root: Path, prefix: str, wanted: Callable[[str], bool]) -> list[str
     The slash takes part in the order, so that walking folder by folder gives all names
     sorted: "a-b/x" comes before "a/x".
     """
-    found: list[str] = []
+    names: list[str] = []
     with os.scandir(os.path.join(root, prefix)) as entries:
         for entry in entries:
-            if _is_folder(entry):
-                if not entry.name.startswith(".") and not entry.is_symlink():
-                    found.append(f"{prefix}{entry.name}/")
-            elif wanted(entry.name):
-                found.append(prefix + entry.name)
-    found.sort()
-    return found
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link to itself
-        return False
+            with suppress(OSError):  # a link to itself
+                if entry.is_dir():
+                    if not entry.name.startswith(".") and not entry.is_symlink():
+                        names.append(f"{prefix}{entry.name}/")
+                    continue
+            if wanted(entry.name):
+                names.append(prefix + entry.name)
+    names.sort()
+    return names

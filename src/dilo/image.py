@@ -6,7 +6,8 @@ saliency used as a soft alpha.
 
 import io
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from PIL.JpegImagePlugin import JpegImageFile
 
 from dilo.errors import ImageError, InputError
-from dilo.jpeg import JPEG_START, decode_plain
+from dilo.jpeg import decode_plain
 
 Image = NDArray[np.uint8]  # (H, W, 3)
 Map = NDArray[np.float32]  # (H, W)
@@ -30,53 +31,44 @@ Map = NDArray[np.float32]  # (H, W)
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 
-Source = str | Path | bytes
+ImageFile = str | Path | bytes
 Pixels = TypeVar("Pixels", Image, Map)
 
 # A file of a few kilobytes can ask to be expanded to gigabytes. Pillow refuses more
 # pixels than this whatever we say; few cameras make half of them.
 MAX_PIXELS = 178_000_000
 
+_RESIZABLE = (np.uint8, np.float32, np.float64)
+
 _QUARTER_TURNS = {5, 6, 7, 8}  # values of the orientation in EXIF
 
 # Pillow's readers raise errors of many kinds on damaged files, not only OSError.
 _DECODE_ERRORS = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    IndexError,
-    OverflowError,
-    TypeError,
-    KeyError,
-    MemoryError,
-    PIL.Image.DecompressionBombError,
+    *(OSError, SyntaxError, ValueError, EOFError, LookupError),
+    *(OverflowError, TypeError, MemoryError),
 )
 
 
-def read_image(source: Source, max_pixels: int = MAX_PIXELS) -> Image:
+def read_image(source: ImageFile) -> Image:
     """Read an image file of any kind as an upright sRGB Image.
 
     Grey, palette, CMYK and 16-bit images are converted to 8-bit RGB, transparent
     pixels are shown on white, EXIF orientation is applied, and of an animation the
     first frame is taken.
 
-    Args:
-        source: a path, or the bytes of a file.
-        max_pixels: refuse images of more pixels than this before decoding them.
-
     Raises:
-        ImageError: the file is missing, empty, truncated, too large or no image.
+        ImageError: the file is missing, empty, truncated, no image, or of more than
+            `MAX_PIXELS`, which is found before decoding.
     """
-    content = source if isinstance(source, bytes) else _read_jpeg_file(Path(source))
-    plain = decode_plain(content, max_pixels)
+    content = _content(source)
+    plain = decode_plain(content, MAX_PIXELS)
     if plain is not None:
         return plain
-    return np.asarray(_to_rgb(_load(source, max_pixels)[0]))
+    return np.asarray(_to_rgb(_load(content, _name(source))[0]))
 
 
 def read_reduced(
-    source: Source, factor: Callable[[int, int], int], max_pixels: int = MAX_PIXELS
+    source: ImageFile, factor: Callable[[int, int], int]
 ) -> tuple[Image, tuple[int, int]]:
     """Read an image file at a fraction of its size; else as `read_image`.
 
@@ -86,7 +78,6 @@ def read_reduced(
     Args:
         source: a path, or the bytes of a file.
         factor: (height, width) -> what both are divided by, rounding up.
-        max_pixels: refuse images of more pixels than this before decoding them.
 
     Returns:
         The reduced Image, and the height and width of the whole upright image.
@@ -94,7 +85,7 @@ def read_reduced(
     Raises:
         ImageError: as for `read_image`.
     """
-    loaded, (height, width) = _load(source, max_pixels, factor)
+    loaded, (height, width) = _load(_content(source), _name(source), factor)
     divisor = factor(height, width)
     rows, columns = -(-height // divisor), -(-width // divisor)
     image = np.asarray(_to_rgb(loaded))
@@ -103,51 +94,38 @@ def read_reduced(
     return image, (height, width)
 
 
-def read_size(source: Source) -> tuple[int, int]:
+def read_size(source: ImageFile) -> tuple[int, int]:
     """Read the height and width of the upright image, mostly from its head alone.
 
     Raises:
         ImageError: the file is missing, empty or no image.
     """
-    name = describe(source)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            stream = io.BytesIO(source) if isinstance(source, bytes) else source
-            with PIL.Image.open(stream) as image:
-                turned = (
-                    image.getexif().get(PIL.ExifTags.Base.Orientation) in _QUARTER_TURNS
-                )
-                width, height = image.size
-    except PIL.UnidentifiedImageError as error:
-        raise ImageError(f"{name}: not an image of a kind we can read") from error
-    except _DECODE_ERRORS as error:
-        raise ImageError(f"{name}: cannot be decoded ({error})") from error
-    return (width, height) if turned else (height, width)
+    with _opened(source, _name(source)) as image:
+        width, height = image.size
+        return (width, height) if _is_turned(image) else (height, width)
 
 
-def read_map(source: Source, max_pixels: int = MAX_PIXELS) -> Map:
+def read_map(source: ImageFile) -> Map:
     """Read a grey image file as a Map: black is 0, white is 1.
 
     Raises:
         ImageError: as for `read_image`.
     """
-    return _read_grey(source, max_pixels).astype(np.float32) / np.float32(255)
+    return _read_grey(source).astype(np.float32) / np.float32(255)
 
 
-def read_mask(source: Source, max_pixels: int = MAX_PIXELS) -> NDArray[np.bool_]:
+def read_mask(source: ImageFile) -> NDArray[np.bool_]:
     """Read a ground-truth mask, (H, W): foreground is brighter than 128 of 255.
 
     Raises:
         ImageError: as for `read_image`.
     """
-    return _read_grey(source, max_pixels) > 128
+    return _read_grey(source) > 128
 
 
 def encode_map(saliency: Map) -> bytes:
     """Encode a Map as an 8-bit grey PNG."""
-    check_map(saliency)
-    grey = grey_levels(saliency)
+    grey = to_bytes(saliency)
     buffer = io.BytesIO()
     # Level 3 takes half the time of the usual 6 for a file a seventh larger.
     PIL.Image.fromarray(grey).save(buffer, "PNG", compress_level=3)
@@ -162,13 +140,30 @@ def encode_image(image: Image) -> bytes:
     return buffer.getvalue()
 
 
-def grey_levels(saliency: Map) -> NDArray[np.uint8]:
-    """Round a Map to 256 levels, uint8 (H, W): what a grey file can hold of it."""
+def to_bytes(saliency: Map) -> NDArray[np.uint8]:
+    """Round a Map to 8 bits, uint8 (H, W): what a grey file can hold of it.
+
+    Raises:
+        InputError: `saliency` is no Map.
+    """
+    check_map(saliency)
     return np.rint(saliency * np.float32(255)).astype(np.uint8)
 
 
 def resize(pixels: Pixels, height: int, width: int) -> Pixels:
-    """Scale to a size: averaging areas down, bilinear up, never nearest."""
+    """Scale to a size: averaging areas down, bilinear up, never nearest.
+
+    Raises:
+        InputError: `pixels` is not uint8 or float (H, W) or (H, W, C) with at least one
+            pixel, or the size is below 1.
+    """
+    if not isinstance(pixels, np.ndarray) or pixels.dtype not in _RESIZABLE:
+        kind = getattr(pixels, "dtype", type(pixels).__name__)
+        raise InputError(f"pixels are an array of uint8 or float, got {kind}")
+    if pixels.ndim not in (2, 3) or pixels.size == 0:
+        raise InputError(f"pixels are (H, W) or (H, W, C), got {pixels.shape}")
+    if height < 1 or width < 1:
+        raise InputError(f"the size is at least 1 x 1, got {height} x {width}")
     if pixels.shape[:2] == (height, width):
         return pixels
     shrinks = pixels.shape[0] >= height and pixels.shape[1] >= width
@@ -227,11 +222,6 @@ def eight_bits(image: PIL.Image.Image) -> PIL.Image.Image:
     return PIL.Image.fromarray(scaled)
 
 
-def describe(source: Source) -> str:
-    """Name a source in an error message."""
-    return f"<{len(source)} bytes>" if isinstance(source, bytes) else str(source)
-
-
 def _to_rgb(image: PIL.Image.Image) -> PIL.Image.Image:
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or (
         "transparency" in image.info
@@ -240,55 +230,60 @@ def _to_rgb(image: PIL.Image.Image) -> PIL.Image.Image:
     return image.convert("RGB")
 
 
-def _read_grey(source: Source, max_pixels: int) -> NDArray[np.uint8]:
-    return np.asarray(_load(source, max_pixels)[0].convert("L"))
+def _read_grey(source: ImageFile) -> NDArray[np.uint8]:
+    return np.asarray(_load(_content(source), _name(source))[0].convert("L"))
 
 
-def _read_jpeg_file(path: Path) -> bytes:
-    """Read a file that begins as JPEG files do; of others nothing."""
+def _content(source: ImageFile) -> bytes:
+    """Read a file, which is not empty."""
     try:
-        with path.open("rb", buffering=0) as file:
-            if file.read(len(JPEG_START)) != JPEG_START:
-                return b""
-            file.seek(0)
-            return file.read()
-    except OSError:
-        return b""
+        if not isinstance(source, bytes):  # not to wait for a pipe
+            source = Path(source)
+            content = source.read_bytes() if source.stat().st_size else b""
+        else:
+            content = source
+    except OSError as error:
+        raise ImageError(f"{source!s}: {error.strerror}") from error
+    if not content:
+        raise ImageError(f"{_name(source)}: the file is empty")
+    return content
 
 
 def _load(
-    source: Source,
-    max_pixels: int,
+    content: bytes,
+    name: str,
     factor: Callable[[int, int], int] | None = None,
 ) -> tuple[PIL.Image.Image, tuple[int, int]]:
-    """Decode to 8 bits, apply the orientation, and word every failure alike.
+    """Decode to 8 bits and apply the orientation.
 
     With a `factor` as in `read_reduced`, a JPEG file is decoded at a size between the
     full and the wanted one. Returns height and width of the whole upright image too.
     """
-    name = describe(source)
-    if len(source) == 0 if isinstance(source, bytes) else _is_empty(Path(source)):
-        raise ImageError(f"{name}: the file is empty")
+    with _opened(content, name) as image:
+        width, height = image.size
+        if width * height > MAX_PIXELS:
+            raise ImageError(
+                f"{name}: {width} x {height} pixels are more than the limit "
+                f"of {MAX_PIXELS}; scale it down first"
+            )
+        if factor is not None and isinstance(image, JpegImageFile):
+            divisor = factor(height, width)
+            image.draft(None, (width // divisor or 1, height // divisor or 1))
+        image.load()
+        turned = _is_turned(image)
+        upright = eight_bits(PIL.ImageOps.exif_transpose(image))
+        return upright, (width, height) if turned else (height, width)
+
+
+@contextmanager
+def _opened(source: ImageFile, name: str) -> Iterator[PIL.Image.Image]:
+    """Open a file with Pillow, and word every failure alike."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of odd but usable files
             stream = io.BytesIO(source) if isinstance(source, bytes) else source
             with PIL.Image.open(stream) as image:
-                if image.width * image.height > max_pixels:
-                    raise ImageError(
-                        f"{name}: {image.width} x {image.height} pixels are more "
-                        f"than the limit of {max_pixels}; scale it down first"
-                    )
-                width, height = image.size
-                if factor is not None and isinstance(image, JpegImageFile):
-                    divisor = factor(height, width)
-                    image.draft(None, (width // divisor or 1, height // divisor or 1))
-                image.load()
-                turned = (
-                    image.getexif().get(PIL.ExifTags.Base.Orientation) in _QUARTER_TURNS
-                )
-                upright = eight_bits(PIL.ImageOps.exif_transpose(image))
-                return upright, (width, height) if turned else (height, width)
+                yield image
     except PIL.UnidentifiedImageError as error:
         raise ImageError(f"{name}: not an image of a kind we can read") from error
     except PIL.Image.DecompressionBombError as error:
@@ -299,11 +294,14 @@ def _load(
         raise ImageError(f"{name}: cannot be decoded ({error})") from error
 
 
-def _is_empty(path: Path) -> bool:
-    try:
-        return path.stat().st_size == 0
-    except OSError as error:
-        raise ImageError(f"{path}: {error.strerror}") from error
+def _name(source: ImageFile) -> str:
+    """Name a source in an error message."""
+    return f"<{len(source)} bytes>" if isinstance(source, bytes) else str(source)
+
+
+def _is_turned(image: PIL.Image.Image) -> bool:
+    """Say whether an image is to be turned by a quarter to be upright."""
+    return image.getexif().get(PIL.ExifTags.Base.Orientation) in _QUARTER_TURNS
 
 
 def _on_white(image: PIL.Image.Image) -> PIL.Image.Image:

@@ -12,7 +12,6 @@ JPEG_START, _END = b"\xff\xd8\xff", b"\xff\xd9"
 # Markers of frames that OpenCV decodes as Pillow does: baseline, extended, progressive.
 _FRAMES = {0xC0, 0xC1, 0xC2}
 _APP1, _EXIF = 0xE1, b"Exif\0\0"
-_COLOURS = 3
 
 
 def decode_plain(content: bytes, max_pixels: int) -> NDArray[np.uint8] | None:
@@ -50,7 +49,7 @@ def _plain_shape(content: bytes) -> tuple[int, int] | None:
             bits, colours = content[place + 4], content[place + 9]
             height = int.from_bytes(content[place + 5 : place + 7])
             width = int.from_bytes(content[place + 7 : place + 9])
-            return (height, width) if (bits, colours) == (8, _COLOURS) else None
+            return (height, width) if (bits, colours) == (8, 3) else None
         end = place + 2 + int.from_bytes(content[place + 2 : place + 4])
         if marker == _APP1 and not _is_upright(content[place + 4 : end]):
             return None

@@ -5,21 +5,18 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import TracebackType
 from typing import Self
 
 import rich.console
 import rich.progress
 
 SECONDS_BETWEEN_LINES = 10.0
-
-
 SECONDS_OF_SILENCE = 2.0
 
 
 @contextmanager
-def announced(message: str) -> Iterator[None]:
-    """Tell what takes so long, on standard error, if it takes longer than a moment."""
+def notify_if_slow(message: str) -> Iterator[None]:
+    """Say on standard error what takes so long, if it takes longer than a moment."""
     timer = threading.Timer(SECONDS_OF_SILENCE, sys.stderr.write, (message + "\n",))
     timer.daemon = True
     timer.start()
@@ -30,7 +27,7 @@ def announced(message: str) -> Iterator[None]:
         timer.join()  # no thread may be left when processes are forked
 
 
-def tell(message: str) -> None:
+def notify(message: str) -> None:
     """Say something that a person should know now, on standard error."""
     sys.stderr.write(message + "\n")
     sys.stderr.flush()
@@ -67,12 +64,7 @@ class Progress:
             )
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.stop()
         elif self.done > self._before:
@@ -110,8 +102,7 @@ class Progress:
         if self.rate > 0:
             left = format_seconds((self.total - self.done) / self.rate)
             parts += [f"{format_rate(self.rate)}/s", f"{left} left"]
-        sys.stderr.write(", ".join([*parts, note] if note else parts) + "\n")
-        sys.stderr.flush()
+        notify(", ".join([*parts, note] if note else parts))
 
 
 def format_rate(rate: float) -> str:

@@ -101,8 +101,9 @@ def test_take_keeps_labels_beside_their_names(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", r"line 1: the header must be file,label\[,split\], got ''"),
+        ("", r"line 1: the header needs a column file, got ''"),
         ("path,label\n1.jpg,a\n", r"line 1: the header .* got 'path,label'"),
+        ("file,name\n1.jpg,a\n", r"line 1: .* column label or wnid or class, got"),
         ("file,label\n", "lists no image"),
         ("file,label\n1.jpg,a\n9.jpg,a\n", r"line 3: there is no 9\.jpg below"),
         ("file,label\n9.jpg,a\n", r"line 2: there is no 9\.jpg below .* or .*images"),

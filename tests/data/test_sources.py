@@ -92,7 +92,7 @@ def test_braces_expand_as_in_a_shell():
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("a.csv", "name,label\na.jpg,x\n", "needs a column file, got .*'name,label'"),
+        ("a.csv", "name,label\na.jpg,x\n", "needs a column file, got 'name,label'"),
         ("a.csv", "file\n", "lists no image below its header"),
         ("a.csv", "file\nnone.jpg\n", r"line 2: there is no none\.jpg below"),
         ("a.csv", "file\n ,\n", "line 2: the column file is empty"),

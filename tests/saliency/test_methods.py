@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dilo.errors import InputError
 from dilo.image import check_map
 from dilo.saliency import METHODS
 from pictures import object_on_ground
@@ -81,23 +80,3 @@ def test_object_stands_out(method, height, width):
     saliency = method(image)
     assert saliency[truth].mean() > 0.9
     assert saliency[~truth].mean() < 0.2
-
-
-@EVERY
-@pytest.mark.parametrize(
-    ("bad", "message"),
-    [
-        (np.zeros((4, 4, 3)), "uint8"),
-        (np.full((4, 4, 3), np.nan, np.float32), "uint8"),
-        (np.zeros((4, 4, 3), np.int16), "uint8"),
-        (np.zeros((4, 4), np.uint8), r"\(4, 4\)"),
-        (np.zeros((4, 4, 4), np.uint8), r"\(4, 4, 4\)"),
-        (np.zeros((0, 4, 3), np.uint8), "at least one pixel"),
-        (np.zeros((4, 0, 3), np.uint8), "at least one pixel"),
-        ([[[0, 0, 0]]], "numpy array, got list"),
-        (None, "numpy array, got NoneType"),
-    ],
-)
-def test_what_is_no_image_is_refused(method, bad, message):
-    with pytest.raises(InputError, match=message):
-        method(bad)

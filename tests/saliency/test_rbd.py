@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from authors_maps import correlation
-from dilo.errors import InputError
 from dilo.image import read_image, read_map, read_mask
 from dilo.saliency.color import pixel_lab
 from dilo.saliency.frame import find_frame
@@ -58,13 +57,6 @@ def test_number_of_superpixels():
 def test_band_is_8_pixels_at_the_standard_density():
     assert border_band(24) == border_band(25) == 8
     assert border_band(3) == 1
-
-
-def test_bad_arguments_are_refused():
-    with pytest.raises(InputError, match="uint8"):
-        rbd(np.zeros((4, 4, 3)))
-    with pytest.raises(InputError, match="at least 1, got 0"):
-        rbd(np.zeros((4, 4, 3), np.uint8), superpixels=0)
 
 
 def test_otsu_separates_two_levels_and_is_zero_for_one():

@@ -33,12 +33,6 @@ def test_same_map_from_path_bytes_and_array(method, tmp_path):
         np.testing.assert_array_equal(estimate(source, method), expected)
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_layout_in_memory_does_not_matter(method):
-    turned = np.asfortranarray(IMAGE)
-    np.testing.assert_array_equal(METHODS[method](turned), METHODS[method](IMAGE))
-
-
 def test_unknown_method_names_the_choices():
     with pytest.raises(InputError, match=r"no method 'best'; there are: .*rbd"):
         estimate(IMAGE, "best")

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import reference
-from dilo.errors import InputError
 from dilo.saliency import rbd
 from dilo.saliency.cluster import cluster, padded_width
 from dilo.saliency.color import mean_lab, pixel_lab
@@ -172,20 +171,6 @@ def test_graph_kernels_agree_with_slow_twins(count):
     assert (bounded[~near] > 1.5).all()
 
 
-def test_unusable_labels_are_refused():
-    image = noise((4, 4))
-    with pytest.raises(InputError, match="do not fit"):
-        region_graph(image, np.zeros((4, 5), np.int32), 1)
-    with pytest.raises(InputError, match="no pixel has label 0 of 2"):
-        region_graph(image, np.ones((4, 4), np.int32), 1)
-    with pytest.raises(InputError, match="start at 0, got -1"):
-        region_graph(image, np.full((4, 4), -1), 1)
-    with pytest.raises(InputError, match="lab is float"):
-        slic(np.zeros((4, 4, 3)), 3)
-    with pytest.raises(InputError, match="at least 1 pixel, got 0"):
-        slic(np.zeros((4, 3, 4)), 0)
-
-
 def test_kept_memory_is_each_threads_own_and_does_not_leak_into_results():
     images = [noise((40, 56)), noise((24, 90)), np.zeros((40, 56, 3), np.uint8)]
     alone = [rbd(image) for image in images]
@@ -193,8 +178,3 @@ def test_kept_memory_is_each_threads_own_and_does_not_leak_into_results():
         together = list(pool.map(rbd, images * 4))
     for index, saliency in enumerate(together):
         np.testing.assert_array_equal(saliency, alone[index % 3])
-
-
-def test_no_round_of_clustering_is_refused():
-    with pytest.raises(InputError, match="at least 1 iteration, got 0"):
-        slic(pixel_lab(noise((9, 9))), 3, pace=(0, 1))

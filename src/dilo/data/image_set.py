@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dilo.cores import available_cores
-from dilo.data.sources import Source
+from dilo.data.sources import ImageSource
 from dilo.errors import DiloError, ImageError, InputError
-from dilo.image import Image, Map, Pixels, grey_levels, read_image, resize
+from dilo.image import Image, Map, Pixels, read_image, resize, to_bytes
 from dilo.progress import Progress
 
 FindMap = Callable[[str], Map | None]
@@ -46,7 +46,7 @@ class Examples(Protocol):
 class SourceSet:
     """Images read from where they come from each time they are asked for."""
 
-    source: Source
+    source: ImageSource
     find_map: FindMap | None = None  # gives the map of a name, None if it has none
     short_side: int | None = None  # reduce images and maps to this, in pixels
 
@@ -192,4 +192,4 @@ def _share_of_cores() -> int:
 def _to_bytes(saliency: Map | None) -> NDArray[np.uint8] | None:
     if saliency is None:
         return None
-    return grey_levels(saliency)
+    return to_bytes(saliency)

@@ -1,8 +1,7 @@
 """Labelled images: class folders, or a CSV with `file,label[,split]`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -58,14 +57,6 @@ class LabelledImages:
                 )
         number = np.array([position.get(name, -1) for name in self.classes])
         return replace(self, labels=number[self.labels], classes=tuple(classes))
-
-
-@dataclass(frozen=True)
-class _Row:
-    line: int
-    file: str
-    label: str
-    split: str  # empty: the table has no such column
 
 
 def read_train_val(train: Path, val: Path) -> tuple[LabelledImages, LabelledImages]:
@@ -145,41 +136,25 @@ def _accepted(split: Split) -> tuple[str, ...]:
     return ("val", "test") if split == "val" else ("train",)
 
 
-def _read_table(source: Path, split: Split) -> LabelledImages:
-    rows = list(_rows(source))
-    if not rows:
-        raise InputError(f"{source}: lists no image below its header")
-    if rows[0].split:
-        marks = {row.split for row in rows}
-        wanted = next((name for name in _accepted(split) if name in marks), None)
-        rows = [row for row in rows if row.split == wanted]
-    if not rows:
-        raise InputError(f"{source}: no row has {split!r} in the column split")
-    root = find_root(source, [(row.line, row.file) for row in rows])
-    return _index(root, [row.file for row in rows], [row.label for row in rows])
-
-
-def _rows(source: Path) -> Iterator[_Row]:
-    """Read and check the lines of a CSV, whatever split they are in."""
-    for line, (file, label, split) in read_rows(source, partial(_columns, source)):
-        if split and split not in SPLIT_NAMES:
+def _read_table(table: Path, split: Split) -> LabelledImages:
+    rows = list(read_rows(table, LABEL_COLUMNS, optional="split"))
+    for line, (_, _, *marks) in rows:
+        if marks and marks[0] not in SPLIT_NAMES:
             choices = ", ".join(SPLIT_NAMES)
             raise InputError(
-                f"{source}, line {line}: split must be one of {choices}, got {split!r}"
+                f"{table}, line {line}: split must be one of {choices}, "
+                f"got {marks[0]!r}"
             )
-        yield _Row(line, file, label, split)
-
-
-def _columns(source: Path, header: Sequence[str]) -> tuple[str, str, str | None]:
-    """Name the columns of file, label and split (None if there is none)."""
-    label = next((name for name in LABEL_COLUMNS if name in header), None)
-    if "file" not in header or label is None:
-        got = ",".join(header)
-        raise InputError(
-            f"{source}, line 1: the header must be file,label[,split], got {got!r} "
-            f"(a column {' or '.join(LABEL_COLUMNS[1:])} may stand for label)"
-        )
-    return "file", label, "split" if "split" in header else None
+    marked = {texts[2] for _, texts in rows if texts[2:]}
+    if marked:
+        wanted = next((name for name in _accepted(split) if name in marked), None)
+        rows = [row for row in rows if row[1][2] == wanted]
+    if not rows:
+        raise InputError(f"{table}: no row has {split!r} in the column split")
+    files, labels = zip(*(texts[:2] for _, texts in rows), strict=True)
+    lines = [line for line, _ in rows]
+    root = find_root(table, list(zip(lines, files, strict=True)))
+    return _index(root, files, labels)
 
 
 def _index(root: Path, names: Sequence[str], labels: Sequence[str]) -> LabelledImages:

@@ -19,7 +19,7 @@ from dilo.errors import ImageError, InputError, StoreError
 from dilo.folder import Names
 from dilo.foreground import has_foreground
 from dilo.image import Map, read_map
-from dilo.progress import announced
+from dilo.progress import notify_if_slow
 
 SUFFIX = ".tar"
 
@@ -51,7 +51,7 @@ class Shards:
         if len(self.paths) < len(paths):
             raise InputError(f"{self.root}: every shard must be given once")
         with (
-            announced(f"finding the images of {len(paths)} shards ..."),
+            notify_if_slow(f"finding the images of {len(paths)} shards ..."),
             ThreadPoolExecutor(min(THREADS, len(paths))) as pool,
         ):
             parts = list(pool.map(read_contents, self.paths))

@@ -17,7 +17,7 @@ _BRACES = re.compile(r"\{([^{}]*)\}")
 _RANGE = re.compile(r"(\d+)\.\.(\d+)")
 
 
-class Source(Protocol):
+class ImageSource(Protocol):
     """Image files by number, sorted by their names."""
 
     @property
@@ -47,7 +47,7 @@ class ImageFiles:
         return self.root / self.names[index]
 
 
-def open_source(path: str | Path) -> Source:
+def open_source(path: str | Path) -> ImageSource:
     """Find the images of a folder, a CSV or shards; sorted, so that they are the same.
 
     Args:
@@ -108,7 +108,7 @@ def _choices(pattern: str, inside: str) -> list[str]:
     )
 
 
-def _open_folder(folder: Path) -> Source:
+def _open_folder(folder: Path) -> ImageSource:
     """Open a folder: a tar file among images is not one of them."""
     tars = sorted(path for path in folder.iterdir() if _is_tar(path))
     if tars and next(walk(folder, is_image_name), None) is None:
@@ -116,19 +116,10 @@ def _open_folder(folder: Path) -> Source:
     return ImageFiles(folder, scan_images(folder))
 
 
-def _open_table(table: Path) -> Source:
-    rows = [(line, file) for line, (file,) in read_rows(table, _file_column)]
-    if not rows:
-        raise InputError(f"{table}: lists no image below its header")
+def _open_table(table: Path) -> ImageSource:
+    rows = [(line, file) for line, (file,) in read_rows(table)]
     root = find_root(table, rows)
     return ImageFiles(root, Names(sorted(file for _, file in rows)))
-
-
-def _file_column(header: Sequence[str]) -> tuple[str]:
-    if "file" not in header:
-        got = ",".join(header)
-        raise InputError(f"a CSV of images needs a column file, got the header {got!r}")
-    return ("file",)
 
 
 def _is_tar(path: Path) -> bool:

@@ -88,9 +88,9 @@ def _spread(
 
 def _decompress(blob: Any, size: int) -> bytes:
     """Decompress to a known size, whatever the bytes themselves say of it."""
-    announced = zstandard.frame_content_size(blob)
-    if announced not in (size, -1):
-        raise ValueError(f"{announced} bytes instead of {size}")
+    notify_if_slow = zstandard.frame_content_size(blob)
+    if notify_if_slow not in (size, -1):
+        raise ValueError(f"{notify_if_slow} bytes instead of {size}")
     raw: bytes = _own("decompressor").decompress(blob, max_output_size=size)
     if len(raw) != size:
         raise ValueError(f"{len(raw)} bytes instead of {size}")

@@ -22,7 +22,7 @@ from dilo.masks.ray_engine import import_ray, run_ray
 from dilo.masks.report import MaskReport
 from dilo.masks.store import MaskStore
 from dilo.masks.work import MapSource, Part, Rating, Task, check_shape
-from dilo.progress import announced
+from dilo.progress import notify_if_slow
 
 Method = Callable[[Path], Map] | BatchMethod  # the former takes the file of an image
 EngineName = Literal["local", "ray"]
@@ -131,7 +131,7 @@ def _warm(
     """Compile the kernels, or load them from the cache, before processes are forked."""
     noise = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
     message = "compiling for this processor: half a minute, and only once ..."
-    with announced(message), tempfile.TemporaryDirectory() as folder:
+    with notify_if_slow(message), tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "noise.png"
         path.write_bytes(encode_image(noise))
         with suppress(Exception):  # the images themselves will show what is wrong

@@ -17,7 +17,7 @@ from dilo.masks.remaining import Remaining, clean_up, find_remaining, present_fi
 from dilo.masks.report import MaskReport
 from dilo.masks.store import MaskStore
 from dilo.masks.work import MapSource, Part, PartResult, Task
-from dilo.progress import Progress, tell
+from dilo.progress import Progress, notify
 
 # Confidence is fitted to the share of map and object that overlap; a map below this
 # is more wrong than right.
@@ -123,7 +123,7 @@ class _Job:
         manifest = self.manifest
         manifest.failures.update(result.failures)
         for kind in set(result.errors) - set(manifest.errors):
-            tell(f"the method fails at {result.errors[kind].image}: {kind}; going on")
+            notify(f"the method fails at {result.errors[kind].image}: {kind}; going on")
         manifest.errors = merged_errors([manifest.errors, result.errors])
 
     def _save(self) -> Index:

@@ -17,7 +17,7 @@ import numpy as np
 
 from dilo.errors import DiloError, ImageError, InputError
 from dilo.files import write_atomic
-from dilo.image import Map, encode_map, grey_levels, read_map
+from dilo.image import Map, encode_map, read_map, to_bytes
 from dilo.masks.codec import pack
 from dilo.masks.manifest import MANIFEST, Layout, MethodError, merged_errors
 from dilo.masks.parts import Row, part_path, write_part
@@ -200,7 +200,7 @@ class PartRecord:
         elif not kept:
             content = encode_map(saliency)
             # Rated as it will be read, so that one kept is rated as one made.
-            saliency = grey_levels(saliency).astype(np.float32) / np.float32(255)
+            saliency = to_bytes(saliency).astype(np.float32) / np.float32(255)
         rating = self.task.source.rate(image.name, saliency)
         height, width = saliency.shape
         row = Row(image.name, image.map_name, height, width, *rating, packed)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from dilo.data.image_set import Examples, SourceSet, load_into_memory
 from dilo.data.shards import ShardMasks, Shards
-from dilo.data.sources import Source
+from dilo.data.sources import ImageSource
 from dilo.errors import InputError, StoreError
 from dilo.masks import MaskStore
 from dilo.pretrain.config import DataConfig, PretrainConfig
@@ -13,7 +13,7 @@ from dilo.pretrain.config import DataConfig, PretrainConfig
 Maps = MaskStore | ShardMasks
 
 
-def open_maps(data: DataConfig, source: Source) -> Maps | None:
+def open_maps(data: DataConfig, source: ImageSource) -> Maps | None:
     """Open the maps of a training; None: it is the baseline.
 
     Shards that are given as images and as masks hold both.
@@ -37,7 +37,7 @@ def can_paste(maps: Maps, name: str) -> bool:
 
 
 def read_examples(
-    config: PretrainConfig, source: Source, maps: Maps | None
+    config: PretrainConfig, source: ImageSource, maps: Maps | None
 ) -> tuple[Examples, Mapping[str, str]]:
     """Give the images, decoded already if they are to be kept in memory.
 

@@ -24,7 +24,7 @@ from dilo.models.inference import float64_device
 from dilo.models.normalise import normalise
 from dilo.pretrain.config import PretrainConfig
 from dilo.pretrain.views import Views
-from dilo.progress import tell
+from dilo.progress import notify
 
 # 1,024 views through the forward pass alone: of ImageNet's epoch a 3,000th.
 SAMPLE = 512
@@ -120,7 +120,7 @@ class Monitor:
         numbers = self()
         warning = collapse_warning([{"epoch": epoch, **numbers}])
         if warning is not None:
-            tell(f"{name}: {warning}")
+            notify(f"{name}: {warning}")
         return numbers
 
     @torch.no_grad()

@@ -16,8 +16,8 @@ from dilo.image import (
     check_image,
     check_map,
     encode_image,
-    grey_levels,
     resize,
+    to_bytes,
 )
 
 # Up to this side a picture is kept without loss: every pixel is seen.
@@ -66,7 +66,7 @@ def enlarge(image: Image, side: int) -> Image:
 def grey(saliency: Map) -> Image:
     """Show a map as grey levels, white where it is 1: uint8 (H, W, 3)."""
     check_map(saliency)
-    return np.repeat(grey_levels(saliency)[..., np.newaxis], 3, axis=2)
+    return np.repeat(to_bytes(saliency)[..., np.newaxis], 3, axis=2)
 
 
 def heat(image: Image, saliency: Map) -> Image:
@@ -88,7 +88,7 @@ def heat(image: Image, saliency: Map) -> Image:
     check_image(image)
     check_map(saliency)
     saliency = resize_map(saliency, *image.shape[:2])
-    bgr = cv2.applyColorMap(grey_levels(saliency), cv2.COLORMAP_INFERNO)
+    bgr = cv2.applyColorMap(to_bytes(saliency), cv2.COLORMAP_INFERNO)
     colour = bgr[..., ::-1].astype(np.float32)
     dimmed = np.float32(IMAGE_DIM) * cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     below = dimmed[..., np.newaxis]

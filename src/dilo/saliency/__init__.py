@@ -1,4 +1,7 @@
-"""Saliency: where the foreground of an Image is, without labels and without weights."""
+"""Saliency: where the foreground of an Image is, without labels and without weights.
+
+Kernels, which are compiled (`@njit`), check nothing: the functions around them do.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,8 +9,8 @@ from pathlib import Path
 from dilo.errors import InputError
 from dilo.image import (
     Image,
+    ImageFile,
     Map,
-    Source,
     check_image,
     read_image,
     read_reduced,
@@ -27,7 +30,9 @@ METHODS: dict[str, Callable[[Image], Map]] = {
 }
 
 
-def estimate(source: Source | Image, method: str = "rbd", exact: bool = False) -> Map:
+def estimate(
+    source: ImageFile | Image, method: str = "rbd", exact: bool = False
+) -> Map:
     """Estimate the saliency of an image, whatever form it comes in.
 
     Photographs are worked on at half their size or less (`working.working_factor`),

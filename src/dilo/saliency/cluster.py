@@ -9,7 +9,6 @@ methods", PAMI 2012.
 import numpy as np
 from numpy.typing import NDArray
 
-from dilo.errors import InputError
 from dilo.kernel_cache import njit
 from dilo.saliency.connect import Labels, places_of, row_runs
 from dilo.saliency.scratch import scratch
@@ -32,7 +31,7 @@ def cluster(
 
     Args:
         lab: float32 or float64 (H, 3, W).
-        centers: (N, 5) of L, a, b, x, y in raster order; moved in place.
+        centers: (N, 5) of L, a, b, x, y within the image, in raster order; moved.
         rule: (reach of a centre in pixels, squared Lab units that one squared pixel of
             distance weighs, rounds of assigning pixels and moving the centres, visit
             only every so many rows in all rounds but the last).
@@ -41,12 +40,7 @@ def cluster(
     Returns:
         int32 (H, `padded_width`) indices of centres; not connected, and kept only until
         the next call of this thread.
-
-    Raises:
-        InputError: there is no round.
     """
-    if rule[2] < 1:
-        raise InputError(f"clustering takes at least 1 iteration, got {rule[2]}")
     height, _, columns = lab.shape
     width = columns if width is None else width
     if columns != padded_width(width) or not lab.flags.c_contiguous:

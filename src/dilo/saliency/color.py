@@ -81,8 +81,7 @@ def mean_lab(rgb: NDArray[np.floating]) -> NDArray[np.float64]:
     Raises:
         InputError: `rgb` is not (N, 3).
     """
-    if rgb.ndim != 2 or rgb.shape[1] != 3:
-        raise InputError(f"mean colours are (N, 3), got {rgb.shape}")
+    _check_colours(rgb)
     return _mean_lab(rgb, _MEAN_XYZ)
 
 
@@ -91,13 +90,22 @@ def mc_mean_lab(rgb: NDArray[np.float64]) -> NDArray[np.float64]:
 
     The released program takes the curve of 0..1 at 0..255. That makes it a pure power;
     L then reaches 6,500, and only the proportions of distances mean something.
+
+    Raises:
+        InputError: `rgb` is not (N, 3).
     """
+    _check_colours(rgb)
     linear = ((rgb + 0.099) / 1.099) ** 2.222  # ITU-R BT.709
     linear = np.where(linear < 0.018, rgb / 4.5138, linear)
     t = linear @ _MC_XYZ.T
     f = np.where(t > 0.008856, np.cbrt(t), 7.787069 * t + 0.137931)
     x, y, z = f.T
     return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=1)
+
+
+def _check_colours(rgb: NDArray[np.floating]) -> None:
+    if not isinstance(rgb, np.ndarray) or rgb.ndim != 2 or rgb.shape[1] != 3:
+        raise InputError(f"mean colours are an array (N, 3), got {np.shape(rgb)}")
 
 
 @njit(nogil=True)

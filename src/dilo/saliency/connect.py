@@ -8,6 +8,7 @@ that run r always reaches from starts[r] to starts[r + 1].
 import numpy as np
 from numpy.typing import NDArray
 
+from dilo.errors import InputError
 from dilo.kernel_cache import njit
 from dilo.saliency.scratch import scratch
 
@@ -34,15 +35,31 @@ def connect(
 
     Returns:
         The labels and their runs, kept only until the next call of this thread.
+
+    Raises:
+        InputError: the labels are none, or `width` exceeds them.
     """
+    check_labels(labels)
     labels = np.ascontiguousarray(labels, np.int32)
     height, columns = labels.shape
     width = columns if width is None else width
+    if not 1 <= width <= columns:
+        raise InputError(f"width must be from 1 to {columns}, got {width}")
     starts = _room(height, width)
     # A run is written in whole blocks; what is too much, the next one overwrites.
     merged = scratch("merged", (height * width + _BLOCK,), np.int32)
     rows = _connect(labels, width, smallest, starts, merged)
     return merged[: height * width].reshape(height, width), (starts, rows)
+
+
+def check_labels(labels: Labels) -> None:
+    """Raise InputError unless `labels` is an array (H, W) of integers, not empty."""
+    if not isinstance(labels, np.ndarray):
+        raise InputError(f"labels are a numpy array, got {type(labels).__name__}")
+    if labels.ndim != 2 or labels.dtype.kind not in "iu" or labels.size == 0:
+        raise InputError(
+            f"labels are integers (H, W), got {labels.dtype} {labels.shape}"
+        )
 
 
 def find_runs(labels: Labels) -> Runs:

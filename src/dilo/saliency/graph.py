@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dilo.errors import InputError
-from dilo.image import Image
+from dilo.image import Image, check_image
 from dilo.kernel_cache import njit
-from dilo.saliency.connect import Labels, Runs, find_runs
+from dilo.saliency.connect import Labels, Runs, check_labels, find_runs
 
 Floats = NDArray[np.floating]  # float64 to follow the steps, float32 for speed
 Bools = NDArray[np.bool_]
@@ -41,8 +41,11 @@ def region_graph(
         runs: that the labels are made of, if known; their content is not checked.
 
     Raises:
-        InputError: image and labels differ in size, or a label is missing.
+        InputError: `image` is no Image, the labels are none or do not fit it, or one
+            is missing.
     """
+    check_image(image)
+    check_labels(labels)
     if labels.shape != image.shape[:2]:
         raise InputError(f"labels {labels.shape} do not fit the image {image.shape}")
     labels = np.ascontiguousarray(labels, np.int32)

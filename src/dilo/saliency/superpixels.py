@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dilo.errors import InputError
-from dilo.image import Image
+from dilo.image import Image, check_image
 from dilo.kernel_cache import njit
 from dilo.saliency.cluster import cluster, padded_width
 from dilo.saliency.color import MC_SPACE, pixel_lab
@@ -50,7 +50,8 @@ def image_graph(image: Image, superpixels: int | None = None) -> RegionGraph:
     """
     if superpixels is not None and superpixels < 1:
         raise InputError(f"superpixels must be at least 1, got {superpixels}")
-    height, width = image.shape[:2]
+    check_image(image)
+    height, width, _ = image.shape
     side = superpixel_side(
         height, width, superpixels or default_superpixels(height, width)
     )
@@ -100,13 +101,20 @@ def slic(
         the next call of this thread.
 
     Raises:
-        InputError: `lab` is not (H, 3, W) of floats, or `side` is below 1.
+        InputError: `lab` is not (H, 3, W) of floats, `width` exceeds it, or `side`,
+            rounds or row step are below 1.
     """
+    if not isinstance(lab, np.ndarray):
+        raise InputError(f"lab is a numpy array, got {type(lab).__name__}")
     if lab.ndim != 3 or lab.shape[1] != 3 or lab.dtype.kind != "f" or lab.size == 0:
         raise InputError(f"lab is float (H, 3, W), got {lab.dtype} {lab.shape}")
     if side < 1:
         raise InputError(f"the side of a superpixel is at least 1 pixel, got {side}")
+    if min(pace) < 1:
+        raise InputError(f"rounds and row step are at least 1, got {pace}")
     width = lab.shape[2] if width is None else width
+    if not 1 <= width <= lab.shape[2]:
+        raise InputError(f"width must be from 1 to {lab.shape[2]}, got {width}")
     centers = grid_centers(lab, width, side)
     rule = (side, (_COMPACTNESS / side) ** 2, *pace)
     return connect(cluster(lab, centers, rule, width), side * side // 4, width)
@@ -120,7 +128,8 @@ def mc_superpixels(image: Image) -> tuple[Labels, Runs]:
     Raises:
         InputError: `image` is no Image.
     """
-    height, width = image.shape[:2]
+    check_image(image)
+    height, width, _ = image.shape
     side = int(np.sqrt(int(0.5 + height * width / _MC_SUPERPIXELS)) + 0.5)
     longest = max(height, width)
     side = max(side, _SMALLEST_SIDE, -(-longest // _MC_MOST_IN_A_ROW))

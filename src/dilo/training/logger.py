@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from dilo.errors import RunError
-from dilo.progress import Progress, tell
+from dilo.progress import Progress, notify
 from dilo.runs import Run
 from dilo.training.waiting import Waiting, loader_warning
 
@@ -166,7 +166,7 @@ class MetricsLogger:
         self._logged += elapsed
         warning = loader_warning(self._waited, self._logged, self.step)
         if warning is not None and not self._warned:
-            tell(f"{self.run.folder.name}: {warning}")
+            notify(f"{self.run.folder.name}: {warning}")
             self._warned = True
 
     def check(self) -> float:

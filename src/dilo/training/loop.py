@@ -8,7 +8,7 @@ from lightning.fabric import Fabric
 from torch import Tensor
 
 from dilo.models.inference import undisturbed
-from dilo.progress import tell
+from dilo.progress import notify
 from dilo.runs import Run
 from dilo.training.checkpoint import Checkpointer
 from dilo.training.config import LoopConfig, OptimizerConfig
@@ -96,7 +96,7 @@ def _measure_if_due(training: Training, logger: MetricsLogger) -> None:
             logger.write_measurements(training.measure(epoch))
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
-        tell(f"{logger.run.folder.name}: not measured after epoch {epoch}: {reason}")
+        notify(f"{logger.run.folder.name}: not measured after epoch {epoch}: {reason}")
 
 
 class _Stepper:

@@ -10,7 +10,7 @@ from lightning.fabric import Fabric
 
 from dilo.data.sampler import BatchSampler, steps_per_epoch
 from dilo.errors import InputError, shortened
-from dilo.progress import format_seconds, tell
+from dilo.progress import format_seconds, notify
 from dilo.runs import Run
 from dilo.training.config import LoopConfig, OptimizerConfig
 from dilo.training.curves import Curves
@@ -151,7 +151,7 @@ def _start(run: Run, config: TrainingConfig, facts: Mapping[str, Any]) -> None:
     """Write config and environment; say what differs from an earlier sitting."""
     before = run.environments[-1].get("processes") if run.environments else None
     if before not in (None, facts["processes"]):
-        tell(
+        notify(
             f"{run.folder.name}: continued on {facts['processes']} processes instead "
             f"of {before}: batch norm averages over other groups of images from here on"
         )
