@@ -2,10 +2,12 @@
 
 A background is a function (rng, size, image, alpha, sources) -> Image; add one here and
 one line in `BACKGROUNDS`. All that is random in it comes from `rng`, the view's own
-stream.
+stream; `image` is what is pasted, whole, and `alpha` its alpha, of any size. Where what
+it is made of is not at hand, it raises InputError.
 """
 
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -28,32 +30,7 @@ FAINT = 0.1
 Size = tuple[int, int]  # height and width of a background, in pixels
 
 
-class Background(Protocol):
-    """Makes what the foreground is pasted on."""
-
-    def __call__(
-        self,
-        rng: np.random.Generator,
-        size: Size,
-        image: Image,
-        alpha: Map,
-        sources: BackgroundSources,
-        /,
-    ) -> Image:
-        """Make a background, uint8 (height, width, 3).
-
-        Args:
-            rng: the view's own stream.
-            size: height and width of the background.
-            image: that is pasted, whole.
-            alpha: of the whole image, of any size.
-            sources: what else backgrounds are made of.
-
-        Raises:
-            InputError: what the background is made of is not at hand.
-            ImageError: pictures that it is made of cannot be read.
-        """
-        ...
+Background = Callable[[np.random.Generator, Size, Image, Map, BackgroundSources], Image]
 
 
 def grey(rng: np.random.Generator, size: Size, *_: Any) -> Image:

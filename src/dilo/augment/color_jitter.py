@@ -36,7 +36,7 @@ _RED, _GREEN, _BLUE = np.uint16(19595), np.uint16(38470), np.uint16(7471)
 _GREY_HALF = np.uint16(129)
 # A turn of the circle, times 65536 / 256 for levels that are 256 times as large.
 _CIRCLE = 6 << 4 + 8
-_BIT, _TWO, _EIGHT, _LAST = np.uint16(1), np.uint16(2), np.uint16(8), np.uint16(255)
+_BIT, _EIGHT, _LAST = np.uint16(1), np.uint16(8), np.uint16(255)
 
 
 def draw_jitter(
@@ -160,20 +160,16 @@ def _adjust_blocks(
         part = slice(3 * start, 3 * (start + size))
         _split(pixels[part], red, green, blue)
         for k in range(len(steps)):
-            factor = factors[k]
-            if steps[k] == BRIGHTNESS:
-                _scale(red, factor)
-                _scale(green, factor)
-                _scale(blue, factor)
-            elif steps[k] == CONTRAST:
-                _blend(red, mean, factor)
-                _blend(green, mean, factor)
-                _blend(blue, mean, factor)
-            elif steps[k] == HUE:
-                _turn_hue(red, green, blue, factor)
+            if steps[k] == HUE:
+                _turn_hue(red, green, blue, factors[k])
+            elif steps[k] == BRIGHTNESS or steps[k] == CONTRAST:
+                base = mean if steps[k] == CONTRAST else np.uint16(0)
+                _blend(red, base, factors[k])
+                _blend(green, base, factors[k])
+                _blend(blue, base, factors[k])
             else:
-                saturation = factor if steps[k] == SATURATION else np.uint16(0)
-                _blend_with_grey(red, green, blue, saturation)
+                factor = factors[k] if steps[k] == SATURATION else np.uint16(0)
+                _blend_with_grey(red, green, blue, factor)
         _join(red, green, blue, adjusted[part])
 
 
@@ -219,13 +215,6 @@ def _mean_grey(pixels: NDArray[np.uint8]) -> np.uint16:
             _grey(red, green, np.uint16(pixels[three * i + np.uint64(2)]))
         )
     return np.uint16(np.floor(total * 3 / len(pixels) + 0.5))
-
-
-@njit(nogil=True)
-def _scale(channel: Channel, factor: np.uint16) -> None:
-    """Multiply, and round down."""
-    for i in range(np.uint64(len(channel))):
-        channel[i] = min(_high(channel[i] << _TWO, factor), _LAST)
 
 
 @njit(nogil=True, inline="always")

@@ -7,6 +7,8 @@ from dilo.errors import InputError
 from dilo.image import Image, Map
 from dilo.kernel_cache import njit
 
+_BLOCK = 1024  # pixels, whose weights stay in the nearest cache
+
 
 def composite(image: Image, alpha: Map, background: Image) -> Image:
     """Lay `image` over `background` with weights `alpha`: uint8 (H, W, 3).
@@ -38,10 +40,10 @@ def composite(image: Image, alpha: Map, background: Image) -> Image:
         )
     result = np.empty(image.shape, np.uint8)
     _composite(
-        np.ascontiguousarray(image).reshape(len(image), -1),
-        np.ascontiguousarray(alpha),
-        np.ascontiguousarray(background).reshape(len(image), -1),
-        result.reshape(len(image), -1),
+        np.ascontiguousarray(image).reshape(-1),
+        np.ascontiguousarray(alpha).reshape(-1),
+        np.ascontiguousarray(background).reshape(-1),
+        result.reshape(-1),
     )
     return result
 
@@ -49,21 +51,23 @@ def composite(image: Image, alpha: Map, background: Image) -> Image:
 @njit(nogil=True, error_model="numpy")
 def _composite(
     image: NDArray[np.uint8],
-    alpha: Map,
+    alpha: NDArray[np.float32],
     background: NDArray[np.uint8],
     result: NDArray[np.uint8],
 ) -> None:
-    """Composite rows of levels, (H, 3 W)."""
+    """Composite levels, (3 N,), by the block."""
     one, two, three = np.uint64(1), np.uint64(2), np.uint64(3)
-    weights = np.empty(image.shape[1], np.float32)
-    for y in range(len(image)):
-        line, over, under, row = alpha[y], image[y], background[y], result[y]
-        for x in range(np.uint64(len(line))):
-            weight = min(line[x] if line[x] > 0 else np.float32(0), np.float32(1))
+    block, count = np.uint64(_BLOCK), np.uint64(len(alpha))
+    weights = np.empty(3 * _BLOCK, np.float32)
+    for start in range(np.uint64(0), count, block):
+        for x in range(min(block, count - start)):
+            value = alpha[start + x]
+            weight = min(value if value > 0 else np.float32(0), np.float32(1))
             weights[three * x] = weight
             weights[three * x + one] = weight
             weights[three * x + two] = weight
-        for i in range(np.uint64(len(weights))):
-            below = np.float32(under[i])
-            mixed = below + weights[i] * (np.float32(over[i]) - below)
-            row[i] = np.uint8(np.int32(mixed + np.float32(0.5)))
+        first = three * start
+        for i in range(three * min(block, count - start)):
+            below = np.float32(background[first + i])
+            mixed = below + weights[i] * (np.float32(image[first + i]) - below)
+            result[first + i] = np.uint8(np.int32(mixed + np.float32(0.5)))
