@@ -39,7 +39,7 @@ def shards(tmp_path: Path) -> Shards:
 def test_masks_lie_beside_their_images(shards):
     masks = ShardMasks(shards)
     assert [name in masks for name in shards.names] == [True, True, True, False]
-    np.testing.assert_array_equal(masks.foreground("x/a.png").saliency, SQUARE)
+    np.testing.assert_array_equal(masks.foreground("x/a.png"), SQUARE)
     for name in ("x/b.png", "x/d.png", "y/a.png"):
         assert masks.foreground(name) is None
         assert masks.is_empty(name)
