@@ -39,7 +39,7 @@ from dilo.pretrain.grouped import encode_groups
 from dilo.pretrain.moco import MoCo
 from dilo.pretrain.objective import ImageSetInfo
 from dilo.training.optimizer import make_optimizer
-from dilo.training.precision import resolve_precision
+from dilo.training.processes import resolve_precision
 from record import RESULTS, record
 
 IMAGES = 100_000  # of the set, for banks

@@ -5,8 +5,12 @@ import torch
 
 from dilo.models import backbone
 from dilo.models.inputs import with_input
-from dilo.pretrain.colorization import Colorization, colour_targets
-from dilo.pretrain.colour_bins import gamut_bins, rgb_to_lab
+from dilo.pretrain.colorization import (
+    Colorization,
+    colour_targets,
+    gamut_bins,
+    rgb_to_lab,
+)
 from dilo.pretrain.objective import ImageSetInfo
 from dilo.pretrain.objective_configs import ColorizationConfig
 from dilo.training.config import LoopConfig

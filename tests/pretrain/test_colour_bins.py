@@ -3,7 +3,7 @@ import pytest
 import torch
 from skimage.color import rgb2lab
 
-from dilo.pretrain.colour_bins import (
+from dilo.pretrain.colorization import (
     gamut_bins,
     rebalancing,
     rgb_to_lab,

@@ -3,7 +3,7 @@ import torch
 import torchvision
 from torch import nn
 
-from dilo.pretrain.grouped_norm import GroupedBatchNorm
+from dilo.pretrain.grouped import GroupedBatchNorm
 
 SIZES = [3, 2, 3]
 

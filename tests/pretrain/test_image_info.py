@@ -5,7 +5,7 @@ import pytest
 
 from dilo.errors import InputError
 from dilo.folder import list_images
-from dilo.pretrain.image_info import find_info
+from dilo.pretrain.images import find_info
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from dilo.models import backbone
-from dilo.pretrain.instdisc_nce import InstDiscNCE, RandomDirections
+from dilo.pretrain.instdisc import InstDiscNCE, RandomDirections
 from dilo.pretrain.losses import nce
 from dilo.pretrain.objective import ImageSetInfo
 from dilo.pretrain.objective_configs import InstDiscNCEConfig

@@ -5,8 +5,8 @@ from sklearn.cluster import KMeans
 from sklearn.datasets import make_blobs
 
 from dilo.errors import InputError
-from dilo.pretrain import kmeans as module
-from dilo.pretrain.kmeans import kmeans, lloyd, nearest_centroid
+from dilo.pretrain import clustering as module
+from dilo.pretrain.clustering import kmeans, lloyd, nearest_centroid
 
 
 def blobs(count: int = 300, centers: int = 6) -> torch.Tensor:

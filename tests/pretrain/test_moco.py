@@ -8,10 +8,10 @@ import torch.nn.functional as F
 from dilo.models import backbone
 from dilo.models.normalise import normalise
 from dilo.pretrain.grouped import Shuffle, encode_groups
+from dilo.pretrain.memory import EMPTY
 from dilo.pretrain.moco import MoCo, moco_v1, moco_v2
 from dilo.pretrain.objective import ImageSetInfo
 from dilo.pretrain.objective_configs import MoCoV1Config
-from dilo.pretrain.queue import EMPTY
 from dilo.training.config import LoopConfig
 
 

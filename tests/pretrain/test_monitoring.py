@@ -41,9 +41,9 @@ def test_a_collapse_is_told_once_an_epoch_and_in_the_report(
 def test_a_slow_loader_is_told_once_and_in_the_report(
     tiny, tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setattr("dilo.training.waiting.ENOUGH_SECONDS", 0.0)
-    monkeypatch.setattr("dilo.training.waiting.ENOUGH_STEPS", 2)
-    monkeypatch.setattr("dilo.training.waiting.LIMIT", 1e-9)
+    monkeypatch.setattr("dilo.training.loader.ENOUGH_SECONDS", 0.0)
+    monkeypatch.setattr("dilo.training.loader.ENOUGH_STEPS", 2)
+    monkeypatch.setattr("dilo.training.loader.LIMIT", 1e-9)
     report = pretrain(tiny(monitor_epochs=1), tmp_path / "run")
     assert capsys.readouterr().err.count("run: the loader is the limit") == 1
     assert "WARNING: the loader is the limit" in report.summary()

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dilo.pretrain.queue import EMPTY, KeyQueue
+from dilo.pretrain.memory import EMPTY, KeyQueue
 
 
 @settings(max_examples=60, deadline=None)

@@ -4,8 +4,8 @@ import torch
 from sklearn.decomposition import PCA
 
 from dilo.models import inference
-from dilo.pretrain import whitening
-from dilo.pretrain.whitening import whiten
+from dilo.pretrain import clustering
+from dilo.pretrain.clustering import whiten
 from fake_device import second_device
 
 CPU = torch.device("cpu")
@@ -46,7 +46,7 @@ def test_directions_without_variance_are_left_out(rows, dims):
 
 def test_chunks_change_nothing(monkeypatch):
     whole = whiten(features(), 5, CPU)
-    monkeypatch.setattr(whitening, "ROWS", 7)
+    monkeypatch.setattr(clustering, "ROWS", 7)
     torch.testing.assert_close(whiten(features(), 5, CPU), whole, atol=1e-5, rtol=0)
 
 

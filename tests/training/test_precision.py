@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from dilo.training.precision import resolve_precision
+from dilo.training.processes import resolve_precision
 
 CPU = torch.device("cpu")
 

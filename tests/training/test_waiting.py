@@ -2,8 +2,8 @@ import time
 
 import pytest
 
-from dilo.training import waiting
-from dilo.training.waiting import Waiting, loader_warning, waited
+from dilo.training import loader
+from dilo.training.loader import Waiting, loader_warning, waited
 
 
 def test_only_the_time_until_the_next_batch_counts_but_for_the_first():
@@ -34,6 +34,6 @@ def test_the_loader_is_the_limit_where_a_quarter_of_enough_time_was_waited_away(
     assert "the loader is the limit: 30% of the time" in message
     assert "--workers" in message
     assert "--cache-size" in message
-    assert loader_warning(waiting.LIMIT * 99, 100.0, 500) is None
+    assert loader_warning(loader.LIMIT * 99, 100.0, 500) is None
     assert loader_warning(9.0, 9.5, 500) is None
-    assert loader_warning(90.0, 100.0, waiting.ENOUGH_STEPS - 1) is None
+    assert loader_warning(90.0, 100.0, loader.ENOUGH_STEPS - 1) is None

@@ -10,10 +10,9 @@ from torch import Tensor, nn
 
 from dilo.models.heads import feature_dim
 from dilo.models.normalise import normalise
-from dilo.pretrain.kmeans import cluster_count, kmeans
+from dilo.pretrain.clustering import cluster_count, kmeans, whiten
 from dilo.pretrain.objective import ImageSetInfo, Objective
 from dilo.pretrain.objective_configs import DeepClusterConfig
-from dilo.pretrain.whitening import whiten
 from dilo.training.config import LoopConfig
 
 WHITENED = 256  # dimensions that are clustered, of the 2048 of ResNet-50

@@ -1,14 +1,19 @@
-"""The images of a pretraining and the maps of what may be pasted of them."""
+"""The images of a pretraining, what may be pasted of them, and their labels."""
 
 import itertools
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
 
 from dilo.data.image_set import Examples, SourceSet, load_into_memory
+from dilo.data.labels import read_labels
 from dilo.data.shards import ShardMasks, Shards
 from dilo.data.sources import ImageSource
 from dilo.errors import InputError, StoreError
 from dilo.masks import MaskStore
 from dilo.pretrain.config import DataConfig, PretrainConfig
+from dilo.pretrain.objective import ImageSetInfo
 
 Maps = MaskStore | ShardMasks
 
@@ -107,3 +112,29 @@ def _refuse_missing(names: Sequence[str], maps: Maps) -> None:
             f"such as {missing[0]}; compute them with `dilo masks`, or let them stay "
             "as they are with missing keep"
         )
+
+
+def find_info(
+    folder: Path, names: Sequence[str], labels: str | Path | None
+) -> ImageSetInfo:
+    """Describe the images `names` below `folder`, labelled by class folders or a CSV.
+
+    Raises:
+        InputError: the labels cannot be read, or leave an image out.
+    """
+    if labels is None:
+        return ImageSetInfo(count=len(names))
+    known = read_labels(Path(labels), "train")
+    numbers = dict(zip(map(Path.resolve, known.paths()), known.labels, strict=True))
+    paths = [(folder / name).resolve() for name in names]
+    missing = [path for path in paths if path not in numbers]
+    if missing:
+        raise InputError(
+            f"{labels} has no label for {len(missing)} of {len(names)} images, such as "
+            f"{missing[0]}; label them, or pretrain on a folder of labelled images"
+        )
+    return ImageSetInfo(
+        count=len(names),
+        labels=torch.tensor([int(numbers[path]) for path in paths]),
+        classes=known.classes,
+    )

@@ -5,8 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from dilo.pretrain.clustering import CELLS, cluster_count, kmeans
 from dilo.pretrain.instdisc import InstDisc
-from dilo.pretrain.kmeans import CELLS, cluster_count, kmeans
 from dilo.pretrain.objective import ImageSetInfo
 from dilo.pretrain.objective_configs import LocalAggregationConfig
 from dilo.training.config import LoopConfig

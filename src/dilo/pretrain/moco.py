@@ -12,9 +12,9 @@ from dilo.models.heads import feature_dim, linear_head, mlp_head
 from dilo.models.normalise import normalise
 from dilo.pretrain.grouped import Shuffle, count_groups, encode_groups
 from dilo.pretrain.losses import softmax_nce
+from dilo.pretrain.memory import KeyQueue
 from dilo.pretrain.objective import ImageSetInfo, Objective
 from dilo.pretrain.objective_configs import MoCoV1Config, MoCoV2Config
-from dilo.pretrain.queue import KeyQueue
 from dilo.training.config import LoopConfig
 from dilo.training.processes import batch_order, gather
 

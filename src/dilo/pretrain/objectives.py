@@ -7,8 +7,7 @@ from torch import nn
 
 from dilo.pretrain.colorization import Colorization
 from dilo.pretrain.deepcluster import DeepCluster
-from dilo.pretrain.instdisc import InstDisc
-from dilo.pretrain.instdisc_nce import InstDiscNCE
+from dilo.pretrain.instdisc import InstDisc, InstDiscNCE
 from dilo.pretrain.local_aggregation import LocalAggregation
 from dilo.pretrain.moco import moco_v1, moco_v2
 from dilo.pretrain.objective import ImageSetInfo, Objective

@@ -14,8 +14,7 @@ from dilo.models import backbone
 from dilo.models.inputs import with_input
 from dilo.models.weights import save_backbone
 from dilo.pretrain.config import PretrainConfig
-from dilo.pretrain.image_info import find_info
-from dilo.pretrain.images import count_maps, open_maps, read_examples
+from dilo.pretrain.images import count_maps, find_info, open_maps, read_examples
 from dilo.pretrain.monitor import Monitor, collapse_warning
 from dilo.pretrain.objectives import OBJECTIVES
 from dilo.pretrain.survey import Surveyor

@@ -14,7 +14,7 @@ from torch.utils.tensorboard import SummaryWriter
 from dilo.errors import RunError
 from dilo.progress import Progress, notify
 from dilo.runs import Run
-from dilo.training.waiting import Waiting, loader_warning
+from dilo.training.loader import Waiting, loader_warning
 
 if TYPE_CHECKING:
     from dilo.training.loop import Training

@@ -1,10 +1,10 @@
-"""Start the processes there are, and the little they must tell each other."""
+"""The processes of a training, their arithmetic, and the little they exchange."""
 
 import os
 from collections.abc import Mapping
 from datetime import timedelta
 from inspect import signature
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.distributed as dist
@@ -17,7 +17,6 @@ from dilo.errors import RunError
 from dilo.models.inference import find_device
 from dilo.runs import cpu_name
 from dilo.training.config import Precision
-from dilo.training.precision import resolve_precision
 
 # The memory bank is a buffer that all processes update alike; sending it around at
 # every step would cost more than the network. Torch has renamed the switch.
@@ -163,3 +162,28 @@ def _read(*variables: str, default: int = 1) -> int:
     """Read the first of the environment's variables that is set."""
     found = (os.environ[name] for name in variables if name in os.environ)
     return int(next(found, default))
+
+
+Arithmetic = Literal["32-true", "bf16-mixed"]
+
+
+def resolve_precision(precision: Precision, device: torch.device) -> Arithmetic:
+    """Choose bf16 autocast where the hardware multiplies bf16 faster than float32.
+
+    With channels_last it makes a training step 1.5 to 2.5 times faster on processors
+    with AVX512-BF16 or AMX, and more on GPUs since Ampere; elsewhere it is emulated and
+    slower.
+    """
+    if precision != "auto":
+        return precision
+    return "bf16-mixed" if _has_fast_bf16(device) else "32-true"
+
+
+def _has_fast_bf16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type == "cpu":
+        # Private, but there is no public way to ask; absent ones count as no.
+        names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+        return any(getattr(torch.cpu, name, bool)() for name in names)
+    return False

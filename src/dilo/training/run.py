@@ -14,11 +14,10 @@ from dilo.progress import format_seconds, notify
 from dilo.runs import Run
 from dilo.training.config import LoopConfig, OptimizerConfig
 from dilo.training.curves import Curves
-from dilo.training.loader import Loader, MapDataset
+from dilo.training.loader import Loader, MapDataset, loader_warning, waited
 from dilo.training.loop import Measure, Training, train
 from dilo.training.processes import describe, launch, union
 from dilo.training.task import Task
-from dilo.training.waiting import loader_warning, waited
 
 RESULT = "backbone.safetensors"
 
