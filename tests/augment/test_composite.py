@@ -24,6 +24,17 @@ def test_pictures_need_not_be_contiguous():
     np.testing.assert_array_equal(turned[:, ::-1], composite(image, alpha, background))
 
 
+def test_in_place_is_the_same():
+    image, background = noise(0, 8, 9), noise(1, 1, 9)
+    alpha = np.random.default_rng(0).random((8, 9), np.float32)
+    expected = composite(image, alpha, np.repeat(background, 8, axis=0))
+    repeated = np.broadcast_to(background, image.shape)
+    assert composite(image, alpha, repeated, in_place=True) is image
+    np.testing.assert_array_equal(image, expected)
+    with pytest.raises(InputError, match="in place"):
+        composite(image[:, ::-1], alpha, repeated, in_place=True)
+
+
 def test_alphas_beyond_zero_and_one_do_not_wrap():
     image, background = noise(0, 1, 5), noise(1, 1, 5)
     alpha = np.array([[-0.01, np.nan, 1.0001, 3.0, np.inf]], np.float32)

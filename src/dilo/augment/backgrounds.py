@@ -27,6 +27,8 @@ from dilo.image import Image, Map, resize
 # Saliency up to this is background: the value from which maps are pasted by default.
 FAINT = 0.1
 
+_LEVELS = bytes(range(256))
+
 Size = tuple[int, int]  # height and width of a background, in pixels
 
 
@@ -35,7 +37,8 @@ Background = Callable[[np.random.Generator, Size, Image, Map, BackgroundSources]
 
 def grey(rng: np.random.Generator, size: Size, *_: Any) -> Image:
     """Paint one grey of random level, the paper's final choice."""
-    return np.full((*size, 3), int(rng.random() * 256), np.uint8)
+    level = int(rng.random() * 256)
+    return np.ndarray((*size, 3), np.uint8, _LEVELS, level, (0, 0, 0))
 
 
 def texture(

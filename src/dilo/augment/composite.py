@@ -7,10 +7,10 @@ from dilo.errors import InputError
 from dilo.image import Image, Map
 from dilo.kernel_cache import njit
 
-_BLOCK = 1024  # pixels, whose weights stay in the nearest cache
 
-
-def composite(image: Image, alpha: Map, background: Image) -> Image:
+def composite(
+    image: Image, alpha: Map, background: Image, *, in_place: bool = False
+) -> Image:
     """Lay `image` over `background` with weights `alpha`: uint8 (H, W, 3).
 
     Args:
@@ -18,6 +18,7 @@ def composite(image: Image, alpha: Map, background: Image) -> Image:
         alpha: float32 (H, W); 1 shows `image`, 0 shows `background`. Values beyond
             count as 0 and 1, NaN as 0.
         background: uint8 (H, W, 3).
+        in_place: write to `image`, which is C-contiguous.
 
     Raises:
         InputError: the three do not belong together.
@@ -38,12 +39,17 @@ def composite(image: Image, alpha: Map, background: Image) -> Image:
             f"background, got {alpha.dtype} {alpha.shape}, {image.shape} and "
             f"{background.shape}"
         )
-    result = np.empty(image.shape, np.uint8)
+    result = image if in_place else np.array(image, order="C")
+    if not result.flags.c_contiguous or not result.flags.writeable:
+        raise InputError(
+            "an image that is composited in place is writeable and C-contiguous"
+        )
+    if background.strides[0] == 0:  # one row, repeated: as greys have it
+        background = background[:1]
     _composite(
-        np.ascontiguousarray(image).reshape(-1),
-        np.ascontiguousarray(alpha).reshape(-1),
-        np.ascontiguousarray(background).reshape(-1),
-        result.reshape(-1),
+        result.reshape(len(image), -1),
+        np.ascontiguousarray(alpha),
+        np.ascontiguousarray(background).reshape(len(background), -1),
     )
     return result
 
@@ -51,23 +57,24 @@ def composite(image: Image, alpha: Map, background: Image) -> Image:
 @njit(nogil=True, error_model="numpy")
 def _composite(
     image: NDArray[np.uint8],
-    alpha: NDArray[np.float32],
+    alpha: Map,
     background: NDArray[np.uint8],
-    result: NDArray[np.uint8],
 ) -> None:
-    """Composite levels, (3 N,), by the block."""
+    """Composite rows of levels, (H, 3 W), over as many or over one for all, in place.
+
+    With the result in an array of its own, which might overlap, loops are scalar.
+    """
     one, two, three = np.uint64(1), np.uint64(2), np.uint64(3)
-    block, count = np.uint64(_BLOCK), np.uint64(len(alpha))
-    weights = np.empty(3 * _BLOCK, np.float32)
-    for start in range(np.uint64(0), count, block):
-        for x in range(min(block, count - start)):
-            value = alpha[start + x]
-            weight = min(value if value > 0 else np.float32(0), np.float32(1))
+    weights = np.empty(image.shape[1], np.float32)
+    for y in range(len(image)):
+        line, row = alpha[y], image[y]
+        under = background[y if len(background) > 1 else 0]
+        for x in range(np.uint64(len(line))):
+            weight = min(line[x] if line[x] > 0 else np.float32(0), np.float32(1))
             weights[three * x] = weight
             weights[three * x + one] = weight
             weights[three * x + two] = weight
-        first = three * start
-        for i in range(three * min(block, count - start)):
-            below = np.float32(background[first + i])
-            mixed = below + weights[i] * (np.float32(image[first + i]) - below)
-            result[first + i] = np.uint8(np.int32(mixed + np.float32(0.5)))
+        for i in range(np.uint64(len(weights))):
+            below = np.float32(under[i])
+            mixed = below + weights[i] * (np.float32(row[i]) - below)
+            row[i] = np.uint8(np.int32(mixed + np.float32(0.5)))

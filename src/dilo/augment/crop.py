@@ -159,21 +159,20 @@ def _weigh(
 
     Three rows are enough for most views. Whole levels are rounded.
     """
-    half = np.float32(0.5 if whole else 0)
     total = np.empty(new.shape[1], np.float32)
     for y in range(len(new)):
-        if weights.shape[1] <= 3 and whole:
-            _weigh_three(levels, starts[y], stride, weights[y], new[y])
-            continue
-        total[:] = half
-        for t in range(weights.shape[1]):
-            weight, place = weights[y, t], np.uint64(starts[y] + t * stride)
-            for i in range(np.uint64(len(total))):
-                total[i] += weight * np.float32(levels[place + i])
+        if weights.shape[1] <= 3:
+            _weigh_three(levels, starts[y], stride, weights[y], total)
+        else:
+            total[:] = 0
+            for t in range(weights.shape[1]):
+                weight, place = weights[y, t], np.uint64(starts[y] + t * stride)
+                for i in range(np.uint64(len(total))):
+                    total[i] += weight * np.float32(levels[place + i])
         row = new[y]
         if whole:
             for i in range(np.uint64(len(total))):
-                row[i] = np.int32(total[i])
+                row[i] = np.int32(total[i] + np.float32(0.5))
         else:
             row[:] = total
 
@@ -184,7 +183,7 @@ def _weigh_three(
     start: int,
     stride: int,
     weights: NDArray[np.float32],
-    row: NDArray[Any],
+    total: NDArray[np.float32],
 ) -> None:
     """Weigh up to three rows of levels in one pass, in 0.6 of the time."""
     last = len(weights) - 1
@@ -193,6 +192,6 @@ def _weigh_three(
     first = weights[0]
     second = weights[1] if last > 0 else np.float32(0)
     third = weights[2] if last > 1 else np.float32(0)
-    for i in range(np.uint64(len(row))):
-        total = first * np.float32(levels[a + i]) + second * np.float32(levels[b + i])
-        row[i] = np.int32(total + third * np.float32(levels[c + i]) + np.float32(0.5))
+    for i in range(np.uint64(len(total))):
+        two = first * np.float32(levels[a + i]) + second * np.float32(levels[b + i])
+        total[i] = two + third * np.float32(levels[c + i])

@@ -104,7 +104,7 @@ def apply_view(
     view = crop_resize(image, box, size)
     if pasted is not None:
         alpha, background = pasted
-        view = composite(view, view_alpha(alpha, shape, box, size), background)
+        composite(view, view_alpha(alpha, shape, box, size), background, in_place=True)
     view = adjust_colour(view, parameters.colour)
     if parameters.blur:
         view = gaussian_blur(view, parameters.blur)
