@@ -21,9 +21,6 @@ _PROBABILITIES = (
 class ViewConfig:
     """One chain: crop, copy-paste, colour, blur, flip; the defaults are InstDisc's."""
 
-    crop_size: int = 224
-    """Side of the training views, in pixels."""
-
     crop: Crop = "scale"
     """Where a view is cut from its image: scale (anywhere, of any size), spatial
     (anywhere, of the test crop's size), or centre (the test crop)."""
@@ -63,8 +60,6 @@ class ViewConfig:
         Raises:
             InputError: a value lies outside its range.
         """
-        if self.crop_size < 1:
-            raise InputError(f"crop_size must be at least 1, got {self.crop_size}")
         if self.crop not in get_args(Crop):
             raise InputError(
                 f"crop must be one of {', '.join(get_args(Crop))}, got {self.crop!r}"
