@@ -3,12 +3,13 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import nullcontext
 
 import numpy as np
 import PIL.Image
 import pytest
 
-from dilo.cli import main
+from dilo.cli import main, usage
 from dilo.cli.dispatch import COMMANDS
 from dilo.errors import StoreError
 from dilo.saliency import METHODS
@@ -84,7 +85,7 @@ def test_bad_input_is_one_line_and_status_2(
         ("masks a", "missing: MASKS (see"),
         ("masks a b c", "unrecognized: c (see"),
         ("masks a b --worker 3", "--worker 3 (did you mean '--workers'?) (see"),
-        ("masks a b --workers x", "--workers: 'x' is not a whole number (see"),
+        ("masks a b --workers x", "--workers needs INT (see"),
         ("masks a b --workers", "--workers needs INT (see"),
     ],
 )
@@ -96,6 +97,12 @@ def test_a_wrong_usage_is_one_line_and_status_2(arguments, message, capsys):
     assert message in captured.err
     assert "(see `dilo masks --help`)" in captured.err
     assert captured.err.count("\n") == 1
+
+
+def test_a_wrong_usage_has_status_2_where_tyro_has_no_hook(monkeypatch, capsys):
+    monkeypatch.setattr(usage, "on_parse_error", nullcontext)
+    assert status_of("masks", "a", "b", "--workers", "x") == 2
+    assert "--workers" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", COMMANDS)

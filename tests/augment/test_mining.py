@@ -14,7 +14,7 @@ from dilo.augment.mining import (
     mine_backgrounds,
 )
 from dilo.cli import main
-from dilo.cli.mining import mine_backgrounds as command
+from dilo.cli.masks import mine_backgrounds as command
 from dilo.errors import InputError, StoreError
 from dilo.image import encode_image, encode_map, read_image
 from dilo.masks import MaskStore, write_maps

@@ -169,7 +169,6 @@ def test_centre_view_of_256_is_the_central_224():
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("crop_size", 0, "crop_size must be at least 1, got 0"),
         ("min_area", 1.5, r"min_area must be in \[0, 1\], got 1.5"),
         ("grey_probability", -1.0, "grey_probability"),
         ("jitter_probability", 2.0, "jitter_probability"),

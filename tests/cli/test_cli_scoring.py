@@ -8,7 +8,7 @@ import PIL.Image
 import pytest
 
 from dilo.cli import main
-from dilo.cli.score_table import distinct_names
+from dilo.cli.scoring import distinct_names
 
 
 @pytest.fixture
@@ -126,8 +126,8 @@ def test_without_matplotlib_the_plot_says_what_to_install(folders, monkeypatch, 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("", "Missing from dilo score: MASKS, TRUTH"),
-        ("good", "Missing from dilo score: TRUTH"),
+        ("", "missing: MASKS, TRUTH"),
+        ("good", "missing: TRUTH"),
         ("good nowhere", "nowhere: not a folder"),
         ("good good truth", "good: given twice"),
         ("good truth --plot curves.gif", "a plot is one of .png, .pdf, .svg"),

@@ -12,10 +12,10 @@ module beside it) and one line in `COMMANDS` of `dispatch.py`:
 * It parses (tyro reads the signature), calls one library function, and prints.
 * What stands before the `/` is positional, the rest are flags: `--neighbors 200`; a
   `bool` is `--name` and `--no-name`.
-* A config is one parameter, whose fields are flags with their own help; see
-  `training.py`.
+* The fields of a parameter `config` are flags with their own help. Its default comes
+  from a function beside the command, `NAME_config(words)`; see `training.py`.
 * The docstring is the help: a first line, a paragraph, a block `Examples:`, and `Args:`
-  with a line for each argument.
+  with a line for each argument whose type does not hold its help.
 * What is heavy is imported inside, so that a wrong flag is answered at once. Only the
   module of the command that is called is imported at all.
 * It catches nothing: `main` turns DiloError and OSError into one line and status 2.

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from dilo.cli.output import say, show_columns
+from dilo.cli.output import say, show_table
 
 
 def demo(out: Path = Path("dilo-demo"), seed: int = 0) -> None:
@@ -24,10 +24,9 @@ def demo(out: Path = Path("dilo-demo"), seed: int = 0) -> None:
     from dilo.experiments.demo import demo as run_demo
 
     result = run_demo(out, DemoConfig(seed=seed))
-    scores = {name: model.percentages() for name, model in result.results.items()}
+    scores = [model.percentages() for model in result.results.values()]
     rows = [
-        (score, [of_model[score] for of_model in scores.values()])
-        for score in next(iter(scores.values()))
+        (name, *(f"{of_model[name]:.1f}" for of_model in scores)) for name in scores[0]
     ]
-    show_columns("percent", list(scores), rows, digits=1)
+    show_table("percent", ["", *result.results], rows)
     say(f"report: {result.page.resolve()}")

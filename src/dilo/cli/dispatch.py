@@ -5,6 +5,7 @@ import io
 import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import dilo
 from dilo.config import did_you_mean
@@ -12,14 +13,14 @@ from dilo.errors import DiloError, StoppedError
 
 # name -> (module:function in this package, imported when the command is called; its
 # line in `dilo --help`)
-COMMANDS: dict[str, tuple[str, str]] = {
+COMMANDS = {
     "demo": ("demo:demo", "see the whole method at work, on synthetic scenes"),
     "masks": ("masks:masks", "estimate the foreground map of every image of a folder"),
     "convert": ("masks:convert", "copy a mask store into another format"),
     "score": ("scoring:score", "compare maps with ground-truth masks; --plot draws"),
-    "preview": ("preview:preview", "draw a contact sheet of maps and composites"),
+    "preview": ("training:preview", "draw a contact sheet of maps and composites"),
     "mine-backgrounds": (
-        "mining:mine_backgrounds",
+        "masks:mine_backgrounds",
         "collect crops that show background alone",
     ),
     "pretrain": (
@@ -32,12 +33,18 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "evaluation:backgrounds",
         "score a backbone on swapped backgrounds",
     ),
-    "export": ("export:export", "write a backbone for torchvision, timm or detectors"),
+    "export": (
+        "evaluation:export",
+        "write a backbone for torchvision, timm or detectors",
+    ),
 }
 
 # Packages beside the base install, each with the extra that brings it.
 _TRAIN = ("jinja2", "lightning", "safetensors", "tensorboard", "timm", "torch")
 EXTRAS = {**dict.fromkeys((*_TRAIN, "torchvision"), "train"), "matplotlib": "plot"}
+
+Command = Callable[..., None]
+MakeConfig = Callable[[Sequence[str]], Any]  # of the words of the command line
 
 EXIT_ERROR = 2
 EXIT_INTERRUPTED = 130  # what shells give for a program ended by Ctrl-C
@@ -46,9 +53,6 @@ EXIT_INTERRUPTED = 130  # what shells give for a program ended by Ctrl-C
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `dilo` with the arguments of the command line and return the exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a file's name may be no valid text
-            stream.reconfigure(errors="backslashreplace")
     try:
         return _dispatch(words)
     except KeyboardInterrupt:
@@ -57,8 +61,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has gone, as in `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_ERROR
+    except StoppedError as error:
+        if str(error):  # one of several processes speaks for all
+            _complain(str(error))
+        return error.status
     except DiloError as error:
-        return _report(error)
+        _complain(f"error: {error}")
     except ModuleNotFoundError as error:
         extra = EXTRAS.get((error.name or "").partition(".")[0])
         if extra is None:
@@ -74,6 +82,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(words: list[str]) -> int:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a file's name may be no valid text
+            stream.reconfigure(errors="backslashreplace")
     if not words or words[0] in ("-h", "--help", "help"):
         sys.stdout.write(_overview())
         return 0 if words else EXIT_ERROR
@@ -87,15 +98,17 @@ def _dispatch(words: list[str]) -> int:
         _complain(f"error: no command {name!r}{hint}; there are: {choices}")
         return EXIT_ERROR
     # Here, for tyro takes longer to import than the overview to print.
-    from dilo.cli.usage import read_arguments
+    from dilo.cli.usage import call
 
-    read_arguments(_load(name), name, rest)()
+    call(*_load(name), name, rest)
     return 0
 
 
-def _load(name: str) -> Callable[..., None]:
-    module, _, function = COMMANDS[name][0].partition(":")
-    return getattr(importlib.import_module(f"dilo.cli.{module}"), function)
+def _load(name: str) -> tuple[Command, MakeConfig | None]:
+    """Import the function of a command, and what makes its config, if it has one."""
+    module_name, _, function = COMMANDS[name][0].partition(":")
+    module = importlib.import_module(f"dilo.cli.{module_name}")
+    return getattr(module, function), getattr(module, f"{function}_config", None)
 
 
 def _overview() -> str:
@@ -106,15 +119,6 @@ def _overview() -> str:
         + "\n".join(lines)
         + "\n\n`dilo COMMAND --help` explains a command, with examples.\n"
     )
-
-
-def _report(error: DiloError) -> int:
-    if isinstance(error, StoppedError):
-        if str(error):  # one of several processes speaks for all
-            _complain(str(error))
-        return error.status
-    _complain(f"error: {error}")
-    return EXIT_ERROR
 
 
 def _complain(message: str) -> None:

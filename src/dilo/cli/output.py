@@ -1,4 +1,4 @@
-"""What commands share: printing, tables."""
+"""What commands print: lines and tables, on standard output."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ import rich.box
 import rich.console
 import rich.table
 
-console = rich.console.Console(highlight=False)  # standard output, found when printing
+console = rich.console.Console(highlight=False)  # finds standard output when printing
 
 
 def say(text: str) -> None:
@@ -14,30 +14,18 @@ def say(text: str) -> None:
     console.print(text, markup=False, soft_wrap=True)
 
 
-def show_scores(title: str, rows: Sequence[tuple[str, float, str]]) -> None:
-    """Print a title and a table of (name, value, explanation)."""
+def show_table(
+    title: str, header: Sequence[str], rows: Sequence[Sequence[str]]
+) -> None:
+    """Print a table: names, then numbers; a last column without header explains."""
     say(title)  # not the table's own title, which would break paths over lines
     table = rich.table.Table(box=rich.box.SIMPLE_HEAD)
-    table.add_column("score")
-    table.add_column("value", justify="right")
-    table.add_column("", style="dim")
-    for name, value, explanation in rows:
-        table.add_row(name, f"{value:.4f}", explanation)
-    console.print(table)
-
-
-def show_columns(
-    title: str,
-    columns: Sequence[str],
-    rows: Sequence[tuple[str, Sequence[float]]],
-    digits: int = 4,
-) -> None:
-    """Print a table of rows (name, one value for each column), with so many digits."""
-    say(title)  # not the table's own title, which would wrap at the table's width
-    table = rich.table.Table(box=rich.box.SIMPLE_HEAD)
-    table.add_column("")
-    for column in columns:
-        table.add_column(column, justify="right")
-    for name, values in rows:
-        table.add_row(name, *(f"{value:.{digits}f}" for value in values))
+    table.add_column(header[0])
+    for name in header[1:]:
+        if name:
+            table.add_column(name, justify="right")
+        else:
+            table.add_column("", style="dim")
+    for row in rows:
+        table.add_row(*row)
     console.print(table)

@@ -1,5 +1,6 @@
-"""The command pretrain."""
+"""Commands whose flags are the fields of a config: pretrain, preview."""
 
+import argparse
 import dataclasses
 import itertools
 from collections.abc import Sequence
@@ -8,10 +9,14 @@ from typing import Annotated
 
 import tyro
 
+from dilo.augment.chain import ViewConfig, view_chain
 from dilo.cli.output import say
-from dilo.cli.usage import FromWords, flag_value
+from dilo.errors import InputError
 from dilo.pretrain.config import PretrainConfig
+from dilo.pretrain.objective_configs import OBJECTIVE_CONFIGS
 from dilo.pretrain.recipes import recipe
+
+Unnamed = tyro.conf.arg(name="")
 
 # Several of one --set, and of several.
 Assignments = Annotated[
@@ -23,17 +28,34 @@ Assignments = Annotated[
 PATHS = ("images", "masks", "labels", "textures", "bank")
 
 
-def _recipe(words: Sequence[str]) -> PretrainConfig:
-    """Give the defaults: the recipe of the objective and chain among the words."""
-    objective = flag_value(words, "--objective") or "instdisc"
-    config = recipe(objective, images="", chain=flag_value(words, "--chain"))
+def pretrain_config(words: Sequence[str]) -> PretrainConfig:
+    """Give the recipe of the objective and the chain that the words name.
+
+    Raises:
+        InputError: there is no such objective or chain, or a flag among the words
+            belongs to other objectives.
+    """
+    chosen = _chosen(words)
+    config = recipe(chosen.objective, images="", chain=chosen.chain)
+    for word in words:
+        flag = word.partition("=")[0].replace("--no-", "--")
+        owners = [
+            name
+            for name, kind in OBJECTIVE_CONFIGS.items()
+            if flag in {f"--{field.replace('_', '-')}" for field in vars(kind())}
+        ]
+        if owners and chosen.objective not in owners:
+            raise InputError(
+                f"{flag} belongs to --objective {' or '.join(owners)}, not to "
+                f"{chosen.objective} (see `dilo pretrain --help`)"
+            )
     data = dataclasses.replace(config.data, images=tyro.MISSING)
     return dataclasses.replace(config, data=data)
 
 
 def pretrain(
     *,
-    config: Annotated[PretrainConfig, FromWords(_recipe), tyro.conf.arg(name="")],
+    config: Annotated[PretrainConfig, Unnamed],
     out: Path,
     objective: str = "instdisc",
     chain: str | None = None,
@@ -62,7 +84,6 @@ def pretrain(
         dilo pretrain photos --masks masks --out runs/moco --objective moco_v2
 
     Args:
-        config: the training.
         out: run folder: a new one, or the one of an interrupted pretraining.
         objective: what is minimised: instdisc, instdisc_nce, moco_v1, moco_v2,
             rotation, colorization, deepcluster, local_aggregation, or supervised.
@@ -89,3 +110,60 @@ def pretrain(
     report = run_pretraining(config, out, after_epoch=follow)
     if is_first():  # of several processes
         say(report.summary())
+
+
+def preview_config(words: Sequence[str]) -> ViewConfig:
+    """Give the chain of views that the words name."""
+    return view_chain(_chosen(words).chain or "instdisc")
+
+
+def preview(
+    images: Path,
+    masks: Path,
+    /,
+    *,
+    config: Annotated[ViewConfig, Unnamed],
+    out: Path,
+    count: int = 8,
+    seed: int = 0,
+    chain: str = "instdisc",
+) -> None:
+    """Draw a contact sheet: images, their maps, composites and training views.
+
+    Look at it before a long training: are the maps on the objects, and do the
+    composites show them? Images are drawn at random, not picked. Of an image without
+    a map, or without any foreground in it, the sheet says so. The composites stand on
+    every background with every blending, the views are what a network will see with
+    these settings.
+
+    Examples:
+        dilo preview photos masks --out preview.png
+        dilo preview photos masks --out preview.png --count 20 --alpha-low 0.2
+        dilo preview photos masks --out preview.png --background mined --bank bank
+
+    Args:
+        images: folder of photographs, at any depth.
+        masks: mask store, or any folder of grey maps.
+        out: the PNG file to write.
+        count: how many images are drawn.
+        seed: of the choice of images, the backgrounds and the views.
+        chain: how views are cropped and recoloured: instdisc, moco_v1, moco_v2, or a
+            step of the paper's table 1, such as table1_flip. It sets what follows.
+    """
+    from dilo.masks import MaskStore
+    from dilo.report.preview import PreviewConfig
+    from dilo.report.preview import preview as write_preview
+
+    settings = PreviewConfig(count=count, seed=seed, view=config)
+    failures = write_preview(images, MaskStore.open(masks), out, settings)
+    say(str(out))
+    for reason in failures.values():
+        say(f"passed over: {reason}")
+
+
+def _chosen(words: Sequence[str]) -> argparse.Namespace:
+    """Find the flags that decide about the defaults of the others."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--objective", nargs="?", default="instdisc", const="instdisc")
+    parser.add_argument("--chain", nargs="?")
+    return parser.parse_known_args(words)[0]
