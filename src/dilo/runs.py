@@ -56,10 +56,10 @@ class Run:
         Raises:
             RunError: the folder holds a run of another config, or other files.
         """
-        run = cls.check(folder, config)
+        run, stored = cls.check(folder, config), _as_json(config)
         # The entry of this sitting; a continued run keeps those of the former ones.
         entries = [*run.environments, environment() | dict(facts or {})]
-        write_json_atomic(run.folder / "config.json", _as_json(config))
+        write_json_atomic(run.folder / "config.json", stored)
         write_json_atomic(run.folder / "environment.json", entries)
         return run
 

@@ -13,7 +13,7 @@ from dilo.image import Map
 # The released loader blurs by 5 px whatever the image's size; ImageNet's photographs
 # have a short side of 375 px in the median. Relative to it, the blur means the same on
 # images of every size.
-BLUR_SIGMA = 0.0133
+BLUR_SIGMA = 5 / 375
 
 
 def keep(rng: np.random.Generator, alpha: Map, blur: float = BLUR_SIGMA) -> Map:
