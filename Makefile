@@ -35,7 +35,8 @@ lowest:  ## run the tests with the lowest versions that pyproject.toml allows
 	$(PYTHON) tests/lowest_versions.py > .venv-lowest/constraints.txt
 	.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check \
 		--constraint .venv-lowest/constraints.txt --editable ".[train,test]"
-	.venv-lowest/bin/python -m pytest --numprocesses auto --maxprocesses 4
+	.venv-lowest/bin/python -m pytest --numprocesses auto --maxprocesses 4 \
+		--override-ini filterwarnings=default  # old libraries warn of each other
 
 bench: $(TEST)  ## time the saliency maps
 	@echo "about half a minute, on one thread"
