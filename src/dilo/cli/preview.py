@@ -18,7 +18,7 @@ def preview(
     textures: Path | None = None,
     bank: Path | None = None,
     blending: Literal["none", "gaussian", "mix"] = "mix",
-    blur: float = 5 / 375,
+    blur: float = 0.0133,
     probability: float = 0.5,
     alpha_low: float = 0.1,
     alpha_high: float = 0.4,

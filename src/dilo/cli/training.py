@@ -61,7 +61,7 @@ def pretrain(
     textures: Path | None = None,
     bank: Path | None = None,
     blending: str = "mix",
-    blur: float = 5 / 375,
+    blur: float = 0.0133,
     alpha_low: float = 0.1,
     alpha_high: float = 0.4,
     shift: float = 0.0,
