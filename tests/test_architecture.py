@@ -44,7 +44,6 @@ LAYERS = {
 
 # Modules of `augment` that are imported only when they are asked for.
 NEED_TORCH = (
-    *("batched", "batched_blur", "batched_jitter"),
     *("soft_map", "transform"),
 )
 
