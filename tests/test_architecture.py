@@ -44,10 +44,7 @@ LAYERS = {
 }
 
 # Modules of `augment` that are imported only when they are asked for.
-NEED_TORCH = (
-    *("batched", "batched_blur", "batched_jitter"),
-    *("soft_map", "transform"),
-)
+NEED_TORCH = (*("soft_map", "transform"),)
 
 MODULES = sorted(path.relative_to(ROOT) for path in ROOT.rglob("*.py"))
 

@@ -192,3 +192,11 @@ def test_the_command_mines(images, tmp_path, capsys):
         for name in flags
         if name not in ("images", "masks", "out")
     }
+
+
+def test_what_is_no_image_or_no_map_is_refused():
+    image, saliency = np.zeros((60, 80, 3), np.uint8), np.zeros((60, 80), np.float32)
+    with pytest.raises(InputError, match="an image is"):
+        cut_background(image[..., 0], saliency, MiningConfig())
+    with pytest.raises(InputError, match="a map is float32"):
+        cut_background(image, saliency[..., np.newaxis], MiningConfig())

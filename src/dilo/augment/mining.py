@@ -21,6 +21,7 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
+from dilo.augment.alpha import check_alpha
 from dilo.augment.bank import (
     LEAST_SIDE,
     BankOrigin,
@@ -36,7 +37,7 @@ from dilo.data.image_set import check_aspect, reduce_short_side
 from dilo.errors import DiloError, InputError, StoreError
 from dilo.files import write_atomic
 from dilo.folder import list_images
-from dilo.image import Image, Map, read_image
+from dilo.image import Image, Map, check_image, read_image
 from dilo.kernel_cache import njit
 from dilo.masks import MaskStore
 from dilo.progress import Progress
@@ -107,7 +108,11 @@ def empty_square(saliency: Map, threshold: float) -> Box:
 
     Returns:
         The square, in pixels of the map; of side 0 if every pixel exceeds it.
+
+    Raises:
+        InputError: `saliency` is no map.
     """
+    check_alpha(saliency)
     free = np.ascontiguousarray(saliency <= threshold)
     bottom, right, side = _largest_square(free)
     return Box(top=bottom - side, left=right - side, height=side, width=side)
@@ -120,7 +125,11 @@ def cut_background(image: Image, saliency: Map, config: MiningConfig) -> Image |
         image: uint8 (H, W, 3).
         saliency: its map, of the same aspect at any size.
         config: which crops.
+
+    Raises:
+        InputError: `image` is no Image, or `saliency` no map.
     """
+    check_image(image)
     box = find_background((image.shape[0], image.shape[1]), saliency, config)
     if box is None:
         return None
