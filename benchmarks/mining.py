@@ -14,12 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from dilo.augment.bank import MiningConfig
-from dilo.augment.mining import find_background
 from dilo.config import to_dict
 from dilo.folder import list_images
 from dilo.image import read_size
 from dilo.masks import MaskStore
+from dilo.mining import MiningConfig, find_background
 from record import RESULTS, record
 
 RULES = {

@@ -17,7 +17,7 @@ LAYERS = {
     "experiments": 6,
     "report": 5,
     **dict.fromkeys(("evaluate", "methods"), 4),
-    **dict.fromkeys(("pretrain", "segmentation"), 3),
+    **dict.fromkeys(("pretrain", "mining", "segmentation"), 3),
     **dict.fromkeys(("training", "attribution", "augment"), 2),
     **dict.fromkeys(("saliency", "masks", "data", "models"), 1),
     **dict.fromkeys(

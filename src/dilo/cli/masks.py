@@ -147,9 +147,9 @@ def mine_backgrounds(
         side: larger crops are reduced to this, in pixels.
         quality: of the JPEG files, up to 100.
     """
-    from dilo.augment.bank import MiningConfig
-    from dilo.augment.mining import mine_backgrounds as mine
     from dilo.masks import MaskStore
+    from dilo.mining import MiningConfig
+    from dilo.mining import mine_backgrounds as mine
 
     config = MiningConfig(
         threshold=threshold, min_side=min_side, side=side, quality=quality

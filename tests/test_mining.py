@@ -7,17 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dilo.augment.bank import MiningConfig
-from dilo.augment.mining import (
-    cut_background,
-    empty_square,
-    mine_backgrounds,
-)
 from dilo.cli import main
 from dilo.cli.masks import mine_backgrounds as command
 from dilo.errors import InputError, StoreError
 from dilo.image import encode_image, encode_map, read_image
 from dilo.masks import MaskStore, write_maps
+from dilo.mining import (
+    MiningConfig,
+    cut_background,
+    empty_square,
+    mine_backgrounds,
+)
 
 SHAPE = (100, 150)
 RULE = MiningConfig()
