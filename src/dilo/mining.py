@@ -187,8 +187,8 @@ def mine_backgrounds(
             f"than {config.threshold} or a smaller min_side than {config.min_side} "
             "finds more"
         )
-    outcome = {key: value for key, value in to_dict(report).items() if key != "bank"}
-    write_json_atomic(bank / MANIFEST, {**origin, **outcome})
+    yields = {key: value for key, value in to_dict(report).items() if key != "bank"}
+    write_json_atomic(bank / MANIFEST, {**origin, **yields})
     return report
 
 
