@@ -25,6 +25,7 @@ Rule = tuple[str, Callable[[Any], bool]]
 POSITIVE: Rule = ("must be positive", lambda value: 0 < value < math.inf)
 NOT_NEGATIVE: Rule = ("must not be negative", lambda value: 0 <= value < math.inf)
 BELOW_ONE: Rule = ("must be in [0, 1)", lambda value: 0 <= value < 1)
+SHARE: Rule = ("must be in [0, 1]", lambda value: 0 <= value <= 1)
 
 
 def setting(default: FieldT, rule: Rule | None = None, *, free: bool = False) -> FieldT:
@@ -52,7 +53,7 @@ def check(config: Any) -> None:
         if typing.get_origin(hints[field.name]) is typing.Literal:
             _convert(hints[field.name], value, field.name)
         demand, holds = field.metadata.get("rule") or ("", bool)
-        if demand and not holds(value):
+        if demand and value is not None and not holds(value):
             raise InputError(f"{field.name} {demand}, got {value}")
 
 
