@@ -1,6 +1,6 @@
 import json
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import pytest
 
@@ -41,13 +41,12 @@ class Config:
     masks: str | None = None
     paste: Paste | None = None
     plain: Paste = Paste()
-    size: tuple[int, float] = (1, 0.5)
-    steps: list[int] = field(default_factory=list)
+    steps: tuple[int, ...] = ()
     extra: dict[str, Any] = field(default_factory=dict)
 
 
 def test_a_config_survives_json():
-    config = Config(paste=Paste(probability=0.2), steps=[1, 2], extra={"a": [1, None]})
+    config = Config(paste=Paste(probability=0.2), steps=(1, 2), extra={"a": [1, None]})
     again = from_dict(Config, json.loads(json.dumps(to_dict(config))))
     assert again == config
     assert isinstance(again.plain.kinds, tuple)
@@ -71,12 +70,10 @@ def test_a_whole_number_is_a_float_where_one_is_asked_for():
         ("resume", 1, "resume must be of type bool, got 1"),
         ("arch", "medium", "arch must be one of small, large, got 'medium'"),
         ("arch", ["small"], "arch must be one of small, large"),
-        ("masks", 3, "masks must be of type .*str.*, got 3"),
-        ("paste", 3, "paste must be of type .*Paste.*, got 3"),
+        ("masks", 3, "masks must be of type str, got 3"),
+        ("paste", 3, "paste must be of type Paste, got 3"),
         ("plain", None, "plain must be of type Paste, got None"),
-        ("size", [1], r"size needs 2 values, got \[1\]"),
-        ("size", [0.5, 1], "size must be of type int, got 0.5"),
-        ("steps", 3, r"steps must be of type list\[int\], got 3"),
+        ("steps", 3, r"steps must be of type tuple\[int, \.\.\.\], got 3"),
         ("steps", ["a"], "steps must be of type int, got 'a'"),
         ("extra", [], "extra must be of type dict"),
         ("nonsense", 1, "Config has no field 'nonsense'; it has: epochs, lr"),
@@ -134,7 +131,7 @@ def test_the_end_of_a_path_is_enough_where_no_other_field_has_it():
 def test_override_reads_texts():
     texts = ["epochs=9", "lr = 1e-3", "name=a=b", "masks=null", "steps=[1,2]"]
     assert override(Config(masks="m"), texts) == Config(
-        epochs=9, lr=1e-3, name="a=b", masks=None, steps=[1, 2]
+        epochs=9, lr=1e-3, name="a=b", masks=None, steps=(1, 2)
     )
     with pytest.raises(InputError, match="--set needs field=value, got 'epochs'"):
         override(Config(), ["epochs"])
@@ -154,8 +151,6 @@ def test_difference_lists_fields_that_differ():
 
 @dataclass(frozen=True, kw_only=True)
 class Circle:
-    REMOVED: ClassVar[dict[str, Any]] = {"smooth": True}
-
     name: str = field(default="circle", init=False)
     radius: float = setting(1.0, POSITIVE)
 
@@ -202,15 +197,6 @@ def test_one_of_several_configs_is_chosen_by_its_name():
 def test_missing_fields_have_their_default_and_former_layouts_are_upgraded():
     assert from_dict(Drawing, {"title": "a"}) == Drawing(title="a")
     assert from_dict(Drawing, {"caption": "a"}) == Drawing(title="a")
-
-
-def test_a_field_that_is_gone_is_passed_over_and_named_if_it_had_no_effect(capsys):
-    stored = {"shape": {"name": "circle", "radius": 2.0, "smooth": True}}
-    assert from_dict(Drawing, stored) == Drawing(shape=Circle(radius=2.0))
-    assert "Circle.smooth = True is passed over" in capsys.readouterr().err
-    stored["shape"]["smooth"] = False
-    with pytest.raises(InputError, match=r"no Circle.smooth any more.*with False"):
-        from_dict(Drawing, stored)
 
 
 def test_free_fields_are_declared_with_their_default():

@@ -116,7 +116,9 @@ def test_mining_again_goes_on_and_another_rule_is_refused(images, tmp_path):
     assert mine(images, bank).crops == 2
     assert kept.read_bytes() == b"as it was"
     assert (bank / "sub/b.png.jpg").exists()
-    with pytest.raises(StoreError, match=r"another way \(config.threshold: 0.05 -> 0.2\)"):
+    with pytest.raises(
+        StoreError, match=r"another way \(config.threshold: 0.05 -> 0.2\)"
+    ):
         mine(images, bank, MiningConfig(threshold=0.2))
 
 

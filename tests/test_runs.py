@@ -8,24 +8,28 @@ from dilo.config import setting
 from dilo.errors import RunError
 from dilo.runs import Run, environment
 
-CONFIG = {"lr": 0.1, "workers": 0, "view": {"jitter": (0.4, 0.1)}}
-
 
 @dataclass(frozen=True, kw_only=True)
 class View:
     size: int = 8
     flip: bool = True
+    jitter: tuple[float, ...] = (0.4, 0.1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
+    lr: float = 0.1
     view: View = View()
     workers: int = setting(0, free=True)
 
 
+CONFIG = Training()
+
+
 def test_a_run_says_what_it_was_made_with(tmp_path):
     run = Run.create(tmp_path / "run", CONFIG)
-    assert run.config == {"lr": 0.1, "workers": 0, "view": {"jitter": [0.4, 0.1]}}
+    view = {"size": 8, "flip": True, "jitter": [0.4, 0.1]}
+    assert run.config == {"lr": 0.1, "view": view, "workers": 0}
     (written,) = run.environments
     assert written.keys() == environment().keys()
     assert written["libraries"]["numpy"]
@@ -53,12 +57,12 @@ def test_the_same_config_returns_to_the_run(tmp_path):
 
 def test_another_config_is_refused_by_the_name_of_the_field(tmp_path):
     Run.create(tmp_path / "run", CONFIG)
-    other = {**CONFIG, "view": {"jitter": (0.4, 0.2)}}
+    other = Training(view=View(jitter=(0.4, 0.2)))
     with pytest.raises(
-        RunError, match=r"another config \(view.jitter: \[0.4, 0.1\] -> \[0.4, 0.2\]\)"
+        RunError, match=r"another config \(view.jitter: \(0.4, 0.1\) -> \(0.4, 0.2\)\)"
     ):
         Run.create(tmp_path / "run", other)
-    assert Run.open(tmp_path / "run").config["view"] == {"jitter": [0.4, 0.1]}
+    assert Run.open(tmp_path / "run").config["view"]["jitter"] == [0.4, 0.1]
 
 
 def test_a_free_field_may_change_and_the_new_value_is_kept(tmp_path):

@@ -2,9 +2,10 @@
 
 A field has its help in the string below it, which the command line shows. A config may
 say how older versions wrote it: by a static method `upgrade(values)` that rearranges
-what was stored, and by `REMOVED`, its former fields with the defaults that they had.
+what was stored.
 """
 
+import contextlib
 import dataclasses
 import difflib
 import json
@@ -15,7 +16,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from dilo.errors import InputError
-from dilo.progress import notify
 
 ConfigT = TypeVar("ConfigT")
 FieldT = TypeVar("FieldT")
@@ -25,6 +25,7 @@ Rule = tuple[str, Callable[[Any], bool]]
 POSITIVE: Rule = ("must be positive", lambda value: 0 < value < math.inf)
 NOT_NEGATIVE: Rule = ("must not be negative", lambda value: 0 <= value < math.inf)
 BELOW_ONE: Rule = ("must be in [0, 1)", lambda value: 0 <= value < 1)
+SHARE: Rule = ("must be in [0, 1]", lambda value: 0 <= value <= 1)
 
 
 def setting(default: FieldT, rule: Rule | None = None, *, free: bool = False) -> FieldT:
@@ -52,7 +53,7 @@ def check(config: Any) -> None:
         if typing.get_origin(hints[field.name]) is typing.Literal:
             _convert(hints[field.name], value, field.name)
         demand, holds = field.metadata.get("rule") or ("", bool)
-        if demand and not holds(value):
+        if demand and value is not None and not holds(value):
             raise InputError(f"{field.name} {demand}, got {value}")
 
 
@@ -77,22 +78,18 @@ def from_dict(kind: type[ConfigT], values: Mapping[str, Any]) -> ConfigT:
     Raises:
         InputError: a field is unknown or its value is of another type.
     """
-    values = dict(getattr(kind, "upgrade", dict)(values))
-    _drop_removed(kind, values)
+    values = getattr(kind, "upgrade", dict)(values)
     hints = typing.get_type_hints(kind)
     fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    unknown = sorted(set(values) - set(fields))
-    if unknown:
-        raise InputError(
-            f"{kind.__name__} has no field {unknown[0]!r}; it has: {', '.join(fields)}"
-        )
-    # A field outside of __init__ is the name of the class.
-    given = {
-        name: _convert(hints[name], value, name)
-        for name, value in values.items()
-        if fields[name].init
-    }
-    return kind(**given)
+    converted = {}
+    for name, value in values.items():
+        if name not in fields:
+            raise InputError(
+                f"{kind.__name__} has no field {name!r}; it has: {', '.join(fields)}"
+            )
+        if fields[name].init:  # else it is the name of the class
+            converted[name] = _convert(hints[name], value, name)
+    return kind(**converted)
 
 
 def replace(config: ConfigT, **changes: Any) -> ConfigT:
@@ -127,10 +124,9 @@ def override(config: ConfigT, assignments: Sequence[str]) -> ConfigT:
         name, equals, text = assignment.partition("=")
         if not equals:
             raise InputError(f"--set needs field=value, got {assignment!r}")
-        try:
+        changes[name.strip()] = text
+        with contextlib.suppress(json.JSONDecodeError):
             changes[name.strip()] = json.loads(text)
-        except json.JSONDecodeError:
-            changes[name.strip()] = text
     return replace(config, **changes)
 
 
@@ -152,20 +148,6 @@ def did_you_mean(name: str, choices: Sequence[str]) -> str:
     return f" (did you mean {close[0]!r}?)" if close else ""
 
 
-def _drop_removed(kind: type, values: dict[str, Any]) -> None:
-    """Drop stored fields that are gone, where they had no effect."""
-    for name, default in getattr(kind, "REMOVED", {}).items():
-        if name not in values:
-            continue
-        value = values.pop(name)
-        if value != default:
-            raise InputError(
-                f"this version has no {kind.__name__}.{name} any more and cannot go on "
-                f"with {value!r}, only with its former default {default!r}"
-            )
-        notify(f"{kind.__name__}.{name} = {value!r} is passed over: it is no field now")
-
-
 def lookup(values: Mapping[str, Any], name: str) -> Any:
     """Give a field of a config dict by its path, or by the end of it.
 
@@ -181,8 +163,10 @@ def _find(values: Mapping[str, Any], name: str) -> str:
     """Give the whole path of a field that is named by the end of its path."""
     paths = list(_paths(values))
     found = [path for path in paths if f".{path}".endswith(f".{name}")]
-    if name in found or len(found) == 1:
-        return name if name in found else found[0]
+    if name in found:
+        return name
+    if len(found) == 1:
+        return found[0]
     if found:
         raise InputError(f"field {name!r} may be any of {', '.join(found)}")
     leaves = [path.rpartition(".")[2] for path in paths]
@@ -198,66 +182,41 @@ def _paths(values: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _convert(hint: Any, value: Any, name: str) -> Any:
-    """Check a JSON value against a field's type, building nested configs."""
-    if typing.get_origin(hint) is not None or isinstance(hint, types.UnionType):
-        return _convert_generic(hint, value, name)
-    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
-        if isinstance(value, Mapping):
-            return from_dict(hint, value)
-    elif hint is Any:
-        return value
-    elif hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    elif isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
-        return value
-    raise _wrong_type(hint, value, name)
+    """Check a JSON value against a field's type, building nested configs.
 
-
-def _convert_generic(hint: Any, value: Any, name: str) -> Any:
-    """Convert to a type with parameters: a union, Literal, tuple, list or dict."""
-    kind, items = typing.get_origin(hint), typing.get_args(hint)
+    Fields are numbers, texts, configs, one of several configs, literals, dicts for
+    JSON, tuples of one type, or any of these or None.
+    """
+    kind, items = typing.get_origin(hint) or hint, typing.get_args(hint)
     if kind in (typing.Union, types.UnionType):
-        return _convert_union(hint, value, name)
+        return _convert_union(items, value, name)
     if kind is typing.Literal:
         # By type too, for 1 == True == 1.0
-        if any(value == item and type(value) is type(item) for item in items):
-            return value
-        choices = ", ".join(map(str, items))
-        raise InputError(f"{name} must be one of {choices}, got {value!r}")
-    if kind is dict and isinstance(value, Mapping):
-        return {key: _convert(items[1], entry, name) for key, entry in value.items()}
-    if kind in (tuple, list) and isinstance(value, (list, tuple)):
-        if kind is list or items[1:] == (...,):
-            items = (items[0],) * len(value)
-        if len(items) != len(value):
-            raise InputError(f"{name} needs {len(items)} values, got {value!r}")
-        pairs = zip(items, value, strict=True)
-        return kind(_convert(item, entry, name) for item, entry in pairs)
-    raise _wrong_type(hint, value, name)
+        if not any(value == item and type(value) is type(item) for item in items):
+            choices = ", ".join(map(str, items))
+            raise InputError(f"{name} must be one of {choices}, got {value!r}")
+    elif dataclasses.is_dataclass(kind) and isinstance(value, Mapping):
+        return from_dict(kind, value)  # type: ignore[arg-type]
+    elif kind is tuple and isinstance(value, (list, tuple)):
+        return tuple(_convert(items[0], entry, name) for entry in value)
+    elif kind is float and type(value) is int:
+        return float(value)
+    elif not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        text = kind.__name__ if hint is kind else str(hint)
+        raise InputError(f"{name} must be of type {text}, got {value!r}")
+    return value
 
 
-def _convert_union(hint: Any, value: Any, name: str) -> Any:
-    if value is None and type(None) in typing.get_args(hint):
+def _convert_union(options: tuple[Any, ...], value: Any, name: str) -> Any:
+    """Convert to a type or None, or to one of several configs, by its name."""
+    if value is None and type(None) in options:
         return None
-    options = [option for option in typing.get_args(hint) if option is not type(None)]
     named = {option.name: option for option in options if hasattr(option, "name")}
-    if named:  # one of several configs, by its name
-        if not isinstance(value, Mapping):
-            raise InputError(f"{name} is a config with fields, got {value!r}")
-        kind = value.get("name")
-        if kind not in named:
-            raise InputError(f"{name} must be one of {', '.join(named)}, got {kind!r}")
-        return from_dict(named[kind], value)
-    if len(options) == 1:  # its own error says best what is wrong
-        return _convert(options[0], value, name)
-    for option in options:
-        try:
-            return _convert(option, value, name)
-        except InputError:
-            continue
-    raise _wrong_type(hint, value, name)
-
-
-def _wrong_type(hint: Any, value: Any, name: str) -> InputError:
-    kind = hint.__name__ if isinstance(hint, type) else str(hint)
-    return InputError(f"{name} must be of type {kind}, got {value!r}")
+    if not named:
+        return _convert(next(o for o in options if o is not type(None)), value, name)
+    if not isinstance(value, Mapping):
+        raise InputError(f"{name} is a config with fields, got {value!r}")
+    if value.get("name") not in named:
+        choices = ", ".join(named)
+        raise InputError(f"{name} must be one of {choices}, got {value.get('name')!r}")
+    return from_dict(named[value["name"]], value)

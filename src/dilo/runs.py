@@ -10,7 +10,6 @@ import platform
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +20,8 @@ from dilo.errors import InputError, RunError
 from dilo.files import write_atomic, write_json_atomic
 
 LIBRARIES = (
-    "numpy",
-    "numba",
-    "opencv-python-headless",
-    "torch",
-    "torchvision",
-    "timm",
-    "lightning",
+    *("numpy", "numba", "opencv-python-headless"),
+    *("torch", "torchvision", "timm", "lightning"),
 )
 
 
@@ -48,18 +42,18 @@ class Run:
 
         Args:
             folder: made if missing.
-            config: a dataclass, or a mapping that is ready for JSON. Fields that are
-                declared `free` may differ from those of the start.
+            config: a dataclass. Fields that are declared `free` may differ from those
+                of the start.
             facts: what the result was made with, beside `environment()`, such as the
                 device; ready for JSON.
 
         Raises:
             RunError: the folder holds a run of another config, or other files.
         """
-        run, stored = cls.check(folder, config), _as_json(config)
+        run = cls.check(folder, config)
         # The entry of this sitting; a continued run keeps those of the former ones.
         entries = [*run.environments, environment() | dict(facts or {})]
-        write_json_atomic(run.folder / "config.json", stored)
+        write_json_atomic(run.folder / "config.json", to_dict(config))
         write_json_atomic(run.folder / "environment.json", entries)
         return run
 
@@ -74,7 +68,12 @@ class Run:
         if run.folder.exists() and not run.folder.is_dir():
             raise RunError(f"{run.folder} is a file; a run needs a folder")
         if (run.folder / "config.json").exists():
-            _check_same(run, config)
+            if changes := _differences(run, config):
+                raise RunError(
+                    f"{run.folder} holds a run of another config "
+                    f"({'; '.join(changes)}); choose another folder, or continue it "
+                    "with its own settings and version of dilo"
+                )
         # Hidden files are unfinished ones of a start that was killed, or the system's.
         elif run.folder.exists() and any(
             not path.name.startswith(".") for path in run.folder.iterdir()
@@ -184,30 +183,13 @@ def cpu_name() -> str:
     return platform.processor() or platform.machine()
 
 
-def _check_same(run: Run, config: Any) -> None:
+def _differences(run: Run, config: Any) -> list[str]:
     """Compare a config with the stored one, whose missing fields have their default."""
-    old, new = run.config, _as_json(config)
-    if is_dataclass(config):
-        try:
-            stored = from_dict(type(config), old)
-        except InputError as error:
-            raise RunError(
-                f"{run.folder} holds a run of another config ({error}); choose another "
-                "folder, or go on with the version of dilo that made it"
-            ) from error
-        old, new = without_free(stored), without_free(config)
-    changes = difference(old, new)
-    if changes:
-        raise RunError(
-            f"{run.folder} holds a run of another config ({'; '.join(changes)}); "
-            "choose another folder, or give the same settings to continue"
-        )
-
-
-def _as_json(config: Any) -> dict[str, Any]:
-    """Give a config as it lies on disk, where tuples are lists."""
-    values = to_dict(config) if is_dataclass(config) else dict(config)
-    return json.loads(json.dumps(values))
+    try:
+        stored = from_dict(type(config), run.config)
+    except InputError as error:
+        return [str(error)]
+    return difference(without_free(stored), without_free(config))
 
 
 def _read_json(path: Path) -> Any:

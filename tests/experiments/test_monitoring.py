@@ -10,6 +10,7 @@ from dilo.evaluate.knn import knn
 from dilo.experiments.monitoring import knn_every
 from dilo.models import backbone
 from dilo.models.inference import LoadedBackbone
+from dilo.pretrain import recipe
 from dilo.runs import Run
 
 
@@ -23,7 +24,7 @@ def table(tmp_path: Path) -> tuple[Path, Path]:
 def test_knn_is_measured_now_and_then_and_at_the_end(table, tmp_path):
     torch.manual_seed(0)
     network = backbone("conv6").eval()
-    config = {"arch": "conv6", "crop_size": 16, "epochs": 5}
+    config = recipe("instdisc", images="", arch="conv6", crop_size=16, epochs=5)
     run = Run.create(tmp_path / "run", config)
     follow = knn_every(*table, epochs=2)
     found = {epoch: follow(epoch, network, run) for epoch in range(1, 6)}

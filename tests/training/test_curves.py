@@ -10,6 +10,7 @@ import pytest
 
 from dilo.runs import Run
 from dilo.training import curves
+from dilo.training.config import LoopConfig
 from dilo.training.curves import Curves, draw_curves
 
 LINES = [
@@ -28,7 +29,7 @@ LINES = [
 
 @pytest.fixture
 def run(tmp_path) -> Run:
-    run = Run.create(tmp_path / "run", {"epochs": 3})
+    run = Run.create(tmp_path / "run", LoopConfig(epochs=3))
     for line in LINES:
         run.log(**line)
     return run

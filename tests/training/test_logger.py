@@ -29,7 +29,7 @@ def clock(monkeypatch):
 
 
 def test_a_line_that_was_interrupted_counts_the_time_of_both_parts(tmp_path, clock):
-    run = Run.create(tmp_path / "run", {})
+    run = Run.create(tmp_path / "run", LoopConfig())
     logger = MetricsLogger(run, TRAINING, writes=True)
     with logger:
         for _ in range(3):

@@ -58,7 +58,7 @@ def batches(size: int, epochs: int):
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    return Run.create(tmp_path / "run", {})
+    return Run.create(tmp_path / "run", LoopConfig())
 
 
 def learn(run: Run, size: int = 4, task=None, measure=None, **changes: object) -> Task:
@@ -94,7 +94,7 @@ def test_a_task_without_outputs_learns_too(run):
 @pytest.mark.parametrize("accumulate", [2, 3])
 def test_micro_batches_are_worth_the_batch(run, tmp_path, size, accumulate):
     whole = learn(run, size)
-    cut = learn(Run.create(tmp_path / "cut", {}), size, accumulate=accumulate)
+    cut = learn(Run.create(tmp_path / "cut", LoopConfig()), size, accumulate=accumulate)
     torch.testing.assert_close(cut.guess, whole.guess)
     losses = [
         [line["loss"] for line in Run.open(tmp_path / name).metrics]

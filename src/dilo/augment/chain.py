@@ -2,19 +2,13 @@
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import Literal, get_args
+from typing import Literal
 
 from dilo.augment.copy_paste import CopyPasteConfig
+from dilo.config import SHARE, check, setting
 from dilo.errors import InputError
 
 Crop = Literal["centre", "spatial", "scale"]
-
-_PROBABILITIES = (
-    "grey_probability",
-    "jitter_probability",
-    "blur_probability",
-    "flip_probability",
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,13 +19,15 @@ class ViewConfig:
     """Where a view is cut from its image: scale (anywhere, of any size), spatial
     (anywhere, of the test crop's size), or centre (the test crop)."""
 
-    min_area: float = 0.2
+    min_area: float = setting(0.2, SHARE)
     """Share of the image that a crop of any size shows at least."""
 
-    max_aspect: float = 4 / 3
+    max_aspect: float = setting(
+        4 / 3, ("must be at least 1", lambda aspect: 1 <= aspect < math.inf)
+    )
     """Longer over shorter side of such a crop, at most."""
 
-    grey_probability: float = 0.2
+    grey_probability: float = setting(0.2, SHARE)
     """Of replacing the colours of a view by their grey."""
 
     grey_last: bool = False
@@ -40,34 +36,22 @@ class ViewConfig:
     jitter: tuple[float, ...] = (0.4, 0.4, 0.4, 0.4)
     """Strengths of the colour jitter: brightness, contrast, saturation, hue."""
 
-    jitter_probability: float = 1.0
+    jitter_probability: float = setting(1.0, SHARE)
     """Of jittering the colours of a view."""
 
-    blur_probability: float = 0.0
+    blur_probability: float = setting(0.0, SHARE)
     """Of blurring a view."""
 
     blur_sigma: tuple[float, ...] = (0.1, 2.0)
     """Smallest and largest sigma of that blur, in pixels of the view, drawn evenly."""
 
-    flip_probability: float = 0.5
+    flip_probability: float = setting(0.5, SHARE)
     """Of mirroring a view left and right."""
 
     copy_paste: CopyPasteConfig = field(default_factory=CopyPasteConfig)
 
     def __post_init__(self) -> None:
-        """Check every field.
-
-        Raises:
-            InputError: a value lies outside its range.
-        """
-        if self.crop not in get_args(Crop):
-            raise InputError(
-                f"crop must be one of {', '.join(get_args(Crop))}, got {self.crop!r}"
-            )
-        for name in ("min_area", *_PROBABILITIES):
-            value = getattr(self, name)
-            if not 0 <= value <= 1:
-                raise InputError(f"{name} must be in [0, 1], got {value}")
+        check(self)
         # Beyond 1 a factor could turn negative and swap dark and bright.
         limits = (1.0, 1.0, 1.0, 0.5)
         if len(self.jitter) != 4 or not all(
@@ -78,8 +62,6 @@ class ViewConfig:
                 "jitter is four strengths (brightness, contrast, saturation in [0, 1], "
                 f"hue in [0, 0.5]), got {self.jitter}"
             )
-        if not 1 <= self.max_aspect < math.inf:
-            raise InputError(f"max_aspect must be at least 1, got {self.max_aspect}")
         if len(self.blur_sigma) != 2 or not (
             0 < self.blur_sigma[0] <= self.blur_sigma[1] < math.inf
         ):

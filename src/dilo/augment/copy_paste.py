@@ -6,6 +6,7 @@ from typing import Literal
 from dilo.augment.background_sources import BackgroundSources, PictureFolder
 from dilo.augment.backgrounds import BACKGROUNDS
 from dilo.augment.blending import BLENDINGS, BLUR_SIGMA
+from dilo.config import SHARE, check, setting
 from dilo.data.image_set import Examples
 from dilo.errors import InputError
 
@@ -30,7 +31,7 @@ class CopyPasteConfig:
     """How often, onto what, how softly and where the foreground is pasted."""
 
     # Table 2b: flat from 0.2 to 0.5, harmful at 1.0. Each view is drawn for itself.
-    probability: float = 0.5
+    probability: float = setting(0.5, SHARE)
     """Of pasting, for every view of an image that has a map; else the original is
     kept."""
 
@@ -48,7 +49,7 @@ class CopyPasteConfig:
 
     # Pasting makes instances much harder to tell apart, and a network that meets it at
     # once stays near chance for most of a short training (docs/RESULTS.md).
-    ramp: float = 0.4
+    ramp: float = setting(0.4, SHARE)
     """Share of the training in which the probability rises evenly from 0; 0 is the
     paper."""
 
@@ -56,7 +57,7 @@ class CopyPasteConfig:
     blending: str = "mix"
     """Of the pasted edge: none, gaussian, or mix (each half the time)."""
 
-    blur: float = BLUR_SIGMA
+    blur: float = setting(BLUR_SIGMA, SHARE)
     """Sigma of the gaussian, as a share of the image's short side; the default is 5
     pixels of 375."""
 
@@ -71,14 +72,16 @@ class CopyPasteConfig:
 
     # The paper pastes in place. What was cut off at the image's edge shows its cut when
     # it is moved.
-    shift: float = 0.0
+    shift: float = setting(0.0, SHARE)
     """Move the object by up to this share of the view, in each direction; 0 pastes in
     place."""
 
-    max_scale: float = 1.0
+    max_scale: float = setting(
+        1.0, (f"must be in [1, {MAX_SCALE}]", lambda scale: 1 <= scale <= MAX_SCALE)
+    )
     """Scale the object by up to this factor, up or down; 1 keeps its size."""
 
-    min_cover: float = 0.0
+    min_cover: float = setting(0.0, SHARE)
     """Least share of the object that a crop shows, where it can; 0 takes any crop."""
 
     missing: Literal["keep", "refuse"] = "keep"
@@ -90,19 +93,10 @@ class CopyPasteConfig:
         return self.shift > 0 or self.max_scale > 1
 
     def __post_init__(self) -> None:
-        """Check every field.
-
-        Raises:
-            InputError: a value lies outside its range, or a name is unknown.
-        """
-        for field in ("probability", "ramp", "blur", "shift", "min_cover"):
-            value = getattr(self, field)
-            if not 0 <= value <= 1:
-                raise InputError(f"copy-paste {field} must be in [0, 1], got {value}")
+        check(self)
         for field, known in (
             ("background", tuple(BACKGROUNDS)),
             ("blending", tuple(BLENDINGS)),
-            ("missing", ("keep", "refuse")),
         ):
             name = getattr(self, field)
             if name not in known:
@@ -113,10 +107,6 @@ class CopyPasteConfig:
             raise InputError(
                 "alpha_low and alpha_high must be in [0, 1] and rise, got "
                 f"{self.alpha_low} and {self.alpha_high}"
-            )
-        if not 1 <= self.max_scale <= MAX_SCALE:
-            raise InputError(
-                f"max_scale must be in [1, {MAX_SCALE}], got {self.max_scale}"
             )
         folder = FOLDERS.get(self.background)
         if folder is not None and getattr(self, folder) is None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 import rich.box
 import rich.console
@@ -22,6 +22,8 @@ Folders = Annotated[
     tyro.conf.arg(metavar="MASKS [MASKS ...] TRUTH", help_behavior_hint="(required)"),
 ]
 File = Annotated[Path | None, tyro.conf.arg(metavar="FILE")]
+
+Cell = tuple[str, str]  # a score and its interval
 
 BEST = (
     "* best; = not told apart from the best by these images (95 %, paired bootstrap)."
@@ -149,12 +151,7 @@ def _show_comparison(
     say(f"{INTERVALS} {MAE}" if fits else MAE)
 
 
-class _Cell(NamedTuple):
-    score: str
-    interval: str
-
-
-def _rows(stores: Mapping[str, Sequence["ImageScores"]]) -> dict[str, list[_Cell]]:
+def _rows(stores: Mapping[str, Sequence["ImageScores"]]) -> dict[str, list[Cell]]:
     """Write the cells of each metric, one for each store."""
     from dilo.saliency.scoring import (
         METRICS,
@@ -167,7 +164,7 @@ def _rows(stores: Mapping[str, Sequence["ImageScores"]]) -> dict[str, list[_Cell
     scores = [summarise(images) for images in stores.values()]
     resampled = [resample(images) for images in stores.values()]
     limits = [intervals(values) for values in resampled]
-    rows: dict[str, list[_Cell]] = {}
+    rows: dict[str, list[Cell]] = {}
     for metric in METRICS:
         values = [score[metric.name] for score in scores]
         best = max(values) if metric.larger_is_better else min(values)
@@ -176,7 +173,7 @@ def _rows(stores: Mapping[str, Sequence["ImageScores"]]) -> dict[str, list[_Cell
         for value, sample, limit in zip(values, resampled, limits, strict=True):
             differs = significantly_different(winner, sample)[metric.name]
             mark = "* " if value == best else "" if differs else "= "
-            cell = _Cell(f"{mark}{value:.4f}", _interval(limit[metric.name]))
+            cell = f"{mark}{value:.4f}", _interval(limit[metric.name])
             rows[metric.title].append(cell)
     return rows
 
@@ -186,7 +183,7 @@ def _interval(limits: tuple[float, float]) -> str:
 
 
 def _table(
-    stores: Iterable[str], rows: Mapping[str, Sequence[_Cell]], *, with_intervals: bool
+    stores: Iterable[str], rows: Mapping[str, Sequence[Cell]], *, with_intervals: bool
 ) -> rich.table.Table:
     table = rich.table.Table(
         box=rich.box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False
@@ -197,12 +194,10 @@ def _table(
         folded = "\n".join(name[start : start + _COLUMN] for start in starts)
         table.add_column(rich.text.Text(folded), justify="right", no_wrap=True)
     for title, cells in rows.items():
-        texts = []
-        for cell in cells:
-            text = rich.text.Text(cell.score, "bold green" if "*" in cell.score else "")
-            texts.append(
-                text.append(f"\n{cell.interval}", "dim") if with_intervals else text
-            )
+        texts = [rich.text.Text(x, "bold green" if "*" in x else "") for x, _ in cells]
+        if with_intervals:
+            for text, (_, interval) in zip(texts, cells, strict=True):
+                text.append(f"\n{interval}", "dim")
         table.add_row(title, *texts)
     return table
 

@@ -71,7 +71,8 @@ def call(
             k: v.default for k, v in inspect.signature(command).parameters.items()
         }
         message = _one_line(event, list(_flags(values | defaults)))
-        raise InputError(f"{message} (see `dilo {name} --help`)")
+        if message is not None:
+            raise InputError(f"{message} (see `dilo {name} --help`)")
 
     with on_parse_error(refuse):
         tyro.cli(
@@ -92,8 +93,8 @@ def _describe(docstring: str) -> None:
     console.print(f"{paragraphs}\n", markup=False, width=width)
 
 
-def _one_line(event: Any, flags: Sequence[str]) -> str:
-    """Say what an error of tyro is about."""
+def _one_line(event: Any, flags: Sequence[str]) -> str | None:
+    """Say what an error of tyro is about; None for a kind that we do not know."""
     argument: Any = getattr(event, "argument", None)
     name = _name(argument) if argument else ""
     match type(event).__name__:
@@ -107,8 +108,8 @@ def _one_line(event: Any, flags: Sequence[str]) -> str:
             choices = ", ".join(event.choices)
             return f"{name} must be one of {choices}, got {event.value!r}"
         case "InstantiationFailure" if not name:  # a config refuses its values
-            return event.message
-    return f"{name} needs {argument.lowered.metavar or 'no value'}"
+            return event.message.partition("\n")[0]
+    return f"{name} needs {argument.lowered.metavar or 'no value'}" if name else None
 
 
 def _name(argument: Any) -> str:

@@ -7,8 +7,7 @@ from typing import Annotated, Any
 import tyro
 
 from dilo.augment.chain import ViewConfig
-from dilo.config import NOT_NEGATIVE, check, setting
-from dilo.errors import InputError
+from dilo.config import NOT_NEGATIVE, POSITIVE, check, setting
 from dilo.models.config import ModelConfig
 from dilo.pretrain.objective_configs import (
     InstDiscConfig,
@@ -31,18 +30,12 @@ class DataConfig:
     is pasted: the baseline."""
     labels: Annotated[str | None, tyro.conf.arg(metavar="PATH")] = None
     """Class folders or a CSV of file,label, for the objective supervised."""
-    cache_size: int | None = None
+    cache_size: int | None = setting(None, POSITIVE)
     """Keep all images in memory, reduced to this short side in pixels; by default they
     are read from disk each time."""
 
     def __post_init__(self) -> None:
-        """Check every field.
-
-        Raises:
-            InputError: a value lies outside its range.
-        """
-        if self.cache_size is not None and self.cache_size < 1:
-            raise InputError(f"cache_size must be positive, got {self.cache_size}")
+        check(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,16 +70,12 @@ class PretrainConfig:
             "loop": LoopConfig,
             "objective": kind,
         }
-        # What other objectives read is left out: it had no effect.
         upgraded: dict[str, Any] = {
-            group: {
-                field.name: values[field.name]
-                for field in fields(of_group)
-                if field.name in values
-            }
-            for group, of_group in groups.items()
-        }
-        upgraded["objective"]["name"] = kind.name
-        return upgraded | {
             name: values[name] for name in ("view", "monitor_epochs") if name in values
         }
+        # What other objectives read is left out: it had no effect.
+        for group, of_group in groups.items():
+            names = {field.name for field in fields(of_group)} & values.keys()
+            upgraded[group] = {name: values[name] for name in names}
+        upgraded["objective"]["name"] = kind.name
+        return upgraded

@@ -6,7 +6,6 @@ config (`objective_configs.py`).
 
 from collections.abc import Mapping
 from dataclasses import replace
-from types import MappingProxyType
 from typing import Any
 
 from dilo.augment.chain import VIEW_CHAINS, ViewConfig, view_chain
@@ -23,50 +22,48 @@ _CROPS: ViewConfig = replace(VIEW_CHAINS["table1_scale_crop"], min_area=0.08)
 
 # Rates belong to the batch beside them, or to 256; all are for ResNet-50 on ImageNet
 # unless it says otherwise.
-RECIPES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
-    {
-        # The defaults are this recipe.
-        "instdisc": {},
-        "instdisc_nce": {},
-        "moco_v1": {"view": view_chain("moco_v1", _MOCO_PASTING)},
-        "moco_v2": {"schedule": "cosine", "view": view_chain("moco_v2", _MOCO_PASTING)},
-        # Of AlexNet, in the authors' program; each image comes in all four turns. The
-        # program's table of rates overrides the 0.1 of its config from the start.
-        "rotation": {
-            "epochs": 50,
-            "batch_size": 192,
-            "lr": 0.01,
-            "milestones": (0.3, 0.6, 0.9),  # epochs 15, 30, 45
-            "nesterov": True,
-            "weight_decay": 5e-4,
-            "view": _CROPS,
-        },
-        "colorization": {
-            "lr": 3e-5,
-            "solver": "adam",
-            "weight_decay": 1e-3,
-            "view": _CROPS,
-        },
-        # Of AlexNet, in the authors' program; the rate never falls.
-        "deepcluster": {
-            "lr": 0.05,
-            "milestones": (),
-            "weight_decay": 1e-5,
-            "view": _CROPS,
-        },
-        "local_aggregation": {
-            "batch_size": 128,
-            "milestones": (0.8, 0.95),  # epochs 160, 190
-        },
-        # Torchvision's, which classifiers are usually compared with.
-        "supervised": {
-            "epochs": 90,
-            "lr": 0.1,
-            "milestones": (1 / 3, 2 / 3),  # epochs 30, 60
-            "view": _CROPS,
-        },
-    }
-)
+RECIPES: Mapping[str, Mapping[str, Any]] = {
+    # The defaults are this recipe.
+    "instdisc": {},
+    "instdisc_nce": {},
+    "moco_v1": {"view": view_chain("moco_v1", _MOCO_PASTING)},
+    "moco_v2": {"schedule": "cosine", "view": view_chain("moco_v2", _MOCO_PASTING)},
+    # Of AlexNet, in the authors' program; each image comes in all four turns. The
+    # program's table of rates overrides the 0.1 of its config from the start.
+    "rotation": {
+        "epochs": 50,
+        "batch_size": 192,
+        "lr": 0.01,
+        "milestones": (0.3, 0.6, 0.9),  # epochs 15, 30, 45
+        "nesterov": True,
+        "weight_decay": 5e-4,
+        "view": _CROPS,
+    },
+    "colorization": {
+        "lr": 3e-5,
+        "solver": "adam",
+        "weight_decay": 1e-3,
+        "view": _CROPS,
+    },
+    # Of AlexNet, in the authors' program; the rate never falls.
+    "deepcluster": {
+        "lr": 0.05,
+        "milestones": (),
+        "weight_decay": 1e-5,
+        "view": _CROPS,
+    },
+    "local_aggregation": {
+        "batch_size": 128,
+        "milestones": (0.8, 0.95),  # epochs 160, 190
+    },
+    # Torchvision's, which classifiers are usually compared with.
+    "supervised": {
+        "epochs": 90,
+        "lr": 0.1,
+        "milestones": (1 / 3, 2 / 3),  # epochs 30, 60
+        "view": _CROPS,
+    },
+}
 
 
 def recipe(

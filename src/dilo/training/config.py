@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from dilo.config import BELOW_ONE, NOT_NEGATIVE, POSITIVE, check, setting
+from dilo.config import BELOW_ONE, NOT_NEGATIVE, POSITIVE, Rule, check, setting
 from dilo.errors import InputError
 
 Schedule = Literal["step", "cosine"]
 Solver = Literal["sgd", "adam"]
 Precision = Literal["auto", "32-true", "bf16-mixed"]
+
+OR_INFINITE: Rule = ("must be >= 0", lambda value: value >= 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,11 +38,6 @@ class OptimizerConfig:
     """Nesterov's momentum, of SGD."""
 
     def __post_init__(self) -> None:
-        """Check every field.
-
-        Raises:
-            InputError: a value lies outside its range.
-        """
         check(self)
         rising = all(early < late for early, late in pairwise(self.milestones))
         if not rising or not all(0 < share < 1 for share in self.milestones):
@@ -61,13 +58,13 @@ class LoopConfig:
 
     epochs: int = setting(200, POSITIVE)
     """Passes over the images."""
-    batch_size: int = 256
+    batch_size: int = setting(256, ("must be at least 2", lambda size: size >= 2))
     """Images of a step, of all processes and all their micro-batches together."""
     # Batch norm sees micro-batches one by one, as it sees the shares of processes.
     accumulate: int = setting(1, POSITIVE)
     """Micro-batches that each process's share of a batch is cut into, where it is too
     large for the memory."""
-    seed: int = 0
+    seed: int = setting(0, ("must be in [0, 2**32)", lambda seed: 0 <= seed < 2**32))
     """Seed of the weights, the order, the crops and everything else that is random."""
     precision: Precision = "auto"
     """Arithmetic; auto is bf16 where the hardware is fast at it."""
@@ -77,26 +74,13 @@ class LoopConfig:
     """Processes that make views; 0 makes them in the training process."""
     checkpoint_epochs: int = setting(1, POSITIVE, free=True)
     """Epochs between two checkpoints."""
-    checkpoint_minutes: float = setting(10.0, free=True)
+    checkpoint_minutes: float = setting(10.0, OR_INFINITE, free=True)
     """Minutes after which a checkpoint is due within an epoch; 0 saves every step."""
     log_every: int = setting(50, POSITIVE, free=True)
     """Steps between two lines of metrics."""
 
     def __post_init__(self) -> None:
-        """Check every field.
-
-        Raises:
-            InputError: a value lies outside its range.
-        """
         check(self)
-        if not self.checkpoint_minutes >= 0:  # may be infinite
-            raise InputError(
-                f"checkpoint_minutes must be >= 0, got {self.checkpoint_minutes}"
-            )
-        if not 0 <= self.seed < 2**32:
-            raise InputError(f"seed must be in [0, 2**32), got {self.seed}")
-        if self.batch_size < 2:
-            raise InputError(f"batch_size must be at least 2, got {self.batch_size}")
         if self.accumulate > self.batch_size // 2:
             raise InputError(
                 f"accumulate must leave two images for each micro-batch: at most "
