@@ -6,7 +6,7 @@ from typing import Any
 
 # Okabe and Ito's, which readers who do not see all colours can keep apart.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
-BLUE, ORANGE, GREEN = COLOURS[:3]
+
 
 STYLE: dict[Any, Any] = {
     "font.size": 8,

@@ -3,14 +3,14 @@
 import importlib.util
 import itertools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dilo import charts
-from dilo.charts import BLUE, GREEN, ORANGE
+from dilo.charts import COLOURS
 from dilo.files import write_atomic
 from dilo.runs import Run
 
@@ -18,6 +18,7 @@ FILE_NAME = "curves.png"
 SECONDS_BETWEEN = 20.0
 COST = 0.01  # of the time at most: drawing takes half a second
 MAX_POINTS = 2000  # of a curve; the picture is 1,200 pixels wide
+MARKED = 60  # points; of more, single ones are not seen
 
 Metrics = Sequence[dict[str, Any]]
 
@@ -50,94 +51,61 @@ class Curves:
         self._seconds = self._drawn - start
 
 
-def draw_curves(metrics: Metrics) -> bytes:
-    """Draw the lines of a metrics.jsonl as a PNG file.
+# What stands beside another number in its panel, and what has no curve.
+_BESIDE = {"chance_level": "loss", "uniformity": "alignment"}
+_WITHOUT = ("step", "epoch", "seconds", "spread")
+_TITLES = {
+    "alignment": "features of two views (lower is better)",
+    "effective_rank": "effective rank of the features",
+    "images_per_second": "images per second",
+    "knn": "kNN accuracy",
+    "lr": "learning rate",
+    "waiting": "share of the time waiting for images",
+}
 
-    Panels of which the lines say nothing are left out.
+
+def draw_curves(metrics: Metrics) -> bytes:
+    """Draw the lines of a metrics.jsonl as a PNG file: a panel for each number.
 
     Raises:
         ModuleNotFoundError: matplotlib is not installed.
     """
-    panels = {
-        name: panel
-        for name, panel in _PANELS.items()
-        if any(name in line for line in metrics)
-    }
+    panels: dict[str, list[str]] = {"loss": []}
+    for name in dict.fromkeys(name for line in metrics for name in line):
+        if name not in _WITHOUT:
+            panels.setdefault(_BESIDE.get(name, name), []).append(name)
     columns = 2 if len(panels) < 5 else 3
-    rows = max(1, -(-len(panels) // columns))
+    rows = -(-len(panels) // columns)
 
     def paint(figure: Any) -> None:
         grid = figure.subplots(rows, columns, squeeze=False, sharex=True).flat
-        for axes, panel in itertools.zip_longest(grid, panels.values()):
+        for axes, panel in itertools.zip_longest(grid, panels):
             if panel is None:
                 axes.set_axis_off()
-                continue
-            axes.grid(visible=True)
-            panel(axes, metrics)
-            axes.set_xlim(left=0)
-            axes.margins(y=0.08)
+            else:
+                _draw_panel(axes, metrics, panels[panel])
+                axes.set_title(_TITLES.get(panel, panel.replace("_", " ")))
         figure.supxlabel("epoch", fontsize=8)
 
     return charts.draw(paint, (8, 2.4 * rows), "png", dpi=150)
 
 
-def _draw_loss(axes: Any, metrics: Metrics) -> None:
-    axes.plot(*_curve(metrics, "loss"), color=BLUE, label="loss")
-    epochs, chance = _curve(metrics, "chance")
-    if len(chance):
-        axes.plot(epochs, chance, color="0.55", linestyle="--", label="chance")
+def _draw_panel(axes: Any, metrics: Metrics, names: Sequence[str]) -> None:
+    lowest = 0.0
+    for name, colour in zip(names, COLOURS, strict=False):
+        epochs, values = _curve(metrics, name)
+        marker = "o" if len(epochs) < MARKED else None
+        dashes = "--" if name == "chance_level" else "-"
+        label = name.replace("_", " ")
+        axes.plot(epochs, values, dashes, color=colour, marker=marker, label=label)
+        lowest = min(lowest, values.min())
+    axes.grid(visible=True)
+    axes.margins(y=0.08)
+    axes.set_xlim(left=0)
+    if lowest == 0 and "loss" not in names:
+        axes.set_ylim(bottom=0)
+    if len(names) > 1:
         axes.legend(loc="best")
-    axes.set_title("loss")
-
-
-def _draw_knn(axes: Any, metrics: Metrics) -> None:
-    epochs, accuracy = _curve(metrics, "knn")
-    axes.plot(epochs, 100 * accuracy, "o-", color=BLUE)
-    axes.set_title(f"kNN, top-1 in %   (now {100 * accuracy[-1]:.1f})")
-
-
-def _draw_geometry(axes: Any, metrics: Metrics) -> None:
-    axes.plot(*_curve(metrics, "alignment"), "o-", color=BLUE, label="alignment")
-    axes.plot(*_curve(metrics, "uniformity"), "o-", color=ORANGE, label="uniformity")
-    axes.legend(loc="best")
-    axes.set_title("features of two views (lower is better)")
-
-
-def _draw_rank(axes: Any, metrics: Metrics) -> None:
-    axes.plot(*_curve(metrics, "effective_rank"), "o-", color=GREEN)
-    axes.set_ylim(bottom=0)
-    axes.set_title("effective rank of the features")
-
-
-def _draw_rate(axes: Any, metrics: Metrics) -> None:
-    axes.plot(*_curve(metrics, "lr"), color=BLUE, drawstyle="steps-mid")
-    axes.set_ylim(bottom=0)
-    axes.ticklabel_format(axis="y", scilimits=(-2, 3))
-    axes.set_title("learning rate")
-
-
-def _draw_speed(axes: Any, metrics: Metrics) -> None:
-    axes.plot(*_curve(metrics, "images_per_second"), color=BLUE, label="images/s")
-    axes.set_ylim(bottom=0)
-    axes.set_title("images per second")
-    epochs, waiting = _curve(metrics, "waiting")
-    if len(waiting):
-        other = axes.twinx()
-        other.fill_between(epochs, 100 * waiting, color=ORANGE, alpha=0.25, linewidth=0)
-        other.set(ylim=(0, 100))
-        other.grid(visible=False)
-        other.set_ylabel("% of time waiting for images", color=ORANGE, fontsize=7)
-
-
-# By the measurement that a panel needs.
-_PANELS: dict[str, Callable[[Any, Metrics], None]] = {
-    "loss": _draw_loss,
-    "knn": _draw_knn,
-    "alignment": _draw_geometry,
-    "effective_rank": _draw_rank,
-    "lr": _draw_rate,
-    "images_per_second": _draw_speed,
-}
 
 
 def _curve(
