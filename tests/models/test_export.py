@@ -10,9 +10,8 @@ import torchvision
 
 from dilo.errors import InputError, RunError
 from dilo.models import backbone
-from dilo.models.export import export
+from dilo.models.export import LAYOUTS, Model, convolve_vgg, export
 from dilo.models.inference import LoadedBackbone
-from dilo.models.layouts import LAYOUTS, Model, convolve_vgg
 from dilo.models.weights import load_backbone, save_backbone
 
 FILES = {
