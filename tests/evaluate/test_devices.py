@@ -11,9 +11,8 @@ from dilo.attribution.gradient import class_score, gradient_map, neighbour_score
 from dilo.data.labels import read_train_val
 from dilo.evaluate.backgrounds import background_scores
 from dilo.evaluate.features import extract, extract_labelled
-from dilo.evaluate.knn import knn, knn_predict
+from dilo.evaluate.knn import knn, knn_predict, nearest
 from dilo.evaluate.linear import choose_probe, linear
-from dilo.evaluate.neighbours import nearest
 from dilo.masks import MaskStore
 from dilo.models import backbone
 from dilo.models.inference import LoadedBackbone, device_of

@@ -1,23 +1,48 @@
 """Background tests: are objects still recognised when their backgrounds change?"""
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from dilo.data.labels import LabelledImages
 from dilo.errors import ImageError, InputError, StoreError
 from dilo.evaluate.features import extract, extract_labelled
-from dilo.evaluate.knn import knn_predict
+from dilo.evaluate.knn import knn_predict, nearest
 from dilo.evaluate.linear import choose_probe
-from dilo.evaluate.neighbours import BackgroundRetrieval, Tagged, background_retrieval
 from dilo.evaluate.scores import Scores, score
-from dilo.evaluate.swaps import VARIANTS, Composites, Mask, draw_donors, why_not
+from dilo.evaluate.swaps import VARIANTS, Mask, draw_donors, swap, why_not
 from dilo.image import Image, read_image
 from dilo.masks import MaskStore
 from dilo.models.inference import LoadedBackbone
 from dilo.progress import Progress
+
+
+class Tagged(NamedTuple):
+    """Features of images of which the class and the kind of background are known."""
+
+    features: Tensor  # (N, D)
+    labels: Tensor  # int64 (N,), on the CPU
+    backgrounds: Tensor  # int64 (N,), the kind of each image's background, on the CPU
+
+
+class Shares(NamedTuple):
+    """Which share of neighbours has what in common with the query."""
+
+    same_class: float  # whatever the background
+    same_background: float
+    both: float
+
+
+class BackgroundRetrieval(NamedTuple):
+    """What nearest neighbours share with their query, beside chance."""
+
+    found: Shares
+    chance: Shares  # the same for neighbours drawn at random
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +93,6 @@ def background_scores(
     """
     usable, left_out = _usable(val, _reader(val, truth))
     part = val.take(usable)
-    read = _reader(part, truth)
     bank = extract_labelled(loaded, train, workers=workers, title="train features")
     probe = choose_probe(bank.values, bank.labels, seed=seed)
     labels = torch.from_numpy(part.labels)
@@ -77,26 +101,71 @@ def background_scores(
     tagged: dict[str, Tagged] = {}
     for variant in VARIANTS:
         donors = draw_donors(part.labels, variant, np.random.default_rng(seed))
-        composites = Composites(read, donors, variant)
-        features = extract(loaded, composites, workers=workers, title=variant)
+        swaps = [
+            functools.partial(swap, _reader(part, truth), index, int(donor), variant)
+            for index, donor in enumerate(donors)
+        ]
+        features = extract(loaded, swaps, workers=workers, title=variant)
         if features.failures:  # each was read a moment ago
             raise InputError(features.failures[0])
         values = features.values
         knn[variant] = score(knn_predict(values, bank.values, bank.labels), labels)
         linear[variant] = score(probe.predict(values), labels)
-        tagged[variant] = Tagged(
-            features=values,
-            labels=labels,
-            backgrounds=labels[torch.from_numpy(donors)],
-        )
+        tagged[variant] = Tagged(values, labels, labels[torch.from_numpy(donors)])
     # Originals have the background of their class.
-    of_bank = bank.labels.cpu()
-    originals = Tagged(features=bank.values, labels=of_bank, backgrounds=of_bank)
+    originals = Tagged(bank.values, bank.labels.cpu(), bank.labels.cpu())
     return BackgroundScores(
         knn=knn,
         linear=linear,
         retrieval=background_retrieval(tagged["mixed_rand"], originals),
         left_out=bank.failures + left_out,
+    )
+
+
+def background_retrieval(
+    queries: Tagged, gallery: Tagged | None = None, k: int = 1
+) -> BackgroundRetrieval:
+    """Measure whether neighbours share the query's object or its background.
+
+    With composites of a class on the background of another as queries, and originals
+    whose background kind is their class as gallery, `found.same_background` is the
+    background retrieval rate and `found.same_class` the foreground one.
+
+    Args:
+        queries: the images to find neighbours of.
+        gallery: the images to find; None = the queries, each without itself.
+        k: neighbours of each query, all counted alike.
+
+    Raises:
+        InputError: as for `nearest`.
+    """
+    bank = queries if gallery is None else gallery
+    alone = gallery is None
+    _, index = nearest(queries.features, bank.features, k, exclude_self=alone)
+    index = index.cpu()  # the shares are float64, which some devices lack
+    same_class = bank.labels[index] == queries.labels[:, None]  # (Q, k)
+    same_background = bank.backgrounds[index] == queries.backgrounds[:, None]
+    shared = (same_class, same_background, same_class & same_background)
+    found = Shares(*(same.double().mean().item() for same in shared))
+    return BackgroundRetrieval(found, _chance(queries, bank, int(alone)))
+
+
+def _chance(queries: Tagged, bank: Tagged, itself: int) -> Shares:
+    """Expected shares for neighbours drawn from the bank, the query itself excepted."""
+    kinds = 1 + int(max(queries.backgrounds.max(), bank.backgrounds.max()))
+
+    def expected(keys: Tensor, bank_keys: Tensor) -> float:
+        size = 1 + int(max(keys.max(), bank_keys.max()))
+        same = torch.bincount(bank_keys, minlength=size)[keys] - itself
+        return (same.double() / (len(bank_keys) - itself)).mean().item()
+
+    return Shares(
+        same_class=expected(queries.labels, bank.labels),
+        same_background=expected(queries.backgrounds, bank.backgrounds),
+        both=expected(
+            queries.labels * kinds + queries.backgrounds,
+            bank.labels * kinds + bank.backgrounds,
+        ),
     )
 
 

@@ -134,7 +134,9 @@ def _fit(
     tolerance: float,
 ) -> Iterator[LinearProbe]:
     """Yield the probe of each penalty; each starts where the one before ended."""
-    mean, scale = _standards(features)
+    scale, mean = torch.std_mean(features, dim=0, correction=0)  # (D,)
+    # A constant feature keeps its scale.
+    scale = scale.masked_fill(scale <= 1e-6 * scale.max(), 1.0)
     inputs, labels = (features - mean) / scale, labels.clone()
     classes = int(labels.max()) + 1
     weight = inputs.new_zeros(classes, inputs.shape[1])
@@ -172,13 +174,6 @@ def _minimise(
 
     optimizer.step(loss)
     return weight.detach(), bias.detach()
-
-
-def _standards(features: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and deviation of each feature, (D,); a constant feature keeps its scale."""
-    deviation, mean = torch.std_mean(features, dim=0, correction=0)
-    constant = deviation <= 1e-6 * deviation.max()
-    return mean, deviation.masked_fill(constant, 1.0)
 
 
 def _hold_out(labels: Tensor, seed: int) -> Tensor:

@@ -8,7 +8,7 @@ from pathlib import Path
 from dilo.config import replace
 from dilo.data.synthetic import SceneConfig, write_scenes
 from dilo.experiments.demo_report import demo_report
-from dilo.experiments.evaluation import Evaluation, SceneSets, evaluate_backbone
+from dilo.experiments.evaluation import Evaluation, evaluate_backbone, read_scenes
 from dilo.experiments.recipes import instdisc_scenes
 from dilo.experiments.runner import train_all
 from dilo.files import write_atomic
@@ -66,7 +66,7 @@ def demo(out: Path, config: DemoConfig | None = None) -> Demo:
     images = out / "scenes" / "train" / "images"
     compute_masks(images, store, estimate, confidence=confidence)
     runs = train_all(demo_configs(out, config), out / "runs")
-    sets = SceneSets.read(out / "scenes")
+    sets = read_scenes(out / "scenes")
     results = {
         name: evaluate_backbone(load_backbone(run.folder, "auto"), sets, name)
         for name, run in runs.items()

@@ -7,19 +7,13 @@ import numpy as np
 from dilo.augment import BACKGROUNDS, CopyPasteConfig, composite, map_to_alpha
 from dilo.augment.background_sources import NO_SOURCES
 from dilo.config import from_dict
-from dilo.experiments.evaluation import (
-    GRADIENT_IMAGES,
-    Evaluation,
-    SceneSet,
-    SceneSets,
-    gradients,
-)
+from dilo.experiments.evaluation import Evaluation, SceneSet
 from dilo.image import read_image
 from dilo.masks import MaskStore
-from dilo.models.weights import load_backbone
 from dilo.report.chart import Chart, Series
 from dilo.report.compare import Album, gradient_gallery, neighbour_gallery
 from dilo.report.page import (
+    Block,
     Curves,
     Gallery,
     Measured,
@@ -38,37 +32,37 @@ COMPARED = ("baseline", "RBD masks")  # side by side; exact masks are only in th
 
 
 def demo_report(
-    sets: SceneSets,
+    sets: Mapping[str, SceneSet],
     store: MaskStore,
     runs: Mapping[str, Run],
     results: Mapping[str, Evaluation],
 ) -> Report:
     """Put together examples, curves, scores, neighbours and gradient maps."""
+    run, swapped = runs["RBD masks"], sets["swapped"]
+    config = from_dict(CopyPasteConfig, run.field("copy_paste"))
+    crop_size = run.field("crop_size")
+    blocks: dict[str, tuple[str, Block]] = {
+        "Scores": (_SCORES_TEXT, score_table(results)),
+        "What the network is shown": (
+            _EXAMPLES_TEXT,
+            _examples(sets["train"], store, config),
+        ),
+        "Training": (_TRAINING_TEXT, _curves(runs)),
+        "Nearest neighbours": (
+            _NEIGHBOURS_TEXT,
+            _neighbours(swapped, crop_size, results),
+        ),
+        "What the score depends on": (
+            _GRADIENTS_TEXT,
+            _gradients(swapped, crop_size, results),
+        ),
+    }
     return Report(
         title="A model that looks at the object",
         summary=_summary(results),
         sections=[
-            Section(
-                heading="Scores",
-                text=_SCORES_TEXT,
-                blocks=[score_table(results)],
-            ),
-            Section(
-                heading="What the network is shown",
-                text=_EXAMPLES_TEXT,
-                blocks=[_examples(sets.train, store, runs["RBD masks"])],
-            ),
-            Section(heading="Training", text=_TRAINING_TEXT, blocks=[_curves(runs)]),
-            Section(
-                heading="Nearest neighbours",
-                text=_NEIGHBOURS_TEXT,
-                blocks=[_neighbours(sets.swapped, _crop_size(runs), results)],
-            ),
-            Section(
-                heading="What the score depends on",
-                text=_GRADIENTS_TEXT,
-                blocks=[_gradients(sets.swapped, runs, results)],
-            ),
+            Section(heading=heading, text=text, blocks=[block])
+            for heading, (text, block) in blocks.items()
         ],
     )
 
@@ -79,7 +73,10 @@ def score_table(results: Mapping[str, Evaluation]) -> Table:
     chance = first.retrieval.chance
     return Table(
         header=("training", *first.percentages()),
-        rows=[(name, *_cells(result)) for name, result in results.items()],
+        rows=[
+            (name, *(_cell(*score) for score in result.percentages().items()))
+            for name, result in results.items()
+        ],
         caption="Percent; the best of a column is marked.",
         note=(
             f"Chance: {100 * chance.same_background:.1f} % of all pairs of swapped "
@@ -90,11 +87,8 @@ def score_table(results: Mapping[str, Evaluation]) -> Table:
     )
 
 
-def _cells(result: Evaluation) -> list[Measured]:
-    return [
-        Measured(mean=value, better="low" if "background" in name else "high")
-        for name, value in result.percentages().items()
-    ]
+def _cell(score: str, value: float) -> Measured:
+    return Measured(mean=value, better="low" if "background" in score else "high")
 
 
 def _summary(results: Mapping[str, Evaluation]) -> str:
@@ -134,14 +128,11 @@ _GRADIENTS_TEXT = (
 )
 
 
-def _examples(scenes: SceneSet, store: MaskStore, run: Run) -> Gallery:
-    config = _copy_paste(run)
+def _examples(scenes: SceneSet, store: MaskStore, config: CopyPasteConfig) -> Gallery:
     rng = np.random.default_rng(0)
     chosen = sorted(rng.choice(len(scenes.images), EXAMPLES, replace=False).tolist())
-    rows: dict[str, list[Picture]] = {
-        label: [] for label in ("scene", "RBD map", "pasted", "exact mask")
-    }
     masks = MaskStore.open(scenes.masks)
+    rows: dict[str, list[Picture]] = {}
     for index in chosen:
         name = scenes.images.names[index]
         image = read_image(scenes.images.root / name)
@@ -150,19 +141,18 @@ def _examples(scenes: SceneSet, store: MaskStore, run: Run) -> Gallery:
         alpha, size = map_to_alpha(saliency, config), image.shape[:2]
         make_background = BACKGROUNDS[config.background]
         background = make_background(rng, size, image, alpha, NO_SOURCES)
-        pasted = composite(image, alpha, background)
-        rows["scene"].append(Picture(image=image))
-        rows["RBD map"].append(Picture(image=grey(saliency)))
-        rows["pasted"].append(Picture(image=pasted))
-        rows["exact mask"].append(Picture(image=composite(image, exact, background)))
+        shown = {
+            "scene": image,
+            "RBD map": grey(saliency),
+            "pasted": composite(image, alpha, background),
+            "exact mask": composite(image, exact, background),
+        }
+        for label, picture in shown.items():
+            rows.setdefault(label, []).append(Picture(image=picture))
     return Gallery(
         rows=[PictureRow(label=label, pictures=row) for label, row in rows.items()],
         caption=f"{EXAMPLES} of {len(scenes.images)} scenes, drawn at random.",
     )
-
-
-def _copy_paste(run: Run) -> CopyPasteConfig:
-    return from_dict(CopyPasteConfig, run.field("copy_paste"))
 
 
 def _curves(runs: Mapping[str, Run]) -> Curves:
@@ -208,17 +198,8 @@ def _neighbours(
 
 
 def _gradients(
-    scenes: SceneSet, runs: Mapping[str, Run], results: Mapping[str, Evaluation]
+    scenes: SceneSet, crop_size: int, results: Mapping[str, Evaluation]
 ) -> Gallery:
-    loaded = {name: load_backbone(runs[name].folder, "auto") for name in COMPARED}
-    rows = range(min(GRADIENT_IMAGES, len(scenes.images)))
-    maps = {
-        name: list(gradients(model, results[name].probe, scenes, rows))
-        for name, model in loaded.items()
-    }
-    album = _album(scenes, _crop_size(runs), rows)
+    maps = {name: list(results[name].gradients) for name in COMPARED}
+    album = _album(scenes, crop_size, range(len(maps[COMPARED[0]])))
     return gradient_gallery(album, maps, count=SHOWN)
-
-
-def _crop_size(runs: Mapping[str, Run]) -> int:
-    return next(iter(runs.values())).field("crop_size")

@@ -5,7 +5,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from dilo import charts
 from dilo.errors import InputError
@@ -38,11 +38,6 @@ class Series:
     y: Sequence[float]
 
     def __post_init__(self) -> None:
-        """Check the lengths.
-
-        Raises:
-            InputError: x and y are not equally long.
-        """
         if len(self.x) != len(self.y):
             raise InputError(
                 f"{self.name}: {len(self.x)} values of x, {len(self.y)} of y"
@@ -65,8 +60,7 @@ class Chart:
     level: tuple[str, float] | None = None  # a horizontal line: ("chance", 0.1)
 
 
-@dataclass(frozen=True, kw_only=True)
-class LineStyle:
+class LineStyle(NamedTuple):
     """How a series looks in every chart of a block."""
 
     colour: int  # of the page's --line-0, --line-1, ...
@@ -77,9 +71,7 @@ def line_styles(block: Sequence[Chart]) -> dict[str, LineStyle]:
     """Give every series name one style, in order of first appearance."""
     names = dict.fromkeys(series.name for chart in block for series in chart.series)
     return {
-        name: LineStyle(
-            colour=number % len(LINE_COLOURS), dash=DASHES[number % len(DASHES)]
-        )
+        name: LineStyle(number % len(LINE_COLOURS), DASHES[number % len(DASHES)])
         for number, name in enumerate(names)
     }
 

@@ -9,7 +9,7 @@ import importlib.resources
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import jinja2
 
@@ -44,11 +44,6 @@ class Table:
     note: str = ""  # below the table
 
     def __post_init__(self) -> None:
-        """Check that every row has a cell for each column.
-
-        Raises:
-            InputError: a row is longer or shorter than the header.
-        """
         for number, row in enumerate(self.rows):
             if len(row) != len(self.header):
                 raise InputError(
@@ -74,11 +69,6 @@ class Picture:
     mark: Literal["good", "bad"] | None = None  # coloured frame and symbol
 
     def __post_init__(self) -> None:
-        """Check the image.
-
-        Raises:
-            InputError: it is no Image.
-        """
         check_image(self.image)
 
 
@@ -99,11 +89,6 @@ class Gallery:
     caption: str = ""
 
     def __post_init__(self) -> None:
-        """Check that every row fills the groups.
-
-        Raises:
-            InputError: a row has another number of pictures than the groups together.
-        """
         expected = sum(count for _, count in self.groups)
         for number, row in enumerate(self.rows):
             if self.groups and len(row.pictures) != expected:
@@ -168,8 +153,7 @@ def _template() -> jinja2.Template:
     return environment.from_string(source.read_text(encoding="utf-8"))
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Shown:
+class _Shown(NamedTuple):
     """A table cell as the template shows it."""
 
     text: str
@@ -187,11 +171,9 @@ def _cells(table: Table) -> list[list[_Shown]]:
 
 def _numeric(table: Table) -> list[bool]:
     """Report for each column whether it holds numbers, which are set to the right."""
-    if not table.rows:
-        return [False] * len(table.header)
     return [
-        not any(isinstance(cell, str) for cell in column)
-        for column in zip(*table.rows, strict=True)
+        bool(table.rows) and not any(isinstance(row[column], str) for row in table.rows)
+        for column in range(len(table.header))
     ]
 
 
