@@ -1,14 +1,12 @@
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from dilo.attribution.gradient import (
     class_score,
     energy_inside,
     gradient_map,
-    neighbour_score,
 )
 from dilo.errors import InputError
 
@@ -75,25 +73,6 @@ def test_batches_do_not_change_the_maps(monkeypatch):
     np.testing.assert_allclose(gradient_map(Windows(), images(), score), whole)
 
 
-def test_neighbour_score_has_the_gradient_of_the_weighted_vote():
-    generator = torch.Generator().manual_seed(0)
-    bank = F.normalize(torch.randn(9, 5, generator=generator))
-    features = torch.randn(2, 5, generator=generator, requires_grad=True)
-    score = neighbour_score(bank, k=3, temperature=0.2)(features, slice(0, 2))
-    (gradient,) = torch.autograd.grad(score.sum(), features)
-    top = (F.normalize(features) @ bank.T).topk(3).values
-    (vote,) = torch.autograd.grad((top / 0.2).exp().sum(), features)
-    torch.testing.assert_close(F.normalize(gradient), F.normalize(vote))
-
-
-def test_neighbours_in_one_half_light_up_what_points_there():
-    bank = torch.tensor([[1.0, 0.0]]).expand(4, 2)
-    maps = gradient_map(Windows(), images(), neighbour_score(bank, k=9))
-    assert maps.shape == (3, 6, 8)
-    assert maps.min() >= 0
-    np.testing.assert_allclose(maps.max(axis=(1, 2)), 1)
-
-
 def test_a_score_that_no_pixel_bears_on_gives_zeros():
     flat = class_score(torch.zeros(2, 2), torch.ones(2), torch.tensor([0, 1, 0]))
     assert not gradient_map(Windows(), images(), flat).any()
@@ -148,6 +127,6 @@ def test_bad_maps_are_refused(maps, masks, message):
 
 
 def test_bad_images_are_refused():
-    score = neighbour_score(torch.ones(1, 2))
+    score = class_score(torch.eye(2), torch.zeros(2), torch.tensor([0, 1, 0]))
     with pytest.raises(InputError, match=r"got \(3, 4, 4\)"):
         gradient_map(Windows(), torch.zeros(3, 4, 4), score)

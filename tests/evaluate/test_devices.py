@@ -7,7 +7,7 @@ import PIL.Image
 import pytest
 import torch
 
-from dilo.attribution.gradient import class_score, gradient_map, neighbour_score
+from dilo.attribution.gradient import class_score, gradient_map
 from dilo.data.labels import read_train_val
 from dilo.evaluate.backgrounds import background_scores
 from dilo.evaluate.features import extract, extract_labelled
@@ -109,11 +109,7 @@ def test_background_scores_are_those_of_the_cpu(here, splits, there):
 
 def test_gradient_maps_are_those_of_the_cpu(here, there):
     torch.manual_seed(0)
-    pixels, weight, bank = (
-        torch.randn(3, 3, 12, 12),
-        torch.randn(2, 128),
-        torch.ones(4, 128),
-    )
+    pixels, weight = torch.randn(3, 3, 12, 12), torch.randn(2, 128)
     classes, bias = torch.tensor([0, 1, 1]), torch.zeros(2)
     far = moved(here, there).module
     by_class = gradient_map(here.module, pixels, class_score(weight, bias, classes))
@@ -121,6 +117,3 @@ def test_gradient_maps_are_those_of_the_cpu(here, there):
     maps = gradient_map(far, pixels.to(there), class_score(*parts))
     assert isinstance(maps, np.ndarray)
     np.testing.assert_array_equal(maps, by_class)
-    by_neighbours = gradient_map(here.module, pixels, neighbour_score(bank))
-    maps = gradient_map(far, pixels.to(there), neighbour_score(bank.to(there)))
-    np.testing.assert_array_equal(maps, by_neighbours)

@@ -56,7 +56,7 @@ def test_chunks_do_not_change_the_votes(monkeypatch):
     bank, labels = clusters(30, seed=0)
     queries, _ = clusters(20, seed=1)
     whole = knn_predict(queries, bank, labels, 5)
-    monkeypatch.setattr("dilo.evaluate.neighbours.CHUNK_ELEMENTS", 90)
+    monkeypatch.setattr("dilo.evaluate.knn.CHUNK_ELEMENTS", 90)
     assert torch.equal(knn_predict(queries, bank, labels, 5), whole)
 
 

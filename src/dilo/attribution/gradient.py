@@ -1,7 +1,6 @@
 """Pixel-gradient maps: which pixels would change a score most, if they changed?
 
-A score is a function of the features, so that one routine serves every question: the
-class score of a linear probe, or the similarity with given images.
+A score is a function of the features, such as the class score of a linear probe.
 """
 
 from collections.abc import Callable
@@ -9,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
@@ -60,29 +58,6 @@ def class_score(weight: Tensor, bias: Tensor, classes: Tensor) -> Score:
     return score
 
 
-def neighbour_score(bank: Tensor, k: int = 20, temperature: float = 0.07) -> Score:
-    """Score each image by its similarity with its nearest images of a bank.
-
-    The score is log sum exp(cosine / t) over the k nearest: its gradient is that of
-    the similarities, weighted as in the vote of nearest neighbours. An image that is
-    itself in the bank has no gradient towards itself, but takes almost all the
-    weight: ask for the neighbours of images outside the bank.
-
-    Args:
-        bank: features of other images, (N, D), of any length, on the backbone's device.
-        k: how many of the nearest count; all if the bank holds fewer.
-        temperature: t; the smaller, the more the very nearest count.
-    """
-    directions = F.normalize(bank, dim=1)
-
-    def score(features: Tensor, rows: slice) -> Tensor:
-        similarity = F.normalize(features, dim=1) @ directions.T  # (N, bank)
-        top = similarity.topk(min(k, len(bank))).values
-        return (top / temperature).logsumexp(dim=1)
-
-    return score
-
-
 def gradient_map(
     backbone: nn.Module, images: Tensor, score: Score, blur: float = BLUR
 ) -> NDArray[np.float32]:
@@ -94,7 +69,7 @@ def gradient_map(
     Args:
         backbone: maps images to features; used in evaluation mode, left as it was.
         images: normalised float32 (N, 3, H, W), on the backbone's device.
-        score: of the features, as `class_score` or `neighbour_score` make it.
+        score: of the features, as `class_score` makes it.
         blur: standard deviation of the smoothing in parts of the longer side; 0 = off.
 
     Returns:

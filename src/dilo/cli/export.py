@@ -37,4 +37,4 @@ def export(
     """
     from dilo.models.export import export as write
 
-    say(write(run, out, to).summary())
+    say(write(run, out, to))

@@ -1,7 +1,7 @@
 """Background tests: are objects still recognised when their backgrounds change?"""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -91,8 +91,9 @@ def background_scores(
     Raises:
         InputError: no image can take part, or as for `extract_labelled`.
     """
-    usable, left_out = _usable(val, _reader(val, truth))
+    usable, left_out = _usable(val, truth)
     part = val.take(usable)
+    read = functools.partial(_read, part, truth)
     bank = extract_labelled(loaded, train, workers=workers, title="train features")
     probe = choose_probe(bank.values, bank.labels, seed=seed)
     labels = torch.from_numpy(part.labels)
@@ -102,7 +103,7 @@ def background_scores(
     for variant in VARIANTS:
         donors = draw_donors(part.labels, variant, np.random.default_rng(seed))
         swaps = [
-            functools.partial(swap, _reader(part, truth), index, int(donor), variant)
+            functools.partial(swap, read, index, int(donor), variant)
             for index, donor in enumerate(donors)
         ]
         features = extract(loaded, swaps, workers=workers, title=variant)
@@ -169,25 +170,20 @@ def _chance(queries: Tagged, bank: Tagged, itself: int) -> Shares:
     )
 
 
-def _reader(
-    images: LabelledImages, truth: MaskStore
-) -> Callable[[int], tuple[Image, Mask]]:
-    def read(index: int) -> tuple[Image, Mask]:
-        name = images.names[index]
-        return read_image(images.root / name), truth.mask(name)
-
-    return read
+def _read(images: LabelledImages, truth: MaskStore, index: int) -> tuple[Image, Mask]:
+    name = images.names[index]
+    return read_image(images.root / name), truth.mask(name)
 
 
 def _usable(
-    images: LabelledImages, read: Callable[[int], tuple[Image, Mask]]
+    images: LabelledImages, truth: MaskStore
 ) -> tuple[list[int], tuple[str, ...]]:
     """Find the images that can take part, and say why the others cannot."""
     left_out: dict[int, str] = {}
     with Progress("masks", total=len(images), unit="images") as progress:
         for index, name in enumerate(images.names):
             try:
-                reason = why_not(*read(index))
+                reason = why_not(*_read(images, truth, index))
                 if reason:
                     left_out[index] = f"{name}: {reason}"
             except (ImageError, StoreError) as error:

@@ -1,6 +1,5 @@
 """`dilo demo`: the whole path on synthetic scenes, from pictures to a report."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +41,6 @@ class Demo:
 
     page: Path
     results: Mapping[str, Evaluation]  # by the name of the model
-    seconds: float  # of this call
 
 
 def demo(out: Path, config: DemoConfig | None = None) -> Demo:
@@ -57,7 +55,6 @@ def demo(out: Path, config: DemoConfig | None = None) -> Demo:
     Raises:
         RunError: the folder holds a demo of another config, or a training failed.
     """
-    start = time.monotonic()
     config = config or DemoConfig()
     out = out.resolve()  # so that it can be continued from any folder
     Run.create(out, config)
@@ -74,7 +71,7 @@ def demo(out: Path, config: DemoConfig | None = None) -> Demo:
     page = out / "report.html"
     html = render(demo_report(sets, store, runs, results))
     write_atomic(page, html.encode())
-    return Demo(page=page, results=results, seconds=time.monotonic() - start)
+    return Demo(page=page, results=results)
 
 
 def make_scenes(folder: Path, config: DemoConfig) -> None:

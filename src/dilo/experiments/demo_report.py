@@ -18,7 +18,6 @@ from dilo.report.page import (
     Gallery,
     Measured,
     Picture,
-    PictureRow,
     Report,
     Section,
     Table,
@@ -150,7 +149,8 @@ def _examples(scenes: SceneSet, store: MaskStore, config: CopyPasteConfig) -> Ga
         for label, picture in shown.items():
             rows.setdefault(label, []).append(Picture(image=picture))
     return Gallery(
-        rows=[PictureRow(label=label, pictures=row) for label, row in rows.items()],
+        rows=list(rows.values()),
+        labels=list(rows),
         caption=f"{EXAMPLES} of {len(scenes.images)} scenes, drawn at random.",
     )
 

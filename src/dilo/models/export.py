@@ -47,27 +47,6 @@ Exported = tuple[bytes, list[str]]  # a file; the code that loads it, as FILE
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExportReport:
-    """What an export wrote."""
-
-    path: Path
-    arch: str
-    input: str  # what the network sees of the colours
-    usage: list[str]  # lines of code that load it
-
-    def summary(self) -> str:
-        """Say what was written, how it is loaded, and what to mind."""
-        lines = [f"{self.path}: the weights of {self.arch}, loaded by"]
-        lines += [f"    {line}" for line in self.usage]
-        if self.input != "rgb":
-            lines.append(
-                f"It knows {self.input} images only: before use, "
-                f"dilo.models.inputs.with_input(network, {self.input!r})"
-            )
-        return "\n".join(lines)
-
-
-@dataclass(frozen=True, kw_only=True)
 class Model:
     """A backbone that is to be exported, and what belongs to it."""
 
@@ -87,13 +66,17 @@ class Model:
         return _THEIR_NAMES.get(self.loaded.arch, name)
 
 
-def export(source: str | Path, out: Path, to: str) -> ExportReport:
+def export(source: str | Path, out: Path, to: str) -> str:
     """Write a backbone for another program, without its classifier.
 
     Args:
         source: a finished run, or what else `load_backbone` takes.
         out: the file; an older one of that name is replaced.
         to: one of `LAYOUTS`.
+
+    Returns:
+        What was written, the code that loads it (lines that are indented), and what to
+        mind.
 
     Raises:
         InputError: there is no such layout, `out` is no name for its files, or the
@@ -112,12 +95,14 @@ def export(source: str | Path, out: Path, to: str) -> ExportReport:
     model = read_model(source)
     content, usage = layout.write(model)
     write_atomic(out, content)
-    return ExportReport(
-        path=out,
-        arch=model.loaded.arch,
-        input=model.loaded.input,
-        usage=[line.replace("FILE", repr(str(out))) for line in usage],
-    )
+    lines = [f"{out}: the weights of {model.loaded.arch}, loaded by"]
+    lines += [f"    {line.replace('FILE', repr(str(out)))}" for line in usage]
+    if model.loaded.input != "rgb":
+        lines.append(
+            f"It knows {model.loaded.input} images only: before use, "
+            f"dilo.models.inputs.with_input(network, {model.loaded.input!r})"
+        )
+    return "\n".join(lines)
 
 
 def read_model(source: str | Path) -> Model:

@@ -17,7 +17,7 @@ from dilo.attribution.gradient import energy_inside
 from dilo.errors import InputError
 from dilo.evaluate.knn import nearest
 from dilo.image import Image
-from dilo.report.page import Gallery, Picture, PictureRow
+from dilo.report.page import Gallery, Picture
 from dilo.report.pictures import (
     draw_indices,
     fit,
@@ -95,8 +95,7 @@ def neighbour_gallery(
     )
     if album.labels is not None:
         caption += " Tick: of the query's class; cross: of another."
-    gallery_rows = [PictureRow(pictures=row) for row in rows]
-    return Gallery(rows=gallery_rows, groups=groups, caption=caption)
+    return Gallery(rows=rows, groups=groups, caption=caption)
 
 
 def gradient_gallery(
@@ -132,7 +131,7 @@ def gradient_gallery(
         pictures = [Picture(image=image, caption=album.class_name(index))]
         for maps in gradients.values():
             pictures.append(_gradient(album, index, image, maps[index]))
-        rows.append(PictureRow(pictures=pictures))
+        rows.append(pictures)
     caption = _which(len(chosen), len(album.images), seed)
     if album.masks is not None:
         area = np.mean([album.masks[index].mean() for index in chosen])

@@ -31,7 +31,7 @@ class Measured:
     better: Literal["high", "low"] | None = None  # None: it takes no part in a contest
 
 
-Cell = str | int | float | Measured | None
+Cell = str | Measured | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,27 +73,20 @@ class Picture:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PictureRow:
-    """One row of a gallery."""
-
-    pictures: Sequence[Picture]
-    label: str = ""  # at the left end
-
-
-@dataclass(frozen=True, kw_only=True)
 class Gallery:
     """Rows of pictures, each row cut into the same groups."""
 
-    rows: Sequence[PictureRow]
+    rows: Sequence[Sequence[Picture]]
+    labels: Sequence[str] = ()  # of the rows, at their left end
     groups: Sequence[tuple[str, int]] = ()  # heading and number of pictures of each
     caption: str = ""
 
     def __post_init__(self) -> None:
         expected = sum(count for _, count in self.groups)
         for number, row in enumerate(self.rows):
-            if self.groups and len(row.pictures) != expected:
+            if self.groups and len(row) != expected:
                 raise InputError(
-                    f"row {number} has {len(row.pictures)} pictures, "
+                    f"row {number} has {len(row)} pictures, "
                     f"the groups together {expected}"
                 )
 
@@ -196,11 +189,7 @@ def _best(column: Sequence[Cell]) -> str | None:
 def _show(cell: Cell, best: str | None) -> _Shown:
     if isinstance(cell, str):
         return _Shown(text=cell)
-    if isinstance(cell, int) and not isinstance(cell, bool):
-        return _Shown(text=f"{cell:,}".replace(",", "\u202f"))
-    if isinstance(cell, float):
-        cell = Measured(mean=cell, digits=3)
-    if not isinstance(cell, Measured) or not math.isfinite(cell.mean):
+    if cell is None or not math.isfinite(cell.mean):
         return _Shown(text=NO_VALUE)
     spread = "" if cell.std is None else f"± {cell.std:.{cell.digits}f}"
     text = _number(cell)
@@ -213,19 +202,21 @@ def _number(cell: Measured) -> str:
     return text.replace("-", "\u2212")  # a minus as wide as a plus
 
 
-def _grouped(row: PictureRow, gallery: Gallery) -> list[tuple[str, Sequence[Picture]]]:
+def _grouped(
+    row: Sequence[Picture], gallery: Gallery
+) -> list[tuple[str, Sequence[Picture]]]:
     """Cut a row of a gallery into (heading, pictures)."""
     start, groups = 0, []
-    for heading, count in gallery.groups or [("", len(row.pictures))]:
-        groups.append((heading, row.pictures[start : start + count]))
+    for heading, count in gallery.groups or [("", len(row))]:
+        groups.append((heading, row[start : start + count]))
         start += count
     return groups
 
 
 def _layout(gallery: Gallery) -> str:
     """Choose the CSS class: how rows of so many pictures stand on a wide page."""
-    widest = max((len(row.pictures) for row in gallery.rows), default=0)
-    if widest > 10 or any(row.label for row in gallery.rows):
+    widest = max(map(len, gallery.rows), default=0)
+    if widest > 10 or gallery.labels:
         return "free"
     if widest <= 4 and len(gallery.rows) > 1:
         return "paired"

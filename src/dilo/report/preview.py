@@ -64,6 +64,8 @@ def preview(
 ) -> Mapping[str, str]:
     """Write a contact sheet of some images as PNG, atomically.
 
+    An image that cannot be read, has no map or no foreground is shown as such.
+
     Args:
         images: folder of photographs, at any depth.
         masks: their maps.
@@ -79,26 +81,8 @@ def preview(
         StoreError: not one image has a map.
         OSError: the file cannot be written.
     """
-    out = Path(out)
     if out.suffix.lower() != ".png" or out.is_dir():
         raise InputError(f"--out must be a .png file, got {out}")
-    sheet, failures = contact_sheet(images, masks, config)
-    write_atomic(out, encode_image(sheet))
-    return failures
-
-
-def contact_sheet(
-    images: Path, masks: MaskStore, config: PreviewConfig
-) -> tuple[Image, Mapping[str, str]]:
-    """Draw the sheet that `preview` writes, uint8 (H, W, 3); give what it returns too.
-
-    An image that cannot be read, has no map or no foreground is shown as such.
-
-    Raises:
-        InputError: a setting is unusable, or there are no images.
-        StoreError: not one image has a map.
-    """
-    images = Path(images)
     names = list_images(images)
     if not any(name in masks for name in names):
         raise StoreError(
@@ -126,7 +110,8 @@ def contact_sheet(
         rows += _rows(entry, config)
     heads = ["image, map,", "views"] + [""] * (LEFT_COLUMNS - 2)
     heads += [f"on {name}" for name in BACKGROUNDS]
-    return draw_sheet(heads, rows), sources.take_failures()
+    write_atomic(out, encode_image(draw_sheet(heads, rows)))
+    return sources.take_failures()
 
 
 def _with_map(entry: _Entry, masks: MaskStore, config: CopyPasteConfig) -> _Entry:
