@@ -10,7 +10,7 @@ import torch
 from dilo.attribution.gradient import class_score, gradient_map
 from dilo.data.labels import read_train_val
 from dilo.evaluate.backgrounds import background_scores
-from dilo.evaluate.features import extract, extract_labelled
+from dilo.evaluate.features import extract
 from dilo.evaluate.knn import knn, knn_predict, nearest
 from dilo.evaluate.linear import choose_probe, linear
 from dilo.masks import MaskStore
@@ -77,7 +77,8 @@ def test_features_and_labels_are_on_the_backbones_device(here, splits, there):
     assert features.values.device == there
     expected = extract(here, images()).values
     torch.testing.assert_close(features.values.cpu(), expected, rtol=0, atol=0)
-    labelled = extract_labelled(moved(here, there), splits[0])
+    train = splits[0]
+    labelled = extract(moved(here, there), train.paths(), train.labels)
     assert labelled.values.device == labelled.labels.device == there
 
 

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from sklearn.neighbors import KNeighborsClassifier
 
 from dilo.errors import InputError
-from dilo.evaluate.features import LabelledFeatures
+from dilo.evaluate.features import Features
 from dilo.evaluate.knn import knn_predict, knn_score
 
 
@@ -71,7 +71,7 @@ def test_a_tiny_temperature_is_the_nearest_neighbour():
 
 def test_known_images_are_recognised():
     values, labels = clusters(40, seed=0)
-    same = LabelledFeatures(values=values, labels=labels)
+    same = Features(values=values, labels=labels)
     scores = knn_score(same, same, k=1)
     assert scores.top1 == scores.per_class == 1.0
     assert scores.images == 40

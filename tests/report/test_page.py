@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dilo.errors import InputError
-from dilo.report.chart import Chart, Series
+from dilo.report.chart import Chart
 from dilo.report.page import (
     Curves,
     Gallery,
@@ -34,7 +34,7 @@ def full_report(text="text"):
     chart = Chart(
         title=text,
         x_label=text,
-        series=[Series(name=text, x=[0, 1], y=[0.0, 1.0])],
+        lines={text: ([0, 1], [0.0, 1.0])},
         level=(text, 0.5),
     )
     row = [picture(caption=text, tag=text, mark="bad"), picture(200)]
@@ -111,7 +111,7 @@ def test_blocks_may_be_empty():
     page = render(
         report_of(
             Table(header=["a", "b"], rows=[]),
-            Curves(charts=[Chart(title="t", x_label="x", series=[])]),
+            Curves(charts=[Chart(title="t", x_label="x", lines={})]),
             Gallery(rows=[]),
         )
     )

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from dilo.data.labels import LabelledImages
 from dilo.errors import ImageError, InputError, StoreError
-from dilo.evaluate.features import extract, extract_labelled
+from dilo.evaluate.features import extract
 from dilo.evaluate.knn import knn_predict, nearest
 from dilo.evaluate.linear import choose_probe
 from dilo.evaluate.scores import Scores, score
@@ -89,12 +89,13 @@ def background_scores(
         workers: decoding threads.
 
     Raises:
-        InputError: no image can take part, or as for `extract_labelled`.
+        InputError: no image can take part, or as for `extract`.
     """
     usable, left_out = _usable(val, truth)
     part = val.take(usable)
     read = functools.partial(_read, part, truth)
-    bank = extract_labelled(loaded, train, workers=workers, title="train features")
+    title = "train features"
+    bank = extract(loaded, train.paths(), train.labels, workers=workers, title=title)
     probe = choose_probe(bank.values, bank.labels, seed=seed)
     labels = torch.from_numpy(part.labels)
     knn: dict[str, Scores] = {}

@@ -31,22 +31,14 @@ class Features:
     """Features of the images that could be read, on the backbone's device."""
 
     values: Tensor  # float32 (N, D)
-    kept: NDArray[np.int64]  # (N,), where the images stood in what was asked for
-    failures: tuple[str, ...]  # one line for each image that could not be read
-
-
-@dataclass(frozen=True, kw_only=True)
-class LabelledFeatures:
-    """Features and labels of one split, without the images that could not be read."""
-
-    values: Tensor  # float32 (N, D)
-    labels: Tensor  # int64 (N,), on the features' device
-    failures: tuple[str, ...] = ()
+    labels: Tensor  # int64 (N,), or where the images stood in what was asked for
+    failures: tuple[str, ...] = ()  # one line for each image that could not be read
 
 
 def extract(
     loaded: LoadedBackbone,
     images: Sequence[Item],
+    labels: NDArray[np.int64] | None = None,
     *,
     workers: int | None = None,
     title: str = "features",
@@ -57,6 +49,7 @@ def extract(
         loaded: the backbone and the size of its views; its device does the work.
         images: files, Images, or functions that are called in the threads that decode
             and may raise ImageError for one that cannot be read.
+        labels: of the images, (N,); by default their numbers.
         workers: decoding threads; by default one for each core, at most 8.
         title: what the progress bar says.
 
@@ -82,31 +75,26 @@ def extract(
     if not kept:
         reason = failures[0] if failures else "the list of images is empty"
         raise InputError(f"no image could be read: {reason}")
+    numbers = np.arange(len(images)) if labels is None else labels
     return Features(
         values=torch.cat(chunks),
-        kept=np.array(kept, dtype=np.int64),
+        labels=torch.from_numpy(numbers[kept]).to(device),
         failures=tuple(failures),
     )
 
 
-def extract_labelled(
+def extract_splits(
     loaded: LoadedBackbone,
-    images: LabelledImages,
-    *,
+    train: LabelledImages,
+    val: LabelledImages,
     workers: int | None = None,
-    title: str = "features",
-) -> LabelledFeatures:
-    """Compute the features of a split; labels of unreadable images go with them.
-
-    Raises:
-        InputError: no image can be read.
-    """
-    features = extract(loaded, images.paths(), workers=workers, title=title)
-    labels = torch.from_numpy(images.labels[features.kept])
-    return LabelledFeatures(
-        values=features.values,
-        labels=labels.to(features.values.device),
-        failures=features.failures,
+) -> tuple[Features, Features]:
+    """Compute the features of both splits, as `extract` does."""
+    return (
+        extract(
+            loaded, train.paths(), train.labels, workers=workers, title="train features"
+        ),
+        extract(loaded, val.paths(), val.labels, workers=workers, title="val features"),
     )
 
 

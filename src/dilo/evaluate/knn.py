@@ -6,7 +6,7 @@ from torch import Tensor
 
 from dilo.data.labels import LabelledImages
 from dilo.errors import InputError
-from dilo.evaluate.features import LabelledFeatures, extract_labelled
+from dilo.evaluate.features import Features, extract_splits
 from dilo.evaluate.scores import Scores, score
 from dilo.models.inference import LoadedBackbone
 
@@ -37,14 +37,13 @@ def knn(
         InputError: no image of a split can be read, or a setting is out of range.
     """
     _check(k, temperature)
-    bank = extract_labelled(loaded, train, workers=workers, title="train features")
-    queries = extract_labelled(loaded, val, workers=workers, title="val features")
+    bank, queries = extract_splits(loaded, train, val, workers)
     return knn_score(bank, queries, k=k, temperature=temperature)
 
 
 def knn_score(
-    train: LabelledFeatures,
-    val: LabelledFeatures,
+    train: Features,
+    val: Features,
     *,
     k: int = 200,
     temperature: float = 0.07,

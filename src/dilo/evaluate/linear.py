@@ -13,7 +13,7 @@ from torch import Tensor
 
 from dilo.data.labels import LabelledImages
 from dilo.errors import InputError
-from dilo.evaluate.features import LabelledFeatures, extract_labelled
+from dilo.evaluate.features import Features, extract_splits
 from dilo.evaluate.scores import Scores, score
 from dilo.models.inference import LoadedBackbone
 
@@ -65,14 +65,11 @@ def linear(
     Raises:
         InputError: no image of a split can be read, or `train` has a single class.
     """
-    fitted = extract_labelled(loaded, train, workers=workers, title="train features")
-    tested = extract_labelled(loaded, val, workers=workers, title="val features")
+    fitted, tested = extract_splits(loaded, train, val, workers)
     return linear_score(fitted, tested, seed=seed)
 
 
-def linear_score(
-    train: LabelledFeatures, val: LabelledFeatures, *, seed: int = 0
-) -> Scores:
+def linear_score(train: Features, val: Features, *, seed: int = 0) -> Scores:
     """Do what `linear` does, on features that are there already."""
     probe = choose_probe(train.values, train.labels, seed=seed)
     predictions = probe.predict(val.values)

@@ -10,7 +10,7 @@ from dilo.config import from_dict
 from dilo.experiments.evaluation import Evaluation, SceneSet
 from dilo.image import read_image
 from dilo.masks import MaskStore
-from dilo.report.chart import Chart, Series
+from dilo.report.chart import Chart
 from dilo.report.compare import Album, gradient_gallery, neighbour_gallery
 from dilo.report.page import (
     Block,
@@ -40,20 +40,22 @@ def demo_report(
     run, swapped = runs["RBD masks"], sets["swapped"]
     config = from_dict(CopyPasteConfig, run.field("copy_paste"))
     crop_size = run.field("crop_size")
+    album = _album(swapped, crop_size, range(len(swapped.images)))
+    features = {name: results[name].swapped for name in COMPARED}
+    maps = {name: list(results[name].gradients) for name in COMPARED}
+    mapped = _album(swapped, crop_size, range(len(maps["baseline"])))
+    examples = _examples(sets["train"], store, config)
     blocks: dict[str, tuple[str, Block]] = {
         "Scores": (_SCORES_TEXT, score_table(results)),
-        "What the network is shown": (
-            _EXAMPLES_TEXT,
-            _examples(sets["train"], store, config),
-        ),
+        "What the network is shown": (_EXAMPLES_TEXT, examples),
         "Training": (_TRAINING_TEXT, _curves(runs)),
         "Nearest neighbours": (
             _NEIGHBOURS_TEXT,
-            _neighbours(swapped, crop_size, results),
+            neighbour_gallery(album, features, count=SHOWN),
         ),
         "What the score depends on": (
             _GRADIENTS_TEXT,
-            _gradients(swapped, crop_size, results),
+            gradient_gallery(mapped, maps, count=SHOWN),
         ),
     }
     return Report(
@@ -161,15 +163,11 @@ def _curves(runs: Mapping[str, Run]) -> Curves:
     level = next(iter(metrics.values()))[-1]["chance_level"]
 
     def chart(title: str, field: str, level: tuple[str, float] | None) -> Chart:
-        series = [
-            Series(
-                name=name,
-                x=[line["epoch"] for line in lines],
-                y=[line[field] for line in lines],
-            )
-            for name, lines in metrics.items()
-        ]
-        return Chart(title=title, x_label="epoch", series=series, level=level)
+        lines = {
+            name: ([line["epoch"] for line in logged], [line[field] for line in logged])
+            for name, logged in metrics.items()
+        }
+        return Chart(title=title, x_label="epoch", lines=lines, level=level)
 
     return Curves(
         charts=[
@@ -187,19 +185,3 @@ def _album(scenes: SceneSet, crop_size: int, rows: Sequence[int]) -> Album:
         backgrounds=scenes.backgrounds.numpy()[np.asarray(rows)],
         masks=list(scenes.mask_views(crop_size, rows)),
     )
-
-
-def _neighbours(
-    scenes: SceneSet, crop_size: int, results: Mapping[str, Evaluation]
-) -> Gallery:
-    album = _album(scenes, crop_size, range(len(scenes.images)))
-    features = {name: results[name].swapped for name in COMPARED}
-    return neighbour_gallery(album, features, count=SHOWN)
-
-
-def _gradients(
-    scenes: SceneSet, crop_size: int, results: Mapping[str, Evaluation]
-) -> Gallery:
-    maps = {name: list(results[name].gradients) for name in COMPARED}
-    album = _album(scenes, crop_size, range(len(maps[COMPARED[0]])))
-    return gradient_gallery(album, maps, count=SHOWN)

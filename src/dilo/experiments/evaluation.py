@@ -25,7 +25,7 @@ from dilo.evaluate.backgrounds import (
     Tagged,
     background_retrieval,
 )
-from dilo.evaluate.features import LabelledFeatures, extract_labelled
+from dilo.evaluate.features import Features, extract
 from dilo.evaluate.knn import knn_score
 from dilo.evaluate.linear import LinearProbe, choose_probe
 from dilo.evaluate.scores import score
@@ -119,8 +119,8 @@ def evaluate_backbone(
 ) -> Evaluation:
     """Fit classifiers on the training scenes; test them on natural and swapped ones."""
     train, natural, swapped = (
-        extract_labelled(loaded, scenes.images, title=f"{name} {which}".strip())
-        for which, scenes in sets.items()
+        extract(loaded, images.paths(), images.labels, title=f"{name} {which}".strip())
+        for which, images in ((key, scenes.images) for key, scenes in sets.items())
     )
     probe = choose_probe(train.values, train.labels)
     tagged = Tagged(swapped.values, swapped.labels.cpu(), sets["swapped"].backgrounds)
@@ -150,5 +150,5 @@ def _gradients(
     return gradient_map(loaded.module, normalise(views.to(device)), score_of)
 
 
-def _linear(probe: LinearProbe, features: LabelledFeatures) -> float:
+def _linear(probe: LinearProbe, features: Features) -> float:
     return score(probe.predict(features.values), features.labels).top1

@@ -50,7 +50,7 @@ def draw_sheet(heads: Sequence[str], rows: Sequence[SheetRow]) -> Image:
     tiles = [[_draw_cell(cell) for cell in row.cells] for row in rows]
     heights = [LABEL + max((tile.height for tile in row), default=GAP) for row in tiles]
     width = 2 * MARGIN + len(heads) * (CELL + GAP) - GAP
-    lefts = range(MARGIN, width, CELL + GAP)
+    lefts = range(MARGIN, width - MARGIN, CELL + GAP)
     size = (width, 2 * MARGIN + head_height + sum(heights))
     sheet = PIL.Image.new("RGB", size, PAPER)
     pen = PIL.ImageDraw.Draw(sheet)
