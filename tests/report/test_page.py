@@ -40,7 +40,7 @@ def full_report(text="text"):
     row = [picture(caption=text, tag=text, mark="bad"), picture(200)]
     blocks = [
         Table(header=[text], rows=[[text]], caption=text, note=text),
-        Curves(charts=[chart], caption=text),
+        Curves(charts=[chart]),
         Gallery(rows=[row], labels=[text], groups=[(text, 2)], caption=text),
     ]
     section = Section(heading=text, text=text, blocks=blocks)

@@ -141,15 +141,14 @@ def background_retrieval(
     Raises:
         InputError: as for `nearest`.
     """
-    bank = queries if gallery is None else gallery
-    alone = gallery is None
-    _, index = nearest(queries.features, bank.features, k, exclude_self=alone)
+    bank = gallery or queries
+    _, index = nearest(queries.features, gallery.features if gallery else None, k)
     index = index.cpu()  # the shares are float64, which some devices lack
     same_class = bank.labels[index] == queries.labels[:, None]  # (Q, k)
     same_background = bank.backgrounds[index] == queries.backgrounds[:, None]
     shared = (same_class, same_background, same_class & same_background)
     found = Shares(*(same.double().mean().item() for same in shared))
-    return BackgroundRetrieval(found, _chance(queries, bank, int(alone)))
+    return BackgroundRetrieval(found, _chance(queries, bank, int(gallery is None)))
 
 
 def _chance(queries: Tagged, bank: Tagged, itself: int) -> Shares:

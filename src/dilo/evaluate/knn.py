@@ -93,17 +93,13 @@ def knn_predict(
 
 
 @torch.inference_mode()
-def nearest(
-    queries: Tensor, bank: Tensor, k: int, *, exclude_self: bool = False
-) -> tuple[Tensor, Tensor]:
+def nearest(queries: Tensor, bank: Tensor | None, k: int) -> tuple[Tensor, Tensor]:
     """Find the k most similar bank features of each query by cosine similarity.
 
     Args:
         queries: (Q, D), of any length: they are L2-normalised here.
-        bank: (N, D), likewise.
+        bank: (N, D), likewise; None = the queries, each without itself.
         k: how many; no more than the bank holds are returned.
-        exclude_self: queries and bank are the same images in the same order, and
-            none is its own neighbour.
 
     Returns:
         Cosine similarities and bank indices, both (Q, k), the most similar first.
@@ -111,15 +107,12 @@ def nearest(
     Raises:
         InputError: shapes do not fit, k is not positive, or the bank is too small.
     """
+    exclude_self = bank is None
+    bank = queries if bank is None else bank
     if queries.ndim != 2 or bank.ndim != 2 or queries.shape[1] != bank.shape[1]:
         raise InputError(
             "queries and bank must be (Q, D) and (N, D), got "
             f"{tuple(queries.shape)} and {tuple(bank.shape)}"
-        )
-    if exclude_self and len(queries) != len(bank):
-        raise InputError(
-            "to exclude themselves the queries must be the bank, got "
-            f"{len(queries)} queries and {len(bank)} bank features"
         )
     if k < 1:
         raise InputError(f"k must be at least 1, got {k}")

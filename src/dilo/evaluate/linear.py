@@ -36,13 +36,9 @@ class LinearProbe:
     bias: Tensor  # (C,)
     penalty: float
 
-    def scores(self, features: Tensor) -> Tensor:
-        """Score each class for features (N, D): (N, C)."""
-        return features @ self.weight.T + self.bias
-
     def predict(self, features: Tensor) -> Tensor:
         """Name the best class of features (N, D): int64 (N,)."""
-        return self.scores(features).argmax(dim=1)
+        return (features @ self.weight.T + self.bias).argmax(dim=1)
 
 
 def linear(

@@ -44,26 +44,19 @@ def demo_report(
     features = {name: results[name].swapped for name in COMPARED}
     maps = {name: list(results[name].gradients) for name in COMPARED}
     mapped = _album(swapped, crop_size, range(len(maps["baseline"])))
-    examples = _examples(sets["train"], store, config)
-    blocks: dict[str, tuple[str, Block]] = {
-        "Scores": (_SCORES_TEXT, score_table(results)),
-        "What the network is shown": (_EXAMPLES_TEXT, examples),
-        "Training": (_TRAINING_TEXT, _curves(runs)),
-        "Nearest neighbours": (
-            _NEIGHBOURS_TEXT,
-            neighbour_gallery(album, features, count=SHOWN),
-        ),
-        "What the score depends on": (
-            _GRADIENTS_TEXT,
-            gradient_gallery(mapped, maps, count=SHOWN),
-        ),
-    }
+    blocks: list[Block] = [
+        score_table(results),
+        _examples(sets["train"], store, config),
+        _curves(runs),
+        neighbour_gallery(album, features, count=SHOWN),
+        gradient_gallery(mapped, maps, count=SHOWN),
+    ]
     return Report(
         title="A model that looks at the object",
         summary=_summary(results),
         sections=[
             Section(heading=heading, text=text, blocks=[block])
-            for heading, (text, block) in blocks.items()
+            for (heading, text), block in zip(_TEXTS.items(), blocks, strict=True)
         ],
     )
 
@@ -107,26 +100,30 @@ def _summary(results: Mapping[str, Evaluation]) -> str:
     )
 
 
-_SCORES_TEXT = (
-    "kNN and linear: accuracy on new scenes, from the frozen features. Swapped: "
-    "the same objects before a background of any kind, the classifiers unchanged. "
-    "Neighbours: of each swapped scene among the others. Gradient: share of the pixel "
-    "gradient of the true class's score that lies on the object."
-)
-_EXAMPLES_TEXT = (
-    "A scene, its RBD map, and what copy-paste makes of it; below, with the exact mask."
-)
-_TRAINING_TEXT = (
-    "The loss of telling every scene from all others. Pasted scenes are harder to tell "
-    "apart, so that a higher loss is no worse network: the accuracies above decide."
-)
-_NEIGHBOURS_TEXT = (
-    "The three most similar scenes under each network. A network that has learned the "
-    "background finds the background again."
-)
-_GRADIENTS_TEXT = (
-    "How much each pixel bears on the linear classifier's score of the true class."
-)
+_TEXTS = {
+    "Scores": (
+        "kNN and linear: accuracy on new scenes, from the frozen features. Swapped: "
+        "the same objects before a background of any kind, the classifiers unchanged. "
+        "Neighbours: of each swapped scene among the others. Gradient: share of the "
+        "pixel gradient of the true class's score that lies on the object."
+    ),
+    "What the network is shown": (
+        "A scene, its RBD map, and what copy-paste makes of it; below, with the exact "
+        "mask."
+    ),
+    "Training": (
+        "The loss of telling every scene from all others. Pasted scenes are harder to "
+        "tell apart, so that a higher loss is no worse network: the accuracies above "
+        "decide."
+    ),
+    "Nearest neighbours": (
+        "The three most similar scenes under each network. A network that has learned "
+        "the background finds the background again."
+    ),
+    "What the score depends on": (
+        "How much each pixel bears on the linear classifier's score of the true class."
+    ),
+}
 
 
 def _examples(scenes: SceneSet, store: MaskStore, config: CopyPasteConfig) -> Gallery:

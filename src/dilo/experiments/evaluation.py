@@ -11,20 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dilo.attribution.gradient import (
-    EnergyInside,
-    class_score,
-    energy_inside,
-    gradient_map,
-)
+from dilo.attribution.gradient import EnergyInside, energy_inside, gradient_map
 from dilo.augment import centre_view
 from dilo.data.labels import LabelledImages, read_labels
 from dilo.data.synthetic import BACKGROUNDS
-from dilo.evaluate.backgrounds import (
-    BackgroundRetrieval,
-    Tagged,
-    background_retrieval,
-)
+from dilo.evaluate.backgrounds import BackgroundRetrieval, Tagged, background_retrieval
 from dilo.evaluate.features import Features, extract
 from dilo.evaluate.knn import knn_score
 from dilo.evaluate.linear import LinearProbe, choose_probe
@@ -118,9 +109,10 @@ def evaluate_backbone(
     loaded: LoadedBackbone, sets: Mapping[str, SceneSet], name: str = ""
 ) -> Evaluation:
     """Fit classifiers on the training scenes; test them on natural and swapped ones."""
+    images = {f"{name} {which}".strip(): sets[which].images for which in sets}
     train, natural, swapped = (
-        extract(loaded, images.paths(), images.labels, title=f"{name} {which}".strip())
-        for which, images in ((key, scenes.images) for key, scenes in sets.items())
+        extract(loaded, split.paths(), split.labels, title=title)
+        for title, split in images.items()
     )
     probe = choose_probe(train.values, train.labels)
     tagged = Tagged(swapped.values, swapped.labels.cpu(), sets["swapped"].backgrounds)
@@ -146,8 +138,8 @@ def _gradients(
     device = device_of(loaded.module)
     views = torch.from_numpy(np.stack(scenes.views(loaded.crop_size, rows)))
     labels = torch.from_numpy(scenes.images.labels[np.asarray(rows)])
-    score_of = class_score(probe.weight, probe.bias, labels.to(device))
-    return gradient_map(loaded.module, normalise(views.to(device)), score_of)
+    weights = probe.weight[labels.to(device)]
+    return gradient_map(loaded.module, normalise(views.to(device)), weights)
 
 
 def _linear(probe: LinearProbe, features: Features) -> float:

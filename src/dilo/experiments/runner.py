@@ -115,7 +115,8 @@ def _stopping(running: Mapping[str, SpawnProcess]) -> Iterator[None]:
 
 def _show(bar: Progress, runs: Mapping[str, Run]) -> None:
     """Show how far all trainings are, in epochs, from what they write."""
-    begun = {name: run.losses[-1] for name, run in runs.items() if run.losses}
+    logged = {name: run.losses for name, run in runs.items()}
+    begun = {name: losses[-1] for name, losses in logged.items() if losses}
     epochs = sum(line["epoch"] for line in begun.values())
     losses = ", ".join(f"{name} {line['loss']:.2f}" for name, line in begun.items())
     chance = next((line["chance_level"] for line in begun.values()), 0.0)

@@ -16,7 +16,7 @@ from dilo.models.libraries import LIBRARIES, build_library, check_library
 BACKBONES: dict[str, Callable[[bool], nn.Module]] = {
     "conv6": networks.conv6,
     "conv7": networks.conv7,
-    "alexnet": networks.alexnet,
+    "alexnet": networks.AlexNet,
     "vgg16": networks.vgg16,
     "resnet18": networks.resnet18,
     "resnet50": networks.resnet50,

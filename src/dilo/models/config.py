@@ -18,11 +18,6 @@ class ModelConfig:
     """Side of the training views, in pixels."""
 
     def __post_init__(self) -> None:
-        """Check every field.
-
-        Raises:
-            InputError: there is no such network, or it cannot take such images.
-        """
         check(self)
         # The default is known to fit; to check it, a page of help would load torch.
         if astuple(self) != ("resnet50", False, 224):

@@ -33,7 +33,7 @@ class ConvNet(nn.Module):
 
 
 class AlexNet(nn.Module):
-    """Five convolutions and two fully connected layers, each with batch norm.
+    """Five convolutions and two fully connected layers, each with batch norm; 57 M.
 
     The features are those of the last fully connected layer (fc7), D = 4096: what the
     head, or a classifier, stands on. To probe a layer below, hook `conv1` to `conv5`.
@@ -44,7 +44,7 @@ class AlexNet(nn.Module):
         from torch's global stream.
     """
 
-    def __init__(self, small_stem: bool) -> None:
+    def __init__(self, small_stem: bool = False) -> None:
         """Start with an 11x11 convolution of stride 4, or with 5x5 of stride 1."""
         super().__init__()
         kernel, stride = (5, 1) if small_stem else (11, 4)
@@ -78,11 +78,6 @@ def conv7(small_stem: bool = False) -> nn.Module:
     """Seven layers, 32 to 256 wide, 0.6 M parameters: for photographs at 56 px."""
     first = 1 if small_stem else 2
     return ConvNet((32, 32, 64, 64, 128, 128, 256), (first, 2, 1, 2, 1, 2, 1))
-
-
-def alexnet(small_stem: bool = False) -> nn.Module:
-    """AlexNet with batch norm up to fc7, D = 4096, 57 M parameters."""
-    return AlexNet(small_stem)
 
 
 def vgg16(small_stem: bool = False) -> nn.Module:

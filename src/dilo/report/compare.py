@@ -18,13 +18,7 @@ from dilo.errors import InputError
 from dilo.evaluate.knn import nearest
 from dilo.image import Image
 from dilo.report.page import Gallery, Picture
-from dilo.report.pictures import (
-    draw_indices,
-    fit,
-    heat,
-    normalise_gradient,
-    outline,
-)
+from dilo.report.pictures import draw_indices, fit, heat, normalise_gradient, outline
 
 # Kept side of the pictures: twice the side on the page, for fine screens.
 PICTURE_SIDE = 224

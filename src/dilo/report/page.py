@@ -9,6 +9,7 @@ import importlib.resources
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal, NamedTuple
 
 import jinja2
@@ -56,7 +57,6 @@ class Curves:
     """Small charts side by side; a series has the same style in all of them."""
 
     charts: Sequence[Chart]
-    caption: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -206,11 +206,8 @@ def _grouped(
     row: Sequence[Picture], gallery: Gallery
 ) -> list[tuple[str, Sequence[Picture]]]:
     """Cut a row of a gallery into (heading, pictures)."""
-    start, groups = 0, []
-    for heading, count in gallery.groups or [("", len(row))]:
-        groups.append((heading, row[start : start + count]))
-        start += count
-    return groups
+    rest, groups = iter(row), gallery.groups or [("", len(row))]
+    return [(heading, list(islice(rest, count))) for heading, count in groups]
 
 
 def _layout(gallery: Gallery) -> str:

@@ -4,7 +4,7 @@ import functools
 import importlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +20,7 @@ DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))  # for black and white
 LEGEND_COLUMNS = 3
 
 
-class _Curves(NamedTuple):
-    precision: NDArray[np.float64]  # (256,), means over images
-    recall: NDArray[np.float64]
-    f_curve: NDArray[np.float64]
+Curves = NDArray[np.float64]  # (3, 256): precision, recall, F; means over images
 
 
 def check_plot(path: Path) -> None:
@@ -55,7 +52,7 @@ def plot_scores(stores: Mapping[str, Sequence[ImageScores]], path: Path) -> None
     """
     check_plot(path)
     curves = {
-        name: _Curves(*(_mean(images, field) for field in _Curves._fields))
+        name: np.mean([(i.precision, i.recall, i.f_curve) for i in images], axis=0)
         for name, images in stores.items()
     }
     rows = -(-len(curves) // LEGEND_COLUMNS)
@@ -64,15 +61,15 @@ def plot_scores(stores: Mapping[str, Sequence[ImageScores]], path: Path) -> None
     write_atomic(path, charts.draw(paint, (6.8, 3.1 + 0.14 * rows), kind))
 
 
-def _paint(figure: Any, curves: Mapping[str, _Curves]) -> None:
+def _paint(figure: Any, curves: Mapping[str, Curves]) -> None:
     left, right = figure.subplots(1, 2)
     thresholds = np.arange(256, dtype=np.float64)
     labels = []
-    for number, (name, curve) in enumerate(curves.items()):
-        f = f_measure(curve.precision, curve.recall)
-        _draw(left, number, curve.recall, curve.precision, int(f.argmax()))
-        _draw(right, number, thresholds, curve.f_curve, int(curve.f_curve.argmax()))
-        labels.append(f"{name}  {f.max():.3f} / {curve.f_curve.max():.3f}")
+    for number, (name, (precision, recall, f_curve)) in enumerate(curves.items()):
+        f = f_measure(precision, recall)
+        _draw(left, number, recall, precision, int(f.argmax()))
+        _draw(right, number, thresholds, f_curve, int(f_curve.argmax()))
+        labels.append(f"{name}  {f.max():.3f} / {f_curve.max():.3f}")
     _draw_levels_of_f(left)
     left.set(xlabel="Recall", ylabel="Precision", xlim=(0, 1.01), ylim=(0, 1.01))
     right.set(xlabel="Threshold", ylabel="F-measure", xlim=(0, 255), ylim=(0, 1.01))
@@ -113,7 +110,3 @@ def _draw_levels_of_f(axes: Any) -> None:
             1.02, precision[-1], f"{level:.1f}", color="0.6", fontsize=6, va="center"
         )
     axes.text(1.02, 1.0, "F", color="0.6", fontsize=6, va="center")
-
-
-def _mean(images: Sequence[ImageScores], field: str) -> NDArray[np.float64]:
-    return np.mean([getattr(image, field) for image in images], axis=0)
