@@ -12,16 +12,10 @@ from torch import Tensor, nn
 
 from dilo.errors import InputError, RunError
 from dilo.files import write_atomic
+from dilo.models import libraries
 from dilo.models.backbones import backbone, check_arch
 from dilo.models.inference import LoadedBackbone, find_device
 from dilo.models.inputs import renormalise, with_input
-from dilo.models.libraries import (
-    LIBRARIES,
-    build_library,
-    check_library,
-    is_torchvision,
-    published,
-)
 from dilo.models.recognise import Fit, fit, recognise
 from dilo.torch_files import read_torch_file
 
@@ -138,9 +132,9 @@ def _load_named(text: str) -> LoadedBackbone:
     kind, _, name = text.partition("/")
     if kind == "random" and name:
         return _load_random(name)
-    if kind in LIBRARIES and name:
+    if kind in libraries.LIBRARIES and name:
         return _load_published(text)
-    if is_torchvision(text):
+    if libraries.is_torchvision(text):
         return _load_published(f"torchvision/{text}")
     raise RunError(
         f"{text}: no such file or folder, and no network of that name; a "
@@ -150,10 +144,10 @@ def _load_named(text: str) -> LoadedBackbone:
 
 
 def _load_published(arch: str) -> LoadedBackbone:
-    check_library(arch)
-    theirs = published(arch)
+    libraries.check_library(arch)
+    theirs = libraries.published(arch)
     try:
-        module = build_library(arch, pretrained=True)
+        module = libraries.build_library(arch, pretrained=True)
     except (OSError, RuntimeError) as error:
         reason = str(error).partition("\n")[0]
         raise RunError(
@@ -175,7 +169,7 @@ def _load_random(text: str) -> LoadedBackbone:
 
 
 def _library_crop_size(arch: str) -> int:
-    return published(arch).crop_size if "/" in arch else CROP_SIZE
+    return libraries.published(arch).crop_size if "/" in arch else CROP_SIZE
 
 
 def _load_file(path: Path, arch: str | None = None) -> LoadedBackbone:
@@ -188,7 +182,7 @@ def _load_file(path: Path, arch: str | None = None) -> LoadedBackbone:
     crop_size = int(metadata.get("crop_size", _library_crop_size(found.arch)))
     loaded = _build(found, crop_size, metadata.get("input", "rgb"))
     if "/" in found.arch:
-        theirs = published(found.arch)
+        theirs = libraries.published(found.arch)
         renormalise(loaded.module, theirs.mean, theirs.std)
     return loaded
 
