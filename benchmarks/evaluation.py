@@ -10,7 +10,7 @@ import torch
 from dilo.config import difference
 from dilo.data.labels import LabelledImages
 from dilo.errors import InputError
-from dilo.evaluate.features import extract_labelled
+from dilo.evaluate.features import extract_splits
 from dilo.evaluate.knn import knn_score
 from dilo.evaluate.linear import linear_score
 from dilo.files import write_json_atomic
@@ -28,7 +28,7 @@ def classify(
         loaded: the backbone; its device does the work.
         labelled: the images to fit on, and those to score.
     """
-    fitted, tested = (extract_labelled(loaded, part) for part in labelled)
+    fitted, tested = extract_splits(loaded, *labelled)
     knn, linear = knn_score(fitted, tested), linear_score(fitted, tested)
     return {
         "knn": 100 * knn.top1,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from dilo.config import replace
 from dilo.experiments.demo import DemoConfig, demo, demo_configs
-from dilo.experiments.evaluation import Evaluation, SceneSets, evaluate_backbone
+from dilo.experiments.evaluation import Evaluation, evaluate_backbone, read_scenes
 from dilo.experiments.runner import train_all
 from dilo.models.weights import load_backbone
 from dilo.pretrain import PretrainConfig
@@ -33,7 +33,7 @@ def ablate(out: Path, seed: int) -> dict[str, Evaluation]:
     """Train the variants on the scenes of a finished demo, and evaluate them."""
     rbd = demo_configs(out, DemoConfig(seed=seed))["RBD masks"]
     runs = train_all(ablations(rbd), out / "ablations")
-    sets = SceneSets.read(out / "scenes")
+    sets = read_scenes(out / "scenes")
     return {
         name: evaluate_backbone(load_backbone(run.folder, "auto"), sets, name)
         for name, run in runs.items()

@@ -1,15 +1,9 @@
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import nn
 
-from dilo.attribution.gradient import (
-    class_score,
-    energy_inside,
-    gradient_map,
-    neighbour_score,
-)
+from dilo.attribution.gradient import energy_inside, gradient_map
 from dilo.errors import InputError
 
 
@@ -31,15 +25,17 @@ def images(count=3):
     return torch.randn(count, 3, 6, 8, generator=torch.Generator().manual_seed(0))
 
 
-def test_a_class_that_reads_the_left_half_lights_up_the_left_half():
-    score = class_score(torch.eye(2), torch.zeros(2), torch.tensor([0, 1, 0]))
-    maps = gradient_map(Windows(), images(), score, blur=0)
+def test_a_class_that_reads_the_left_half_lights_up_the_left_half(monkeypatch):
+    monkeypatch.setattr("dilo.attribution.gradient.BLUR", 0)
+    weights = torch.eye(2)[[0, 1, 0]]
+    maps = gradient_map(Windows(), images(), weights)
     left = np.tile(np.arange(8) < 4, (6, 1))
     np.testing.assert_array_equal(maps, [left, ~left, left])
     assert maps.dtype == np.float32
 
 
-def test_map_agrees_with_finite_differences():
+def test_map_agrees_with_finite_differences(monkeypatch):
+    monkeypatch.setattr("dilo.attribution.gradient.BLUR", 0)
     torch.manual_seed(0)
     net = nn.Sequential(nn.Conv2d(3, 4, 3, stride=2), nn.Softplus(), nn.Flatten())
     net, x = net.double(), images(1).double()
@@ -47,8 +43,7 @@ def test_map_agrees_with_finite_differences():
     maps = gradient_map(
         _Double(net),
         x,
-        class_score(weight.float(), torch.zeros(1), torch.tensor([0])),
-        0,
+        weight.float(),
     )
     expected = np.zeros((3, 6, 8))
     for place in np.ndindex(3, 6, 8):
@@ -69,42 +64,22 @@ class _Double(nn.Module):
 
 
 def test_batches_do_not_change_the_maps(monkeypatch):
-    score = class_score(torch.randn(2, 2), torch.zeros(2), torch.tensor([0, 1, 1]))
-    whole = gradient_map(Windows(), images(), score)
+    weights = torch.randn(2, 2)[[0, 1, 1]]
+    whole = gradient_map(Windows(), images(), weights)
     monkeypatch.setattr("dilo.attribution.gradient.BATCH_SIZE", 2)
-    np.testing.assert_allclose(gradient_map(Windows(), images(), score), whole)
+    np.testing.assert_allclose(gradient_map(Windows(), images(), weights), whole)
 
 
-def test_neighbour_score_has_the_gradient_of_the_weighted_vote():
-    generator = torch.Generator().manual_seed(0)
-    bank = F.normalize(torch.randn(9, 5, generator=generator))
-    features = torch.randn(2, 5, generator=generator, requires_grad=True)
-    score = neighbour_score(bank, k=3, temperature=0.2)(features, slice(0, 2))
-    (gradient,) = torch.autograd.grad(score.sum(), features)
-    top = (F.normalize(features) @ bank.T).topk(3).values
-    (vote,) = torch.autograd.grad((top / 0.2).exp().sum(), features)
-    torch.testing.assert_close(F.normalize(gradient), F.normalize(vote))
-
-
-def test_neighbours_in_one_half_light_up_what_points_there():
-    bank = torch.tensor([[1.0, 0.0]]).expand(4, 2)
-    maps = gradient_map(Windows(), images(), neighbour_score(bank, k=9))
-    assert maps.shape == (3, 6, 8)
-    assert maps.min() >= 0
-    np.testing.assert_allclose(maps.max(axis=(1, 2)), 1)
-
-
-def test_a_score_that_no_pixel_bears_on_gives_zeros():
-    flat = class_score(torch.zeros(2, 2), torch.ones(2), torch.tensor([0, 1, 0]))
-    assert not gradient_map(Windows(), images(), flat).any()
+def test_a_sum_that_no_pixel_bears_on_gives_zeros():
+    assert not gradient_map(Windows(), images(), torch.zeros(3, 2)).any()
 
 
 def test_the_network_is_left_as_it_was():
     net = Windows().train()
     before = net.norm.running_mean.clone()
-    score = class_score(torch.eye(2), torch.zeros(2), torch.tensor([0, 1, 0]))
+    weights = torch.eye(2)[[0, 1, 0]]
     with torch.inference_mode():
-        gradient_map(net, images(), score)
+        gradient_map(net, images(), weights)
     assert net.training
     assert torch.equal(net.norm.running_mean, before)
     assert all(parameter.grad is None for parameter in net.parameters())
@@ -148,6 +123,6 @@ def test_bad_maps_are_refused(maps, masks, message):
 
 
 def test_bad_images_are_refused():
-    score = neighbour_score(torch.ones(1, 2))
+    weights = torch.eye(2)[[0, 1, 0]]
     with pytest.raises(InputError, match=r"got \(3, 4, 4\)"):
-        gradient_map(Windows(), torch.zeros(3, 4, 4), score)
+        gradient_map(Windows(), torch.zeros(3, 4, 4), weights)

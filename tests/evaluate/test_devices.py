@@ -7,13 +7,12 @@ import PIL.Image
 import pytest
 import torch
 
-from dilo.attribution.gradient import class_score, gradient_map, neighbour_score
+from dilo.attribution.gradient import gradient_map
 from dilo.data.labels import read_train_val
 from dilo.evaluate.backgrounds import background_scores
-from dilo.evaluate.features import extract, extract_labelled
-from dilo.evaluate.knn import knn, knn_predict
+from dilo.evaluate.features import extract
+from dilo.evaluate.knn import knn, knn_predict, nearest
 from dilo.evaluate.linear import choose_probe, linear
-from dilo.evaluate.neighbours import nearest
 from dilo.masks import MaskStore
 from dilo.models import backbone
 from dilo.models.inference import LoadedBackbone, device_of
@@ -78,7 +77,8 @@ def test_features_and_labels_are_on_the_backbones_device(here, splits, there):
     assert features.values.device == there
     expected = extract(here, images()).values
     torch.testing.assert_close(features.values.cpu(), expected, rtol=0, atol=0)
-    labelled = extract_labelled(moved(here, there), splits[0])
+    train = splits[0]
+    labelled = extract(moved(here, there), train.paths(), train.labels)
     assert labelled.values.device == labelled.labels.device == there
 
 
@@ -86,7 +86,7 @@ def test_neighbours_votes_and_probes_are_on_the_features_device(there):
     torch.manual_seed(0)
     values, labels = torch.randn(20, 4), torch.arange(20) % 2
     far, far_labels = values.to(there), labels.to(there)
-    similarity, index = nearest(far, far, 3, exclude_self=True)
+    similarity, index = nearest(far, None, 3)
     votes = knn_predict(far, far, far_labels, 5)
     probe = choose_probe(far, far_labels)
     predictions = probe.predict(far)
@@ -110,18 +110,9 @@ def test_background_scores_are_those_of_the_cpu(here, splits, there):
 
 def test_gradient_maps_are_those_of_the_cpu(here, there):
     torch.manual_seed(0)
-    pixels, weight, bank = (
-        torch.randn(3, 3, 12, 12),
-        torch.randn(2, 128),
-        torch.ones(4, 128),
-    )
-    classes, bias = torch.tensor([0, 1, 1]), torch.zeros(2)
+    pixels, weights = torch.randn(3, 3, 12, 12), torch.randn(3, 128)
     far = moved(here, there).module
-    by_class = gradient_map(here.module, pixels, class_score(weight, bias, classes))
-    parts = (part.to(there) for part in (weight, bias, classes))
-    maps = gradient_map(far, pixels.to(there), class_score(*parts))
+    expected = gradient_map(here.module, pixels, weights)
+    maps = gradient_map(far, pixels.to(there), weights.to(there))
     assert isinstance(maps, np.ndarray)
-    np.testing.assert_array_equal(maps, by_class)
-    by_neighbours = gradient_map(here.module, pixels, neighbour_score(bank))
-    maps = gradient_map(far, pixels.to(there), neighbour_score(bank.to(there)))
-    np.testing.assert_array_equal(maps, by_neighbours)
+    np.testing.assert_array_equal(maps, expected)

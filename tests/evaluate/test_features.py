@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+import functools
 
 import numpy as np
 import PIL.Image
@@ -9,7 +9,7 @@ from torch import nn
 from dilo.augment import centre_view
 from dilo.data.labels import read_labels
 from dilo.errors import ImageError, InputError
-from dilo.evaluate.features import embed, extract, extract_labelled
+from dilo.evaluate.features import embed, extract
 from dilo.models.inference import LoadedBackbone
 from dilo.models.normalise import normalise
 
@@ -44,7 +44,7 @@ def test_features_are_the_backbone_on_test_views(monkeypatch):
     expected = loaded.module(normalise(views))
     torch.testing.assert_close(features.values, expected)
     assert features.values.dtype == torch.float32
-    assert features.kept.tolist() == list(range(7))
+    assert features.labels.tolist() == list(range(7))
 
 
 def test_extraction_leaves_the_mode_and_the_statistics_alone():
@@ -69,7 +69,8 @@ def test_an_unreadable_image_is_named_and_goes_with_its_label(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         PIL.Image.new("RGB", (9, 9), (shade, 0, 0)).save(tmp_path / name)
     (tmp_path / "a/2.png").write_bytes(b"no image")
-    result = extract_labelled(tiny(), read_labels(tmp_path, "train"))
+    images = read_labels(tmp_path, "train")
+    result = extract(tiny(), images.paths(), images.labels)
     assert result.labels.tolist() == [0, 1]
     assert result.values.shape == (2, 3)
     assert len(result.failures) == 1
@@ -77,17 +78,13 @@ def test_an_unreadable_image_is_named_and_goes_with_its_label(tmp_path):
 
 
 def test_items_made_on_demand_may_fail():
-    class Half(Sequence):
-        def __len__(self):
-            return 4
+    def make(index):
+        if index % 2:
+            raise ImageError(f"item {index}")
+        return np.zeros((9, 9, 3), np.uint8)
 
-        def __getitem__(self, index):
-            if index % 2:
-                raise ImageError(f"item {index}")
-            return np.zeros((9, 9, 3), np.uint8)
-
-    features = extract(tiny(), Half())
-    assert features.kept.tolist() == [0, 2]
+    features = extract(tiny(), [functools.partial(make, i) for i in range(4)])
+    assert features.labels.tolist() == [0, 2]
     assert features.failures == ("item 1", "item 3")
 
 

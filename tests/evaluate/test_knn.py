@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from sklearn.neighbors import KNeighborsClassifier
 
 from dilo.errors import InputError
-from dilo.evaluate.features import LabelledFeatures
+from dilo.evaluate.features import Features
 from dilo.evaluate.knn import knn_predict, knn_score
 
 
@@ -56,7 +56,7 @@ def test_chunks_do_not_change_the_votes(monkeypatch):
     bank, labels = clusters(30, seed=0)
     queries, _ = clusters(20, seed=1)
     whole = knn_predict(queries, bank, labels, 5)
-    monkeypatch.setattr("dilo.evaluate.neighbours.CHUNK_ELEMENTS", 90)
+    monkeypatch.setattr("dilo.evaluate.knn.CHUNK_ELEMENTS", 90)
     assert torch.equal(knn_predict(queries, bank, labels, 5), whole)
 
 
@@ -71,7 +71,7 @@ def test_a_tiny_temperature_is_the_nearest_neighbour():
 
 def test_known_images_are_recognised():
     values, labels = clusters(40, seed=0)
-    same = LabelledFeatures(values=values, labels=labels)
+    same = Features(values=values, labels=labels)
     scores = knn_score(same, same, k=1)
     assert scores.top1 == scores.per_class == 1.0
     assert scores.images == 40

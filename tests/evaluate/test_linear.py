@@ -5,7 +5,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from dilo.errors import InputError
-from dilo.evaluate.features import LabelledFeatures
+from dilo.evaluate.features import Features
 from dilo.evaluate.linear import PENALTIES, choose_probe, fit_probe, linear_score
 
 
@@ -28,7 +28,7 @@ def test_probe_agrees_with_scikit_learn_at_the_same_penalty(penalty):
     rival.fit(scaler.transform(features), labels)
     probe = fit_probe(features, labels, penalty)
     expected = rival.decision_function(scaler.transform(queries))
-    scores = probe.scores(queries).numpy()
+    scores = (queries @ probe.weight.T + probe.bias).numpy()
     # Adding one number to all scores of an image changes no probability.
     scores -= scores.mean(axis=1, keepdims=True)
     np.testing.assert_allclose(
@@ -97,7 +97,7 @@ def test_classes_of_one_image_each_can_be_fitted():
 
 def test_linear_score_counts_unreadable_images():
     values, labels = blobs(100, seed=0, spread=0.05)
-    data = LabelledFeatures(values=values, labels=labels, failures=("x.jpg: bad",))
+    data = Features(values=values, labels=labels, failures=("x.jpg: bad",))
     scores = linear_score(data, data)
     assert scores.top1 == 1.0
     assert scores.failures == ("x.jpg: bad",) * 2

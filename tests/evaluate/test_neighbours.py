@@ -3,7 +3,8 @@ import torch
 import torch.nn.functional as F
 
 from dilo.errors import InputError
-from dilo.evaluate.neighbours import Tagged, background_retrieval, nearest
+from dilo.evaluate.backgrounds import Tagged, background_retrieval
+from dilo.evaluate.knn import nearest
 
 
 def test_nearest_agrees_with_sorting_all_similarities():
@@ -18,9 +19,9 @@ def test_nearest_agrees_with_sorting_all_similarities():
 
 @pytest.mark.parametrize("elements", [2**26, 25])
 def test_no_image_is_its_own_neighbour(elements, monkeypatch):
-    monkeypatch.setattr("dilo.evaluate.neighbours.CHUNK_ELEMENTS", elements)
+    monkeypatch.setattr("dilo.evaluate.knn.CHUNK_ELEMENTS", elements)
     bank = torch.randn(12, 3, generator=torch.Generator().manual_seed(0))
-    _, index = nearest(bank, bank, 50, exclude_self=True)
+    _, index = nearest(bank, None, 50)
     assert index.shape == (12, 11)
     assert not (index == torch.arange(12)[:, None]).any()
 
@@ -38,8 +39,7 @@ def test_the_four_kinds_of_neighbours_are_told_apart():
         backgrounds=torch.tensor([0, 0, 1, 2, 3, 3, 0, 1]),
     )
     found = background_retrieval(tagged).found
-    shares = (found.both, found.class_only, found.background_only, found.neither)
-    assert shares == pytest.approx((0.25, 0.25, 0.25, 0.25))
+    assert found.both == pytest.approx(0.25)
     assert found.same_class == pytest.approx(0.5)
     assert found.same_background == pytest.approx(0.5)
 
@@ -52,9 +52,7 @@ def test_chance_is_what_all_other_images_would_give():
         backgrounds=torch.randint(0, 4, (30,), generator=generator),
     )
     everyone = background_retrieval(tagged, k=29)
-    for name in ("both", "class_only", "background_only", "neither"):
-        share = getattr(everyone.found, name)
-        assert share == pytest.approx(getattr(everyone.chance, name))
+    assert everyone.found == pytest.approx(everyone.chance)
 
 
 def test_chance_against_a_gallery_counts_the_whole_gallery():
@@ -69,8 +67,7 @@ def test_chance_against_a_gallery_counts_the_whole_gallery():
         backgrounds=torch.tensor([0, 1, 1, 0]),
     )
     result = background_retrieval(queries, gallery)
-    assert result.found.class_only == pytest.approx(0.5)
-    assert result.found.background_only == pytest.approx(0.5)
+    assert result.found == pytest.approx((0.5, 0.5, 0.0))
     assert result.chance.same_class == pytest.approx(0.25)
     assert result.chance.same_background == pytest.approx(0.5)
     assert result.chance.both == pytest.approx(1 / 8)
@@ -79,6 +76,6 @@ def test_chance_against_a_gallery_counts_the_whole_gallery():
 def test_bad_arguments_are_refused():
     one = torch.ones(1, 2)
     with pytest.raises(InputError, match="the bank holds no neighbour"):
-        nearest(one, one, 1, exclude_self=True)
-    with pytest.raises(InputError, match="queries must be the bank"):
-        nearest(one, torch.ones(3, 2), 1, exclude_self=True)
+        nearest(one, None, 1)
+    with pytest.raises(InputError, match=r"\(Q, D\) and \(N, D\), got .*\(3, 4\)"):
+        nearest(one, torch.ones(3, 4), 1)

@@ -1,18 +1,16 @@
 import math
 import re
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dilo.errors import InputError
-from dilo.report.chart import SIZE, Chart, Series, draw_chart, line_styles
+from dilo.report.chart import SIZE, Chart, draw_chart, line_styles
 
 WIDTH, HEIGHT = (72 * inches for inches in SIZE)
 
 
-def drawing(*series, level=None):
-    chart = Chart(title="t", x_label="x", series=series, level=level)
+def drawing(lines, level=None):
+    chart = Chart(title="t", x_label="x", lines=lines, level=level)
     return draw_chart(chart, line_styles([chart]))
 
 
@@ -37,7 +35,7 @@ def texts(svg):
 
 
 def test_a_line_runs_up_from_the_left_to_the_dot_at_its_end():
-    svg = drawing(Series(name="a", x=[0, 10], y=[0, 100]))
+    svg = drawing({"a": ([0, 10], [0, 100])})
     ((((left, low), (right, high)),),) = lines(svg)
     assert left < right
     assert low > high  # y runs down in SVG
@@ -49,21 +47,21 @@ def test_a_line_runs_up_from_the_left_to_the_dot_at_its_end():
 
 def test_a_missing_value_breaks_the_line():
     y = [1.0, 2.0, math.nan, 2.0, 1.0, math.inf, 1.0, 3.0]
-    ((first, second, third),) = lines(drawing(Series(name="a", x=range(8), y=y)))
+    ((first, second, third),) = lines(drawing({"a": (range(8), y)}))
     assert [len(part) for part in (first, second, third)] == [2, 2, 2]
 
 
 def test_a_series_without_any_value_is_not_drawn():
-    empty = Series(name="a", x=[1], y=[math.nan])
+    empty = {"a": ([1], [math.nan])}
     assert drawing(empty) == ""
-    svg = drawing(empty, Series(name="b", x=[1, 2], y=[2, 2]))
+    svg = drawing(empty | {"b": ([1, 2], [2, 2])})
     assert len(lines(svg)) == len(dots(svg)) == 1
     assert "--line-1" in svg
     assert "--line-0" not in svg
 
 
 def test_the_level_is_a_dotted_line_inside_the_chart():
-    series = Series(name="a", x=[0, 1], y=[50, 60])
+    series = {"a": ([0, 1], [50, 60])}
     plain, svg = drawing(series), drawing(series, level=("chance", 10))
     assert "stroke-dasharray" not in plain
     (level,) = re.findall(r'd="M \S+ (\S+) [^"]*" [^>]*stroke-dasharray', svg)
@@ -81,7 +79,7 @@ def test_the_level_is_a_dotted_line_inside_the_chart():
 )
 def test_the_last_point_lies_inside_the_drawing(series):
     x, y = zip(*series, strict=True)
-    svg = drawing(Series(name="a", x=x, y=y))
+    svg = drawing({"a": (x, y)})
     ((across, down),) = dots(svg)
     assert 0 <= across <= WIDTH
     assert 0 <= down <= HEIGHT
@@ -89,7 +87,7 @@ def test_the_last_point_lies_inside_the_drawing(series):
 
 def test_a_drawing_takes_the_colours_of_the_page_and_touches_nothing_else_of_it():
     names = "abcdef"
-    svg = drawing(*(Series(name=name, x=[0, 1], y=[0, 1]) for name in names))
+    svg = drawing({name: ([0, 1], [0, 1]) for name in names})
     assert re.findall(r"#[0-9a-f]{6}\b", svg) == []
     assert {f"--line-{number}" for number in range(6)} <= set(
         re.findall(r"--line-\d", svg)
@@ -103,16 +101,9 @@ def test_a_drawing_takes_the_colours_of_the_page_and_touches_nothing_else_of_it(
 
 def test_a_name_has_one_style_in_all_charts():
     first, second = (
-        Chart(
-            title="t", x_label="x", series=[Series(name=n, x=[], y=[]) for n in names]
-        )
+        Chart(title="t", x_label="x", lines=dict.fromkeys(names, ([], [])))
         for names in ("ab", "bc")
     )
     styles = line_styles([first, second])
     assert list(styles) == ["a", "b", "c"]
     assert len(set(styles.values())) == 3
-
-
-def test_series_check_their_lengths():
-    with pytest.raises(InputError, match="a: 2 values of x, 1 of y"):
-        Series(name="a", x=[0, 1], y=[0])

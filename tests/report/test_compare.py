@@ -38,7 +38,7 @@ def test_neighbours_of_a_model_of_objects_and_of_one_of_backgrounds(album):
     assert gallery.groups == [("query", 1), ("objects", 1), ("backgrounds", 1)]
     assert len(gallery.rows) == 5
     for row in gallery.rows:
-        query, by_object, by_background = row.pictures
+        query, by_object, by_background = row
         assert query.mark is None
         assert (by_object.mark, by_object.tag) == ("good", "")
         assert (by_background.mark, by_background.tag) == ("bad", "same background")
@@ -47,7 +47,7 @@ def test_neighbours_of_a_model_of_objects_and_of_one_of_backgrounds(album):
 def test_an_image_is_not_its_own_neighbour(album):
     gallery = neighbour_gallery(album, {"m": torch.ones(COUNT, 3)}, k=5, count=COUNT)
     for row in gallery.rows:
-        query, *others = (picture.image.tobytes() for picture in row.pictures)
+        query, *others = (picture.image.tobytes() for picture in row)
         assert len(set(others)) == 5
         assert query not in others
 
@@ -56,13 +56,13 @@ def test_few_images_have_few_neighbours():
     images = [np.zeros((8, 8, 3), np.uint8)] * 3
     gallery = neighbour_gallery(Album(images=images), {"m": torch.eye(3)}, k=9)
     assert gallery.groups == [("query", 1), ("m", 2)]
-    assert all(picture.mark is None for picture in gallery.rows[0].pictures)
+    assert all(picture.mark is None for picture in gallery.rows[0])
 
 
 def test_the_choice_depends_on_the_seed_alone_and_is_said(album):
     def queries(**fields):
         rows = neighbour_gallery(album, {"m": torch.ones(COUNT, 2)}, **fields).rows
-        return [row.pictures[0].image.tobytes() for row in rows]
+        return [row[0].image.tobytes() for row in rows]
 
     assert queries(count=4) == queries(count=4, k=1)
     assert queries(count=4) != queries(count=4, seed=1)
@@ -77,7 +77,7 @@ def test_gradients_say_how_much_lies_on_the_object(album):
     gallery = gradient_gallery(
         album, {"in": [inside] * COUNT, "flat": [flat] * COUNT}, count=COUNT
     )
-    captions = [[p.caption for p in row.pictures] for row in gallery.rows]
+    captions = [[p.caption for p in row] for row in gallery.rows]
     assert captions[0] == ["cat", "100 % on object", "25 % on object"]
     assert captions[3] == ["dog", "no object", "no object"]
     assert captions[4][0] == "class 2"

@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 
 from dilo.errors import InputError
-from dilo.report.chart import Chart, Series
+from dilo.report.chart import Chart
 from dilo.report.page import (
     Curves,
     Gallery,
     Measured,
     Picture,
-    PictureRow,
     Report,
     Section,
     Table,
@@ -35,17 +34,14 @@ def full_report(text="text"):
     chart = Chart(
         title=text,
         x_label=text,
-        series=[Series(name=text, x=[0, 1], y=[0.0, 1.0])],
+        lines={text: ([0, 1], [0.0, 1.0])},
         level=(text, 0.5),
     )
-    row = PictureRow(
-        label=text,
-        pictures=[picture(caption=text, tag=text, mark="bad"), picture(200)],
-    )
+    row = [picture(caption=text, tag=text, mark="bad"), picture(200)]
     blocks = [
         Table(header=[text], rows=[[text]], caption=text, note=text),
-        Curves(charts=[chart], caption=text),
-        Gallery(rows=[row], groups=[(text, 2)], caption=text),
+        Curves(charts=[chart]),
+        Gallery(rows=[row], labels=[text], groups=[(text, 2)], caption=text),
     ]
     section = Section(heading=text, text=text, blocks=blocks)
     return Report(title=text, summary=text, sections=[section])
@@ -103,10 +99,7 @@ def test_a_single_number_wins_no_contest():
 
 
 def test_pictures_are_counted_and_marked():
-    rows = [
-        PictureRow(pictures=[picture(), picture(mark="good"), picture(mark="bad")])
-        for _ in range(4)
-    ]
+    rows = [[picture(), picture(mark="good"), picture(mark="bad")] for _ in range(4)]
     gallery = Gallery(rows=rows, groups=[("query", 1), ("model", 2)])
     page = render(report_of(gallery))
     assert page.count("<img") == 12
@@ -118,7 +111,7 @@ def test_blocks_may_be_empty():
     page = render(
         report_of(
             Table(header=["a", "b"], rows=[]),
-            Curves(charts=[Chart(title="t", x_label="x", series=[])]),
+            Curves(charts=[Chart(title="t", x_label="x", lines={})]),
             Gallery(rows=[]),
         )
     )
@@ -136,6 +129,6 @@ def test_blocks_check_their_shape():
     with pytest.raises(InputError, match="row 1 has 1 cells, the header 2"):
         Table(header=["a", "b"], rows=[["x", "y"], ["x"]])
     with pytest.raises(InputError, match="row 0 has 1 pictures, the groups together 2"):
-        Gallery(rows=[PictureRow(pictures=[picture()])], groups=[("a", 2)])
+        Gallery(rows=[[picture()]], groups=[("a", 2)])
     with pytest.raises(InputError, match="an image is uint8"):
         Picture(image=np.zeros((4, 4), np.uint8))

@@ -9,9 +9,7 @@ from dilo.report.pictures import (
     LOSSLESS_SIDE,
     data_uri,
     display_size,
-    enlarge,
     fit,
-    gradient_heat,
     grey,
     heat,
     normalise_gradient,
@@ -65,9 +63,9 @@ def test_a_few_large_gradients_do_not_hide_the_others():
 
 def test_gradients_are_checked():
     with pytest.raises(InputError, match="finite and not negative"):
-        gradient_heat(noise(3, 3), np.full((3, 3), -1, np.float32))
+        normalise_gradient(np.full((3, 3), -1, np.float32))
     with pytest.raises(InputError, match="is \\(H, W\\)"):
-        gradient_heat(noise(3, 3), np.zeros((3, 3, 3), np.float32))
+        normalise_gradient(np.zeros((3, 3, 3), np.float32))
 
 
 def test_the_outline_is_drawn_at_the_rim_alone():
@@ -106,9 +104,9 @@ def test_display_size(shape, expected):
     assert display_size(noise(*shape)) == expected
 
 
-def test_fit_and_enlarge_keep_to_the_side():
+def test_pictures_fit_into_the_side():
     assert fit(noise(300, 100), 60).shape == (60, 20, 3)
     assert fit(noise(1, 500), 50).shape == (1, 50, 3)
     assert fit(noise(10, 12), 60).shape == (10, 12, 3)
-    assert enlarge(noise(10, 12), 60).shape == (50, 60, 3)
-    assert enlarge(noise(80, 12), 60).shape == (80, 12, 3)
+    assert fit(noise(10, 12), 60, enlarge=True).shape == (50, 60, 3)
+    assert fit(noise(80, 12), 60, enlarge=True).shape == (60, 9, 3)

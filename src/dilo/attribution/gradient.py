@@ -1,15 +1,9 @@
-"""Pixel-gradient maps: which pixels would change a score most, if they changed?
+"""Pixel-gradient maps: which pixels would change a score most, if they changed?"""
 
-A score is a function of the features, so that one routine serves every question: the
-class score of a linear probe, or the similarity with given images.
-"""
-
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
@@ -17,11 +11,9 @@ from torch import Tensor, nn
 from dilo.errors import InputError
 from dilo.models.inference import evaluating
 
-# (features (B, D), which of all images they are) -> one number for each, (B,).
-Score = Callable[[Tensor, slice], Tensor]
-
-# Of the longer side: 7 pixels at 224. Raw gradients are grainy and show the strides as
-# a grid; the share of energy on the object hardly depends on this.
+# Deviation of the smoothing, of the longer side: 7 pixels at 224. Raw gradients are
+# grainy and show the strides as a grid; the share of energy on the object hardly
+# depends on this.
 BLUR = 0.03
 BATCH_SIZE = 64
 
@@ -44,79 +36,37 @@ class EnergyInside:
         return float(np.nanmean(self.area))
 
 
-def class_score(weight: Tensor, bias: Tensor, classes: Tensor) -> Score:
-    """Score each image by a linear probe's output for its class, before the softmax.
-
-    Args:
-        weight: (C, D) of the probe, on the backbone's device like all that follows.
-        bias: (C,) of the probe.
-        classes: int64 (N,), the class asked about for each image: true or predicted.
-    """
-
-    def score(features: Tensor, rows: slice) -> Tensor:
-        asked = classes[rows]
-        return (features * weight[asked]).sum(dim=1) + bias[asked]
-
-    return score
-
-
-def neighbour_score(bank: Tensor, k: int = 20, temperature: float = 0.07) -> Score:
-    """Score each image by its similarity with its nearest images of a bank.
-
-    The score is log sum exp(cosine / t) over the k nearest: its gradient is that of
-    the similarities, weighted as in the vote of nearest neighbours. An image that is
-    itself in the bank has no gradient towards itself, but takes almost all the
-    weight: ask for the neighbours of images outside the bank.
-
-    Args:
-        bank: features of other images, (N, D), of any length, on the backbone's device.
-        k: how many of the nearest count; all if the bank holds fewer.
-        temperature: t; the smaller, the more the very nearest count.
-    """
-    directions = F.normalize(bank, dim=1)
-
-    def score(features: Tensor, rows: slice) -> Tensor:
-        similarity = F.normalize(features, dim=1) @ directions.T  # (N, bank)
-        top = similarity.topk(min(k, len(bank))).values
-        return (top / temperature).logsumexp(dim=1)
-
-    return score
-
-
 def gradient_map(
-    backbone: nn.Module, images: Tensor, score: Score, blur: float = BLUR
+    backbone: nn.Module, images: Tensor, weights: Tensor
 ) -> NDArray[np.float32]:
-    """Map how strongly each pixel bears on the score of its image.
+    """Map how strongly each pixel bears on a weighted sum of its image's features.
 
     The largest absolute derivative over the channels, smoothed, then scaled so that
-    the largest value of each map is 1. A score that no pixel bears on gives zeros.
+    the largest value of each map is 1. A sum that no pixel bears on gives zeros.
 
     Args:
         backbone: maps images to features; used in evaluation mode, left as it was.
         images: normalised float32 (N, 3, H, W), on the backbone's device.
-        score: of the features, as `class_score` or `neighbour_score` make it.
-        blur: standard deviation of the smoothing in parts of the longer side; 0 = off.
+        weights: of the features, (N, D), there too: `probe.weight[classes]` asks for
+            the score of a class, true or predicted, before the softmax.
 
     Returns:
         Maps, float32 (N, H, W) in [0, 1].
 
     Raises:
-        InputError: `images` has another shape, or blur is negative.
+        InputError: `images` or `weights` has another shape.
 
     Source: Simonyan et al., "Deep inside convolutional networks", 2013, section 3.
     """
     if images.ndim != 4 or images.shape[1] != 3 or len(images) == 0:
         raise InputError(f"images must be (N, 3, H, W), got {tuple(images.shape)}")
-    if blur < 0:
-        raise InputError(f"blur must be 0 or more, got {blur}")
-    starts = range(0, len(images), BATCH_SIZE)
-    batches = [slice(start, start + BATCH_SIZE) for start in starts]
+    if len(weights) != len(images):
+        raise InputError(f"{len(images)} images but weights for {len(weights)}")
+    batches = zip(images.split(BATCH_SIZE), weights.split(BATCH_SIZE), strict=True)
     with evaluating(backbone):
-        raw = np.concatenate(
-            [_gradients(backbone, images[rows], score, rows) for rows in batches]
-        )
-    sigma = blur * max(images.shape[2:])
-    smooth = gaussian_filter(raw, (0, sigma, sigma)) if sigma else raw
+        raw = np.concatenate([_gradients(backbone, *batch) for batch in batches])
+    sigma = BLUR * max(images.shape[2:])
+    smooth = gaussian_filter(raw, (0, sigma, sigma))
     peak = smooth.max(axis=(1, 2), keepdims=True)
     return np.divide(smooth, peak, out=np.zeros_like(smooth), where=peak > 0)
 
@@ -158,13 +108,13 @@ def energy_inside(maps: NDArray[np.float32], masks: NDArray[np.bool_]) -> Energy
 @torch.inference_mode(False)
 @torch.enable_grad()
 def _gradients(
-    backbone: nn.Module, images: Tensor, score: Score, rows: slice
+    backbone: nn.Module, images: Tensor, weights: Tensor
 ) -> NDArray[np.float32]:
     """Largest absolute derivative over the channels: (N, H, W)."""
     pixels = images.detach().clone().requires_grad_()
     # Half precision would round small derivatives to zero.
     with torch.autocast(images.device.type, enabled=False):
-        total = score(backbone(pixels).float(), rows).sum()
-    # In evaluation mode images do not mix, so the sum's derivative is each one's own.
-    (gradient,) = torch.autograd.grad(total, pixels)
+        features = backbone(pixels).float()
+    # In evaluation mode images do not mix: each derivative is its image's own.
+    (gradient,) = torch.autograd.grad(features, pixels, weights.detach().clone())
     return gradient.abs().amax(dim=1).cpu().numpy()

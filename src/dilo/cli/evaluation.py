@@ -208,7 +208,7 @@ def export(
     """
     from dilo.models.export import export as write
 
-    say(write(run, out, to).summary())
+    say(write(run, out, to))
 
 
 def _show(title: str, scores: "Scores") -> None:

@@ -1,23 +1,48 @@
 """Background tests: are objects still recognised when their backgrounds change?"""
 
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from dilo.data.labels import LabelledImages
 from dilo.errors import ImageError, InputError, StoreError
-from dilo.evaluate.features import extract, extract_labelled
-from dilo.evaluate.knn import knn_predict
+from dilo.evaluate.features import extract
+from dilo.evaluate.knn import knn_predict, nearest
 from dilo.evaluate.linear import choose_probe
-from dilo.evaluate.neighbours import BackgroundRetrieval, Tagged, background_retrieval
 from dilo.evaluate.scores import Scores, score
-from dilo.evaluate.swaps import VARIANTS, Composites, Mask, draw_donors, why_not
+from dilo.evaluate.swaps import VARIANTS, Mask, draw_donors, swap, why_not
 from dilo.image import Image, read_image
 from dilo.masks import MaskStore
 from dilo.models.inference import LoadedBackbone
 from dilo.progress import Progress
+
+
+class Tagged(NamedTuple):
+    """Features of images of which the class and the kind of background are known."""
+
+    features: Tensor  # (N, D)
+    labels: Tensor  # int64 (N,), on the CPU
+    backgrounds: Tensor  # int64 (N,), the kind of each image's background, on the CPU
+
+
+class Shares(NamedTuple):
+    """Which share of neighbours has what in common with the query."""
+
+    same_class: float  # whatever the background
+    same_background: float
+    both: float
+
+
+class BackgroundRetrieval(NamedTuple):
+    """What nearest neighbours share with their query, beside chance."""
+
+    found: Shares
+    chance: Shares  # the same for neighbours drawn at random
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,12 +89,13 @@ def background_scores(
         workers: decoding threads.
 
     Raises:
-        InputError: no image can take part, or as for `extract_labelled`.
+        InputError: no image can take part, or as for `extract`.
     """
-    usable, left_out = _usable(val, _reader(val, truth))
+    usable, left_out = _usable(val, truth)
     part = val.take(usable)
-    read = _reader(part, truth)
-    bank = extract_labelled(loaded, train, workers=workers, title="train features")
+    read = functools.partial(_read, part, truth)
+    title = "train features"
+    bank = extract(loaded, train.paths(), train.labels, workers=workers, title=title)
     probe = choose_probe(bank.values, bank.labels, seed=seed)
     labels = torch.from_numpy(part.labels)
     knn: dict[str, Scores] = {}
@@ -77,21 +103,19 @@ def background_scores(
     tagged: dict[str, Tagged] = {}
     for variant in VARIANTS:
         donors = draw_donors(part.labels, variant, np.random.default_rng(seed))
-        composites = Composites(read, donors, variant)
-        features = extract(loaded, composites, workers=workers, title=variant)
+        swaps = [
+            functools.partial(swap, read, index, int(donor), variant)
+            for index, donor in enumerate(donors)
+        ]
+        features = extract(loaded, swaps, workers=workers, title=variant)
         if features.failures:  # each was read a moment ago
             raise InputError(features.failures[0])
         values = features.values
         knn[variant] = score(knn_predict(values, bank.values, bank.labels), labels)
         linear[variant] = score(probe.predict(values), labels)
-        tagged[variant] = Tagged(
-            features=values,
-            labels=labels,
-            backgrounds=labels[torch.from_numpy(donors)],
-        )
+        tagged[variant] = Tagged(values, labels, labels[torch.from_numpy(donors)])
     # Originals have the background of their class.
-    of_bank = bank.labels.cpu()
-    originals = Tagged(features=bank.values, labels=of_bank, backgrounds=of_bank)
+    originals = Tagged(bank.values, bank.labels.cpu(), bank.labels.cpu())
     return BackgroundScores(
         knn=knn,
         linear=linear,
@@ -100,25 +124,66 @@ def background_scores(
     )
 
 
-def _reader(
-    images: LabelledImages, truth: MaskStore
-) -> Callable[[int], tuple[Image, Mask]]:
-    def read(index: int) -> tuple[Image, Mask]:
-        name = images.names[index]
-        return read_image(images.root / name), truth.mask(name)
+def background_retrieval(
+    queries: Tagged, gallery: Tagged | None = None, k: int = 1
+) -> BackgroundRetrieval:
+    """Measure whether neighbours share the query's object or its background.
 
-    return read
+    With composites of a class on the background of another as queries, and originals
+    whose background kind is their class as gallery, `found.same_background` is the
+    background retrieval rate and `found.same_class` the foreground one.
+
+    Args:
+        queries: the images to find neighbours of.
+        gallery: the images to find; None = the queries, each without itself.
+        k: neighbours of each query, all counted alike.
+
+    Raises:
+        InputError: as for `nearest`.
+    """
+    bank = gallery or queries
+    _, index = nearest(queries.features, gallery.features if gallery else None, k)
+    index = index.cpu()  # the shares are float64, which some devices lack
+    same_class = bank.labels[index] == queries.labels[:, None]  # (Q, k)
+    same_background = bank.backgrounds[index] == queries.backgrounds[:, None]
+    shared = (same_class, same_background, same_class & same_background)
+    found = Shares(*(same.double().mean().item() for same in shared))
+    return BackgroundRetrieval(found, _chance(queries, bank, int(gallery is None)))
+
+
+def _chance(queries: Tagged, bank: Tagged, itself: int) -> Shares:
+    """Expected shares for neighbours drawn from the bank, the query itself excepted."""
+    kinds = 1 + int(max(queries.backgrounds.max(), bank.backgrounds.max()))
+
+    def expected(keys: Tensor, bank_keys: Tensor) -> float:
+        size = 1 + int(max(keys.max(), bank_keys.max()))
+        same = torch.bincount(bank_keys, minlength=size)[keys] - itself
+        return (same.double() / (len(bank_keys) - itself)).mean().item()
+
+    return Shares(
+        same_class=expected(queries.labels, bank.labels),
+        same_background=expected(queries.backgrounds, bank.backgrounds),
+        both=expected(
+            queries.labels * kinds + queries.backgrounds,
+            bank.labels * kinds + bank.backgrounds,
+        ),
+    )
+
+
+def _read(images: LabelledImages, truth: MaskStore, index: int) -> tuple[Image, Mask]:
+    name = images.names[index]
+    return read_image(images.root / name), truth.mask(name)
 
 
 def _usable(
-    images: LabelledImages, read: Callable[[int], tuple[Image, Mask]]
+    images: LabelledImages, truth: MaskStore
 ) -> tuple[list[int], tuple[str, ...]]:
     """Find the images that can take part, and say why the others cannot."""
     left_out: dict[int, str] = {}
     with Progress("masks", total=len(images), unit="images") as progress:
         for index, name in enumerate(images.names):
             try:
-                reason = why_not(*read(index))
+                reason = why_not(*_read(images, truth, index))
                 if reason:
                     left_out[index] = f"{name}: {reason}"
             except (ImageError, StoreError) as error:

@@ -1,11 +1,9 @@
 """Features once, for all scores: decode, take the test view, run the backbone."""
 
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -25,13 +23,7 @@ BATCH_SIZE = 256
 # Decoding scales to about this many threads, then the interpreter's lock is the limit.
 MAX_WORKERS = 8
 
-
-class Items(Protocol):
-    """Files or Images by number: a list of either, or what makes them on demand."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: int, /) -> Path | Image: ...
+Item = Path | Image | Callable[[], Image]  # a file, an Image, or what makes one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,22 +31,14 @@ class Features:
     """Features of the images that could be read, on the backbone's device."""
 
     values: Tensor  # float32 (N, D)
-    kept: NDArray[np.int64]  # (N,), where the images stood in what was asked for
-    failures: tuple[str, ...]  # one line for each image that could not be read
-
-
-@dataclass(frozen=True, kw_only=True)
-class LabelledFeatures:
-    """Features and labels of one split, without the images that could not be read."""
-
-    values: Tensor  # float32 (N, D)
-    labels: Tensor  # int64 (N,), on the features' device
-    failures: tuple[str, ...] = ()
+    labels: Tensor  # int64 (N,), or where the images stood in what was asked for
+    failures: tuple[str, ...] = ()  # one line for each image that could not be read
 
 
 def extract(
     loaded: LoadedBackbone,
-    images: Items,
+    images: Sequence[Item],
+    labels: NDArray[np.int64] | None = None,
     *,
     workers: int | None = None,
     title: str = "features",
@@ -63,8 +47,9 @@ def extract(
 
     Args:
         loaded: the backbone and the size of its views; its device does the work.
-        images: files or Images. Items are taken in the threads that decode, so what
-            makes them on demand may raise ImageError for one that cannot be read.
+        images: files, Images, or functions that are called in the threads that decode
+            and may raise ImageError for one that cannot be read.
+        labels: of the images, (N,); by default their numbers.
         workers: decoding threads; by default one for each core, at most 8.
         title: what the progress bar says.
 
@@ -90,31 +75,26 @@ def extract(
     if not kept:
         reason = failures[0] if failures else "the list of images is empty"
         raise InputError(f"no image could be read: {reason}")
+    numbers = np.arange(len(images)) if labels is None else labels
     return Features(
         values=torch.cat(chunks),
-        kept=np.array(kept, dtype=np.int64),
+        labels=torch.from_numpy(numbers[kept]).to(device),
         failures=tuple(failures),
     )
 
 
-def extract_labelled(
+def extract_splits(
     loaded: LoadedBackbone,
-    images: LabelledImages,
-    *,
+    train: LabelledImages,
+    val: LabelledImages,
     workers: int | None = None,
-    title: str = "features",
-) -> LabelledFeatures:
-    """Compute the features of a split; labels of unreadable images go with them.
-
-    Raises:
-        InputError: no image can be read.
-    """
-    features = extract(loaded, images.paths(), workers=workers, title=title)
-    labels = torch.from_numpy(images.labels[features.kept])
-    return LabelledFeatures(
-        values=features.values,
-        labels=labels.to(features.values.device),
-        failures=features.failures,
+) -> tuple[Features, Features]:
+    """Compute the features of both splits, as `extract` does."""
+    return (
+        extract(
+            loaded, train.paths(), train.labels, workers=workers, title="train features"
+        ),
+        extract(loaded, val.paths(), val.labels, workers=workers, title="val features"),
     )
 
 
@@ -131,28 +111,28 @@ def embed(module: nn.Module, views: Tensor) -> Tensor:
 
 
 def _views(
-    images: Items, crop_size: int, workers: int | None
+    images: Sequence[Item], crop_size: int, workers: int | None
 ) -> Iterator[tuple[int, list[Image | str]]]:
     """Yield (start, views) of each batch while the next one is being decoded."""
-    threads = workers or min(available_cores(), MAX_WORKERS)
-    pending: deque[tuple[int, list[Future[Image | str]]]] = deque()
-    with ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(workers or min(available_cores(), MAX_WORKERS)) as pool:
+
+        def decode(start: int) -> list[Future[Image | str]]:
+            items = images[start : start + BATCH_SIZE]
+            return [pool.submit(_view, item, crop_size) for item in items]
+
+        ahead = decode(0)
         for start in range(0, len(images), BATCH_SIZE):
-            indices = range(start, min(start + BATCH_SIZE, len(images)))
-            futures = [pool.submit(_view, images, i, crop_size) for i in indices]
-            pending.append((start, futures))
-            if len(pending) > 1:
-                first, ready = pending.popleft()
-                yield first, [future.result() for future in ready]
-        for first, ready in pending:
-            yield first, [future.result() for future in ready]
+            batch, ahead = ahead, decode(start + BATCH_SIZE)
+            yield start, [future.result() for future in batch]
 
 
-def _view(images: Items, index: int, crop_size: int) -> Image | str:
+def _view(item: Item, crop_size: int) -> Image | str:
     """Make a test view, or say why there is none."""
     try:
-        source = images[index]
-        image = read_image(source) if isinstance(source, Path) else source
+        if isinstance(item, Path):
+            image = read_image(item)
+        else:
+            image = item() if callable(item) else item
     except ImageError as error:
         return str(error)
     return centre_view(image, crop_size)

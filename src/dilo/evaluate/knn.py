@@ -1,14 +1,17 @@
-"""Weighted k-nearest-neighbour classification: nothing is trained."""
+"""Nearest neighbours by cosine similarity, and their vote: nothing is trained."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from dilo.data.labels import LabelledImages
 from dilo.errors import InputError
-from dilo.evaluate.features import LabelledFeatures, extract_labelled
-from dilo.evaluate.neighbours import nearest
+from dilo.evaluate.features import Features, extract_splits
 from dilo.evaluate.scores import Scores, score
 from dilo.models.inference import LoadedBackbone
+
+# Similarities of one chunk of queries to the whole bank: 64 million floats, 256 MB.
+CHUNK_ELEMENTS = 2**26
 
 
 def knn(
@@ -34,14 +37,13 @@ def knn(
         InputError: no image of a split can be read, or a setting is out of range.
     """
     _check(k, temperature)
-    bank = extract_labelled(loaded, train, workers=workers, title="train features")
-    queries = extract_labelled(loaded, val, workers=workers, title="val features")
+    bank, queries = extract_splits(loaded, train, val, workers)
     return knn_score(bank, queries, k=k, temperature=temperature)
 
 
 def knn_score(
-    train: LabelledFeatures,
-    val: LabelledFeatures,
+    train: Features,
+    val: Features,
     *,
     k: int = 200,
     temperature: float = 0.07,
@@ -88,6 +90,47 @@ def knn_predict(
     weight = ((similarity - similarity[:, :1]) / temperature).exp()
     votes = weight.new_zeros(len(queries), int(labels.max()) + 1)  # (Q, classes)
     return votes.scatter_add_(1, labels[index], weight).argmax(dim=1)
+
+
+@torch.inference_mode()
+def nearest(queries: Tensor, bank: Tensor | None, k: int) -> tuple[Tensor, Tensor]:
+    """Find the k most similar bank features of each query by cosine similarity.
+
+    Args:
+        queries: (Q, D), of any length: they are L2-normalised here.
+        bank: (N, D), likewise; None = the queries, each without itself.
+        k: how many; no more than the bank holds are returned.
+
+    Returns:
+        Cosine similarities and bank indices, both (Q, k), the most similar first.
+
+    Raises:
+        InputError: shapes do not fit, k is not positive, or the bank is too small.
+    """
+    exclude_self = bank is None
+    bank = queries if bank is None else bank
+    if queries.ndim != 2 or bank.ndim != 2 or queries.shape[1] != bank.shape[1]:
+        raise InputError(
+            "queries and bank must be (Q, D) and (N, D), got "
+            f"{tuple(queries.shape)} and {tuple(bank.shape)}"
+        )
+    if k < 1:
+        raise InputError(f"k must be at least 1, got {k}")
+    if len(bank) - exclude_self < 1:
+        raise InputError(f"the bank holds no neighbour: it has {len(bank)} features")
+    k = min(k, len(bank) - exclude_self)
+    queries, bank = F.normalize(queries, dim=1), F.normalize(bank, dim=1)
+    rows = max(1, CHUNK_ELEMENTS // len(bank))
+    similarities, indices = [], []
+    for start in range(0, len(queries), rows):
+        similarity = queries[start : start + rows] @ bank.T  # (rows, N)
+        if exclude_self:
+            # Row i of the chunk is query start + i; a diagonal, shifted by start.
+            similarity.diagonal(start).fill_(-torch.inf)
+        top = similarity.topk(k)
+        similarities.append(top.values)
+        indices.append(top.indices)
+    return torch.cat(similarities), torch.cat(indices)
 
 
 def _check(k: int, temperature: float) -> None:

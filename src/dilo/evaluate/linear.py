@@ -13,7 +13,7 @@ from torch import Tensor
 
 from dilo.data.labels import LabelledImages
 from dilo.errors import InputError
-from dilo.evaluate.features import LabelledFeatures, extract_labelled
+from dilo.evaluate.features import Features, extract_splits
 from dilo.evaluate.scores import Scores, score
 from dilo.models.inference import LoadedBackbone
 
@@ -36,13 +36,9 @@ class LinearProbe:
     bias: Tensor  # (C,)
     penalty: float
 
-    def scores(self, features: Tensor) -> Tensor:
-        """Score each class for features (N, D): (N, C)."""
-        return features @ self.weight.T + self.bias
-
     def predict(self, features: Tensor) -> Tensor:
         """Name the best class of features (N, D): int64 (N,)."""
-        return self.scores(features).argmax(dim=1)
+        return (features @ self.weight.T + self.bias).argmax(dim=1)
 
 
 def linear(
@@ -65,14 +61,11 @@ def linear(
     Raises:
         InputError: no image of a split can be read, or `train` has a single class.
     """
-    fitted = extract_labelled(loaded, train, workers=workers, title="train features")
-    tested = extract_labelled(loaded, val, workers=workers, title="val features")
+    fitted, tested = extract_splits(loaded, train, val, workers)
     return linear_score(fitted, tested, seed=seed)
 
 
-def linear_score(
-    train: LabelledFeatures, val: LabelledFeatures, *, seed: int = 0
-) -> Scores:
+def linear_score(train: Features, val: Features, *, seed: int = 0) -> Scores:
     """Do what `linear` does, on features that are there already."""
     probe = choose_probe(train.values, train.labels, seed=seed)
     predictions = probe.predict(val.values)
@@ -134,7 +127,9 @@ def _fit(
     tolerance: float,
 ) -> Iterator[LinearProbe]:
     """Yield the probe of each penalty; each starts where the one before ended."""
-    mean, scale = _standards(features)
+    scale, mean = torch.std_mean(features, dim=0, correction=0)  # (D,)
+    # A constant feature keeps its scale.
+    scale = scale.masked_fill(scale <= 1e-6 * scale.max(), 1.0)
     inputs, labels = (features - mean) / scale, labels.clone()
     classes = int(labels.max()) + 1
     weight = inputs.new_zeros(classes, inputs.shape[1])
@@ -172,13 +167,6 @@ def _minimise(
 
     optimizer.step(loss)
     return weight.detach(), bias.detach()
-
-
-def _standards(features: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and deviation of each feature, (D,); a constant feature keeps its scale."""
-    deviation, mean = torch.std_mean(features, dim=0, correction=0)
-    constant = deviation <= 1e-6 * deviation.max()
-    return mean, deviation.masked_fill(constant, 1.0)
 
 
 def _hold_out(labels: Tensor, seed: int) -> Tensor:

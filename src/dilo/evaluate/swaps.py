@@ -24,8 +24,10 @@ LARGEST_BOX = 0.9
 MARGIN = 0.01
 
 
-class Composites:
-    """The images of one variant, made when they are asked for.
+def swap(
+    read: Callable[[int], tuple[Image, Mask]], index: int, donor: int, variant: Variant
+) -> Image:
+    """Make one variant of the image at `index`, of the size of its original.
 
     * original: as it is.
     * mixed_same: the object on the background of another image of its class.
@@ -34,38 +36,24 @@ class Composites:
     * only_bg: the object's box is filled with tiles of the background beside it.
 
     A donor's object is removed as in only_bg. Objects stay where they are.
+
+    Args:
+        read: gives images by number; of none of them may `why_not` have a complaint.
+        index: of the image.
+        donor: of the image that gives the background; see `draw_donors`.
+        variant: which one.
     """
-
-    def __init__(
-        self,
-        read: Callable[[int], tuple[Image, Mask]],
-        donors: NDArray[np.int64],
-        variant: Variant,
-    ) -> None:
-        """Take image i from `read(i)`, and its background from `read(donors[i])`.
-
-        Of none of the images that `read` gives must `why_not` have a complaint.
-        """
-        self._donors = donors
-        self._read = read
-        self._variant = variant
-
-    def __len__(self) -> int:
-        return len(self._donors)
-
-    def __getitem__(self, index: int) -> Image:
-        """Make the image at `index`, of the size of its original."""
-        image, mask = self._read(index)
-        if self._variant == "original":
-            return image
-        if self._variant == "only_fg":
-            # Black, as in the challenge. Grey would favour networks that were
-            # pretrained on objects pasted on grey.
-            return np.where(mask[..., None], image, np.uint8(0))
-        if self._variant == "only_bg":
-            return tile_background(image, mask)
-        background = tile_background(*self._read(int(self._donors[index])))
-        return np.where(mask[..., None], image, cover(background, *mask.shape))
+    image, mask = read(index)
+    if variant == "original":
+        return image
+    if variant == "only_bg":
+        return tile_background(image, mask)
+    if variant == "only_fg":
+        # Black, as in the challenge. Grey would favour networks that were pretrained
+        # on objects pasted on grey.
+        return np.where(mask[..., None], image, np.uint8(0))
+    background = cover(tile_background(*read(donor)), *mask.shape)
+    return np.where(mask[..., None], image, background)
 
 
 def why_not(image: Image, mask: Mask) -> str:
@@ -87,22 +75,17 @@ def draw_donors(
     """Draw the image that gives each background, (N,); itself where none is needed.
 
     Raises:
-        InputError: there is no such variant, or a class has no donor.
+        InputError: a class has no donor.
     """
-    if variant not in VARIANTS:
-        raise InputError(f"variant must be one of {VARIANTS}, got {variant!r}")
-    everyone = np.arange(len(labels))
+    donors = np.arange(len(labels))
     if not variant.startswith("mixed"):
-        return everyone
-    donors = np.empty(len(labels), dtype=np.int64)
+        return donors
     for index, label in enumerate(labels):
-        if variant == "mixed_same":
-            choices = everyone[(labels == label) & (everyone != index)]
-        else:
-            choices = everyone[labels != label]
-        if not len(choices):
+        fits = (labels == label) == (variant == "mixed_same")
+        fits[index] = False
+        if not fits.any():
             raise InputError(f"{variant}: there is no other image for class {label}")
-        donors[index] = rng.choice(choices)
+        donors[index] = rng.choice(np.flatnonzero(fits))
     return donors
 
 
@@ -110,13 +93,13 @@ def tile_background(image: Image, mask: Mask) -> Image:
     """Fill the object's box with copies of the largest strip beside it (Only-BG-T)."""
     height, width = mask.shape
     top, bottom, left, right = _box(mask)
-    strips = {  # where it starts and how long it is, along rows and along columns
-        "above": (0, top, 0, width),
-        "below": (bottom, height - bottom, 0, width),
-        "left": (0, height, 0, left),
-        "right": (0, height, right, width - right),
-    }
-    y, rows, x, columns = max(strips.values(), key=lambda strip: strip[1] * strip[3])
+    strips = (  # where it starts and how long it is, along rows and along columns
+        (0, top, 0, width),
+        (bottom, height - bottom, 0, width),
+        (0, height, 0, left),
+        (0, height, right, width - right),
+    )
+    y, rows, x, columns = max(strips, key=lambda strip: strip[1] * strip[3])
     filled = image.copy()
     from_y = y + (np.arange(top, bottom) - y) % rows
     from_x = x + (np.arange(left, right) - x) % columns

@@ -1,6 +1,5 @@
 """`dilo demo`: the whole path on synthetic scenes, from pictures to a report."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 from dilo.config import replace
 from dilo.data.synthetic import SceneConfig, write_scenes
 from dilo.experiments.demo_report import demo_report
-from dilo.experiments.evaluation import Evaluation, SceneSets, evaluate_backbone
+from dilo.experiments.evaluation import Evaluation, evaluate_backbone, read_scenes
 from dilo.experiments.recipes import instdisc_scenes
 from dilo.experiments.runner import train_all
 from dilo.files import write_atomic
@@ -42,7 +41,6 @@ class Demo:
 
     page: Path
     results: Mapping[str, Evaluation]  # by the name of the model
-    seconds: float  # of this call
 
 
 def demo(out: Path, config: DemoConfig | None = None) -> Demo:
@@ -57,7 +55,6 @@ def demo(out: Path, config: DemoConfig | None = None) -> Demo:
     Raises:
         RunError: the folder holds a demo of another config, or a training failed.
     """
-    start = time.monotonic()
     config = config or DemoConfig()
     out = out.resolve()  # so that it can be continued from any folder
     Run.create(out, config)
@@ -66,7 +63,7 @@ def demo(out: Path, config: DemoConfig | None = None) -> Demo:
     images = out / "scenes" / "train" / "images"
     compute_masks(images, store, estimate, confidence=confidence)
     runs = train_all(demo_configs(out, config), out / "runs")
-    sets = SceneSets.read(out / "scenes")
+    sets = read_scenes(out / "scenes")
     results = {
         name: evaluate_backbone(load_backbone(run.folder, "auto"), sets, name)
         for name, run in runs.items()
@@ -74,7 +71,7 @@ def demo(out: Path, config: DemoConfig | None = None) -> Demo:
     page = out / "report.html"
     html = render(demo_report(sets, store, runs, results))
     write_atomic(page, html.encode())
-    return Demo(page=page, results=results, seconds=time.monotonic() - start)
+    return Demo(page=page, results=results)
 
 
 def make_scenes(folder: Path, config: DemoConfig) -> None:

@@ -7,24 +7,17 @@ import numpy as np
 from dilo.augment import BACKGROUNDS, CopyPasteConfig, composite, map_to_alpha
 from dilo.augment.background_sources import NO_SOURCES
 from dilo.config import from_dict
-from dilo.experiments.evaluation import (
-    GRADIENT_IMAGES,
-    Evaluation,
-    SceneSet,
-    SceneSets,
-    gradients,
-)
+from dilo.experiments.evaluation import Evaluation, SceneSet
 from dilo.image import read_image
 from dilo.masks import MaskStore
-from dilo.models.weights import load_backbone
-from dilo.report.chart import Chart, Series
+from dilo.report.chart import Chart
 from dilo.report.compare import Album, gradient_gallery, neighbour_gallery
 from dilo.report.page import (
+    Block,
     Curves,
     Gallery,
     Measured,
     Picture,
-    PictureRow,
     Report,
     Section,
     Table,
@@ -38,37 +31,32 @@ COMPARED = ("baseline", "RBD masks")  # side by side; exact masks are only in th
 
 
 def demo_report(
-    sets: SceneSets,
+    sets: Mapping[str, SceneSet],
     store: MaskStore,
     runs: Mapping[str, Run],
     results: Mapping[str, Evaluation],
 ) -> Report:
     """Put together examples, curves, scores, neighbours and gradient maps."""
+    run, swapped = runs["RBD masks"], sets["swapped"]
+    config = from_dict(CopyPasteConfig, run.field("copy_paste"))
+    crop_size = run.field("crop_size")
+    album = _album(swapped, crop_size, range(len(swapped.images)))
+    features = {name: results[name].swapped for name in COMPARED}
+    maps = {name: list(results[name].gradients) for name in COMPARED}
+    mapped = _album(swapped, crop_size, range(len(maps["baseline"])))
+    blocks: list[Block] = [
+        score_table(results),
+        _examples(sets["train"], store, config),
+        _curves(runs),
+        neighbour_gallery(album, features, count=SHOWN),
+        gradient_gallery(mapped, maps, count=SHOWN),
+    ]
     return Report(
         title="A model that looks at the object",
         summary=_summary(results),
         sections=[
-            Section(
-                heading="Scores",
-                text=_SCORES_TEXT,
-                blocks=[score_table(results)],
-            ),
-            Section(
-                heading="What the network is shown",
-                text=_EXAMPLES_TEXT,
-                blocks=[_examples(sets.train, store, runs["RBD masks"])],
-            ),
-            Section(heading="Training", text=_TRAINING_TEXT, blocks=[_curves(runs)]),
-            Section(
-                heading="Nearest neighbours",
-                text=_NEIGHBOURS_TEXT,
-                blocks=[_neighbours(sets.swapped, _crop_size(runs), results)],
-            ),
-            Section(
-                heading="What the score depends on",
-                text=_GRADIENTS_TEXT,
-                blocks=[_gradients(sets.swapped, runs, results)],
-            ),
+            Section(heading=heading, text=text, blocks=[block])
+            for (heading, text), block in zip(_TEXTS.items(), blocks, strict=True)
         ],
     )
 
@@ -79,7 +67,10 @@ def score_table(results: Mapping[str, Evaluation]) -> Table:
     chance = first.retrieval.chance
     return Table(
         header=("training", *first.percentages()),
-        rows=[(name, *_cells(result)) for name, result in results.items()],
+        rows=[
+            (name, *(_cell(*score) for score in result.percentages().items()))
+            for name, result in results.items()
+        ],
         caption="Percent; the best of a column is marked.",
         note=(
             f"Chance: {100 * chance.same_background:.1f} % of all pairs of swapped "
@@ -90,11 +81,8 @@ def score_table(results: Mapping[str, Evaluation]) -> Table:
     )
 
 
-def _cells(result: Evaluation) -> list[Measured]:
-    return [
-        Measured(mean=value, better="low" if "background" in name else "high")
-        for name, value in result.percentages().items()
-    ]
+def _cell(score: str, value: float) -> Measured:
+    return Measured(mean=value, better="low" if "background" in score else "high")
 
 
 def _summary(results: Mapping[str, Evaluation]) -> str:
@@ -112,36 +100,37 @@ def _summary(results: Mapping[str, Evaluation]) -> str:
     )
 
 
-_SCORES_TEXT = (
-    "kNN and linear: accuracy on new scenes, from the frozen features. Swapped: "
-    "the same objects before a background of any kind, the classifiers unchanged. "
-    "Neighbours: of each swapped scene among the others. Gradient: share of the pixel "
-    "gradient of the true class's score that lies on the object."
-)
-_EXAMPLES_TEXT = (
-    "A scene, its RBD map, and what copy-paste makes of it; below, with the exact mask."
-)
-_TRAINING_TEXT = (
-    "The loss of telling every scene from all others. Pasted scenes are harder to tell "
-    "apart, so that a higher loss is no worse network: the accuracies above decide."
-)
-_NEIGHBOURS_TEXT = (
-    "The three most similar scenes under each network. A network that has learned the "
-    "background finds the background again."
-)
-_GRADIENTS_TEXT = (
-    "How much each pixel bears on the linear classifier's score of the true class."
-)
+_TEXTS = {
+    "Scores": (
+        "kNN and linear: accuracy on new scenes, from the frozen features. Swapped: "
+        "the same objects before a background of any kind, the classifiers unchanged. "
+        "Neighbours: of each swapped scene among the others. Gradient: share of the "
+        "pixel gradient of the true class's score that lies on the object."
+    ),
+    "What the network is shown": (
+        "A scene, its RBD map, and what copy-paste makes of it; below, with the exact "
+        "mask."
+    ),
+    "Training": (
+        "The loss of telling every scene from all others. Pasted scenes are harder to "
+        "tell apart, so that a higher loss is no worse network: the accuracies above "
+        "decide."
+    ),
+    "Nearest neighbours": (
+        "The three most similar scenes under each network. A network that has learned "
+        "the background finds the background again."
+    ),
+    "What the score depends on": (
+        "How much each pixel bears on the linear classifier's score of the true class."
+    ),
+}
 
 
-def _examples(scenes: SceneSet, store: MaskStore, run: Run) -> Gallery:
-    config = _copy_paste(run)
+def _examples(scenes: SceneSet, store: MaskStore, config: CopyPasteConfig) -> Gallery:
     rng = np.random.default_rng(0)
     chosen = sorted(rng.choice(len(scenes.images), EXAMPLES, replace=False).tolist())
-    rows: dict[str, list[Picture]] = {
-        label: [] for label in ("scene", "RBD map", "pasted", "exact mask")
-    }
     masks = MaskStore.open(scenes.masks)
+    rows: dict[str, list[Picture]] = {}
     for index in chosen:
         name = scenes.images.names[index]
         image = read_image(scenes.images.root / name)
@@ -150,19 +139,19 @@ def _examples(scenes: SceneSet, store: MaskStore, run: Run) -> Gallery:
         alpha, size = map_to_alpha(saliency, config), image.shape[:2]
         make_background = BACKGROUNDS[config.background]
         background = make_background(rng, size, image, alpha, NO_SOURCES)
-        pasted = composite(image, alpha, background)
-        rows["scene"].append(Picture(image=image))
-        rows["RBD map"].append(Picture(image=grey(saliency)))
-        rows["pasted"].append(Picture(image=pasted))
-        rows["exact mask"].append(Picture(image=composite(image, exact, background)))
+        shown = {
+            "scene": image,
+            "RBD map": grey(saliency),
+            "pasted": composite(image, alpha, background),
+            "exact mask": composite(image, exact, background),
+        }
+        for label, picture in shown.items():
+            rows.setdefault(label, []).append(Picture(image=picture))
     return Gallery(
-        rows=[PictureRow(label=label, pictures=row) for label, row in rows.items()],
+        rows=list(rows.values()),
+        labels=list(rows),
         caption=f"{EXAMPLES} of {len(scenes.images)} scenes, drawn at random.",
     )
-
-
-def _copy_paste(run: Run) -> CopyPasteConfig:
-    return from_dict(CopyPasteConfig, run.field("copy_paste"))
 
 
 def _curves(runs: Mapping[str, Run]) -> Curves:
@@ -171,15 +160,11 @@ def _curves(runs: Mapping[str, Run]) -> Curves:
     level = next(iter(metrics.values()))[-1]["chance_level"]
 
     def chart(title: str, field: str, level: tuple[str, float] | None) -> Chart:
-        series = [
-            Series(
-                name=name,
-                x=[line["epoch"] for line in lines],
-                y=[line[field] for line in lines],
-            )
-            for name, lines in metrics.items()
-        ]
-        return Chart(title=title, x_label="epoch", series=series, level=level)
+        lines = {
+            name: ([line["epoch"] for line in logged], [line[field] for line in logged])
+            for name, logged in metrics.items()
+        }
+        return Chart(title=title, x_label="epoch", lines=lines, level=level)
 
     return Curves(
         charts=[
@@ -197,28 +182,3 @@ def _album(scenes: SceneSet, crop_size: int, rows: Sequence[int]) -> Album:
         backgrounds=scenes.backgrounds.numpy()[np.asarray(rows)],
         masks=list(scenes.mask_views(crop_size, rows)),
     )
-
-
-def _neighbours(
-    scenes: SceneSet, crop_size: int, results: Mapping[str, Evaluation]
-) -> Gallery:
-    album = _album(scenes, crop_size, range(len(scenes.images)))
-    features = {name: results[name].swapped for name in COMPARED}
-    return neighbour_gallery(album, features, count=SHOWN)
-
-
-def _gradients(
-    scenes: SceneSet, runs: Mapping[str, Run], results: Mapping[str, Evaluation]
-) -> Gallery:
-    loaded = {name: load_backbone(runs[name].folder, "auto") for name in COMPARED}
-    rows = range(min(GRADIENT_IMAGES, len(scenes.images)))
-    maps = {
-        name: list(gradients(model, results[name].probe, scenes, rows))
-        for name, model in loaded.items()
-    }
-    album = _album(scenes, _crop_size(runs), rows)
-    return gradient_gallery(album, maps, count=SHOWN)
-
-
-def _crop_size(runs: Mapping[str, Run]) -> int:
-    return next(iter(runs.values())).field("crop_size")

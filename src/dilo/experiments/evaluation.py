@@ -1,7 +1,7 @@
 """What a backbone is worth on scenes of which everything is known."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,19 +11,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dilo.attribution.gradient import (
-    EnergyInside,
-    class_score,
-    energy_inside,
-    gradient_map,
-)
+from dilo.attribution.gradient import EnergyInside, energy_inside, gradient_map
 from dilo.augment import centre_view
 from dilo.data.labels import LabelledImages, read_labels
 from dilo.data.synthetic import BACKGROUNDS
-from dilo.evaluate.features import LabelledFeatures, extract_labelled
+from dilo.evaluate.backgrounds import BackgroundRetrieval, Tagged, background_retrieval
+from dilo.evaluate.features import Features, extract
 from dilo.evaluate.knn import knn_score
 from dilo.evaluate.linear import LinearProbe, choose_probe
-from dilo.evaluate.neighbours import BackgroundRetrieval, Tagged, background_retrieval
 from dilo.evaluate.scores import score
 from dilo.image import Image, read_image, read_mask
 from dilo.models.inference import LoadedBackbone, device_of
@@ -59,29 +54,23 @@ class SceneSet:
     def mask_views(self, crop_size: int, rows: Sequence[int]) -> NDArray[np.bool_]:
         """Give the masks of the test views of some scenes: bool (R, S, S)."""
         names = [Path(self.images.names[row]).name for row in rows]
-        masks = [read_mask(self.masks / name) for name in names]
-        shown = [
-            np.repeat(mask[..., None] * np.uint8(255), 3, axis=2) for mask in masks
-        ]
+        masks = [read_mask(self.masks / name)[..., None] for name in names]
+        shown = [np.repeat(mask * np.uint8(255), 3, axis=2) for mask in masks]
         return np.stack([centre_view(mask, crop_size)[..., 0] > 127 for mask in shown])
 
 
-@dataclass(frozen=True, kw_only=True)
-class SceneSets:
-    """The scenes that classifiers are fitted and tested on."""
+def read_scenes(folder: Path) -> dict[str, SceneSet]:
+    """Read the scenes that `demo.make_scenes` wrote.
 
-    train: SceneSet
-    natural: SceneSet  # new scenes, their backgrounds drawn as those of `train`
-    swapped: SceneSet  # the same objects, each before a background of any kind
-
-    @classmethod
-    def read(cls, folder: Path) -> "SceneSets":
-        """Read what `demo.make_scenes` wrote."""
-        return cls(
-            train=SceneSet.read(folder / "train", "train"),
-            natural=SceneSet.read(folder / "natural", "val"),
-            swapped=SceneSet.read(folder / "swapped", "val"),
-        )
+    Returns:
+        train, to fit classifiers on; natural, new scenes with backgrounds drawn as
+        those of train; swapped, the same objects, each before one of any kind.
+    """
+    return {
+        "train": SceneSet.read(folder / "train", "train"),
+        "natural": SceneSet.read(folder / "natural", "val"),
+        "swapped": SceneSet.read(folder / "swapped", "val"),
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,9 +82,9 @@ class Evaluation:
     knn_swapped: float
     linear_swapped: float
     retrieval: BackgroundRetrieval  # among the swapped scenes
-    energy: EnergyInside  # of pixel gradients on the object, swapped scenes
     swapped: Tensor  # features of the swapped scenes, (N, D), on the device
-    probe: LinearProbe
+    gradients: NDArray[np.float32]  # maps of the first swapped scenes, (R, S, S)
+    energy: EnergyInside  # of these on the object
 
     def percentages(self) -> dict[str, float]:
         """Give every score in percent, by the name that tables show."""
@@ -117,46 +106,41 @@ GRADIENT_IMAGES = 256
 
 
 def evaluate_backbone(
-    loaded: LoadedBackbone, sets: SceneSets, name: str = ""
+    loaded: LoadedBackbone, sets: Mapping[str, SceneSet], name: str = ""
 ) -> Evaluation:
     """Fit classifiers on the training scenes; test them on natural and swapped ones."""
-    features = {
-        which: extract_labelled(loaded, scenes.images, title=f"{name} {which}".strip())
-        for which, scenes in vars(sets).items()
-    }
-    train, natural, swapped = features.values()
-    probe = choose_probe(train.values, train.labels)
-    tagged = Tagged(
-        features=swapped.values,
-        labels=swapped.labels.cpu(),
-        backgrounds=sets.swapped.backgrounds,
+    images = {f"{name} {which}".strip(): sets[which].images for which in sets}
+    train, natural, swapped = (
+        extract(loaded, split.paths(), split.labels, title=title)
+        for title, split in images.items()
     )
-    rows = range(min(GRADIENT_IMAGES, len(sets.swapped.images)))
+    probe = choose_probe(train.values, train.labels)
+    tagged = Tagged(swapped.values, swapped.labels.cpu(), sets["swapped"].backgrounds)
+    rows = range(min(GRADIENT_IMAGES, len(sets["swapped"].images)))
+    maps = _gradients(loaded, probe, sets["swapped"], rows)
+    masks = sets["swapped"].mask_views(loaded.crop_size, rows)
     return Evaluation(
         knn=knn_score(train, natural).top1,
         linear=_linear(probe, natural),
         knn_swapped=knn_score(train, swapped).top1,
         linear_swapped=_linear(probe, swapped),
         retrieval=background_retrieval(tagged),
-        energy=energy_inside(
-            gradients(loaded, probe, sets.swapped, rows),
-            sets.swapped.mask_views(loaded.crop_size, rows),
-        ),
         swapped=swapped.values,
-        probe=probe,
+        gradients=maps,
+        energy=energy_inside(maps, masks),
     )
 
 
-def gradients(
+def _gradients(
     loaded: LoadedBackbone, probe: LinearProbe, scenes: SceneSet, rows: Sequence[int]
 ) -> NDArray[np.float32]:
     """Map what the probe's score of the true class depends on: (R, S, S)."""
     device = device_of(loaded.module)
     views = torch.from_numpy(np.stack(scenes.views(loaded.crop_size, rows)))
     labels = torch.from_numpy(scenes.images.labels[np.asarray(rows)])
-    score_of = class_score(probe.weight, probe.bias, labels.to(device))
-    return gradient_map(loaded.module, normalise(views.to(device)), score_of)
+    weights = probe.weight[labels.to(device)]
+    return gradient_map(loaded.module, normalise(views.to(device)), weights)
 
 
-def _linear(probe: LinearProbe, features: LabelledFeatures) -> float:
+def _linear(probe: LinearProbe, features: Features) -> float:
     return score(probe.predict(features.values), features.labels).top1

@@ -46,17 +46,22 @@ def train_all(
         for name, config in configs.items()
         if not _is_finished(config, folder / name)
     }
+    runs = {name: Run(folder / name) for name in configs}
     running: dict[str, SpawnProcess] = {}
-    with _watched(configs, folder) as show, _stopping(running):
+    epochs = sum(config.loop.epochs for config in configs.values())
+    with (
+        Progress(f"training {len(configs)} models", epochs, "epochs") as bar,
+        _stopping(running),
+    ):
         while waiting or running:
             while waiting and len(running) < processes:
                 name = next(iter(waiting))
                 running[name] = _start(waiting.pop(name), folder / name, threads)
             time.sleep(POLL_SECONDS)
-            show()
+            _show(bar, runs)
             for name in [name for name in running if not running[name].is_alive()]:
                 _check(running.pop(name), folder / f"{name}.log")
-        show()
+        _show(bar, runs)
     return {name: Run.open(folder / name) for name in configs}
 
 
@@ -108,31 +113,12 @@ def _stopping(running: Mapping[str, SpawnProcess]) -> Iterator[None]:
             process.join()
 
 
-@contextlib.contextmanager
-def _watched(configs: Mapping[str, PretrainConfig], folder: Path) -> Iterator["_Show"]:
-    """Show one bar for all trainings, in epochs, from what they write."""
-    total = sum(config.loop.epochs for config in configs.values())
-    with Progress(f"training {len(configs)} models", total, "epochs") as bar:
-        yield _Show(bar, list(configs), folder)
-
-
-class _Show:
-    def __init__(self, bar: Progress, names: list[str], folder: Path) -> None:
-        self.bar = bar
-        self.names = names
-        self.folder = folder
-
-    def __call__(self) -> None:
-        lines = {name: _last_line(self.folder / name) for name in self.names}
-        begun = {name: line for name, line in lines.items() if line is not None}
-        epochs = sum(line["epoch"] for line in begun.values())
-        losses = ", ".join(f"{name} {line['loss']:.2f}" for name, line in begun.items())
-        chance = next((line["chance_level"] for line in begun.values()), 0.0)
-        note = f"loss: {losses} (chance level {chance:.2f})" if begun else ""
-        self.bar.advance(int(epochs) - self.bar.done, note)
-
-
-def _last_line(run: Path) -> dict[str, float] | None:
-    """Read the newest whole line of a run's metrics."""
-    losses = Run(run).losses
-    return losses[-1] if losses else None
+def _show(bar: Progress, runs: Mapping[str, Run]) -> None:
+    """Show how far all trainings are, in epochs, from what they write."""
+    logged = {name: run.losses for name, run in runs.items()}
+    begun = {name: losses[-1] for name, losses in logged.items() if losses}
+    epochs = sum(line["epoch"] for line in begun.values())
+    losses = ", ".join(f"{name} {line['loss']:.2f}" for name, line in begun.items())
+    chance = next((line["chance_level"] for line in begun.values()), 0.0)
+    note = f"loss: {losses} (chance level {chance:.2f})" if begun else ""
+    bar.advance(int(epochs) - bar.done, note)

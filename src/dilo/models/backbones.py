@@ -3,35 +3,28 @@
 import difflib
 import functools
 from collections.abc import Callable
-from types import ModuleType
 
 import torch
 from torch import nn
 
 from dilo.errors import InputError
-from dilo.models import timm_models, torchvision_models
-from dilo.models.alexnet import alexnet, vgg16
-from dilo.models.resnet import resnet18, resnet50, resnet50w2
-from dilo.models.small import conv6, conv7
+from dilo.models import networks
+from dilo.models.libraries import LIBRARIES, build_library, check_library
 
 # name -> function of `small_stem`; what it returns has `dim` and maps (N, 3, H, W)
 # images to (N, dim) features.
 BACKBONES: dict[str, Callable[[bool], nn.Module]] = {
-    "conv6": conv6,
-    "conv7": conv7,
-    "alexnet": alexnet,
-    "vgg16": vgg16,
-    "resnet18": resnet18,
-    "resnet50": resnet50,
-    "resnet50w2": resnet50w2,
+    "conv6": networks.conv6,
+    "conv7": networks.conv7,
+    "alexnet": networks.AlexNet,
+    "vgg16": networks.vgg16,
+    "resnet18": networks.resnet18,
+    "resnet50": networks.resnet50,
+    "resnet50w2": networks.resnet50w2,
 }
 
-# The `NAME` in `timm/NAME`: modules that have check(name), build(name, crop_size,
-# pretrained) and published(name).
-LIBRARIES: dict[str, ModuleType] = {
-    "timm": timm_models,
-    "torchvision": torchvision_models,
-}
+# What networks raise for images that are too small, or no multiple of their patches.
+_UNFIT = (AssertionError, RuntimeError, TypeError, ValueError, ZeroDivisionError)
 
 
 def backbone(
@@ -54,13 +47,12 @@ def backbone(
         InputError: there is no such backbone, or it has no small stem.
         ModuleNotFoundError: it is one of timm, which is not installed.
     """
-    library, _, theirs = name.rpartition("/")
-    if library not in LIBRARIES:
-        _check_own(name)
+    if name.rpartition("/")[0] not in LIBRARIES:
+        check_arch(name)
         return BACKBONES[name](small_stem)
     if small_stem:
         raise InputError(f"{name} has no small stem; those of our own networks have")
-    return LIBRARIES[library].build(theirs, crop_size)
+    return build_library(name, crop_size)
 
 
 def check_arch(
@@ -77,13 +69,18 @@ def check_arch(
         InputError: there is no such backbone, or it cannot do that.
         ModuleNotFoundError: it is one of timm, which is not installed.
     """
-    library, _, theirs = name.rpartition("/")
     if small_stem or crop_size is not None:
         _dry_run(name, small_stem, crop_size)
-    elif library in LIBRARIES:
-        LIBRARIES[library].check(theirs)
-    else:
-        _check_own(name)
+    elif name.rpartition("/")[0] in LIBRARIES:
+        check_library(name)
+    elif name not in BACKBONES:
+        names = ", ".join(BACKBONES)
+        close = difflib.get_close_matches(name, BACKBONES, n=1)
+        hint = f" (did you mean {close[0]}?)" if close else ""
+        raise InputError(
+            f"no backbone {name!r}; there are: {names}, timm/NAME and "
+            f"torchvision/NAME{hint}"
+        )
 
 
 @functools.cache
@@ -104,17 +101,3 @@ def _dry_run(name: str, small_stem: bool, crop_size: int | None) -> None:
             f"{name} cannot take images of {crop_size} px; choose another crop_size"
             + (f" ({reason})" if reason else "")
         ) from error
-
-
-# What networks raise for images that are too small, or no multiple of their patches.
-_UNFIT = (AssertionError, RuntimeError, TypeError, ValueError, ZeroDivisionError)
-
-
-def _check_own(name: str) -> None:
-    if name in BACKBONES:
-        return
-    names = ", ".join(BACKBONES)
-    choices = f"there are: {names}, timm/NAME and torchvision/NAME"
-    close = difflib.get_close_matches(name, BACKBONES, n=1)
-    hint = f" (did you mean {close[0]}?)" if close else ""
-    raise InputError(f"no backbone {name!r}; {choices}{hint}")

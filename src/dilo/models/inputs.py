@@ -7,7 +7,6 @@ layer at three channels and the names of all weights as torchvision has them.
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -22,16 +21,6 @@ INPUTS = ("rgb", "grey", "sobel")
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as PIL and torchvision turn to grey
 
 FLAT = 1e-12  # squared steepness of a flat image, for the root to have a gradient
-
-
-@dataclass(frozen=True, kw_only=True)
-class Published:
-    """How the weights that a library offers were trained, and where they are."""
-
-    crop_size: int  # side of the images in pixels
-    mean: Sequence[float]  # of the three channels, in [0, 1]
-    std: Sequence[float]
-    url: str
 
 
 def with_input(network: nn.Module, name: str) -> nn.Module:
@@ -49,7 +38,8 @@ def with_input(network: nn.Module, name: str) -> nn.Module:
     Raises:
         InputError: there is no such input, or the network has one already.
     """
-    check_input(name)
+    if name not in INPUTS:
+        raise InputError(f"input must be one of {', '.join(INPUTS)}, got {name!r}")
     hooks = network._forward_pre_hooks.values()
     if any(
         isinstance(hook, _Before) and hook.change in _HIDE.values() for hook in hooks
@@ -62,31 +52,17 @@ def with_input(network: nn.Module, name: str) -> nn.Module:
 
 def renormalise(
     network: nn.Module, mean: Sequence[float], std: Sequence[float]
-) -> nn.Module:
+) -> None:
     """Let a network take images (N, 3, H, W) that are normalised our way.
 
     Args:
         network: changed in place by a hook, if it needs one.
         mean: of the three channels, as the network was trained with.
         std: the same.
-
-    Returns:
-        The same network.
     """
     if (tuple(mean), tuple(std)) != (MEAN, STD):
         change = functools.partial(_renormalised, mean=tuple(mean), std=tuple(std))
         network.register_forward_pre_hook(_Before(change))
-    return network
-
-
-def check_input(name: str) -> None:
-    """Check the name of an input.
-
-    Raises:
-        InputError: there is no such input.
-    """
-    if name not in INPUTS:
-        raise InputError(f"input must be one of {', '.join(INPUTS)}, got {name!r}")
 
 
 def luma(images: Tensor) -> Tensor:

@@ -34,38 +34,31 @@ SHOWN = 3  # names in a message
 
 @dataclass(frozen=True, kw_only=True)
 class Fit:
-    """How well weights fit a network; they do if nothing is listed."""
+    """How well weights fit a network; they do if nothing is amiss."""
 
     arch: str
     small_stem: bool
     tensors: Mapping[str, Tensor]  # by the network's names
-    missing: tuple[str, ...] = ()
-    unexpected: tuple[str, ...] = ()
-    reshaped: tuple[str, ...] = ()
+    amiss: Mapping[str, list[str]]  # kind of fault -> names
 
     @property
     def is_whole(self) -> bool:
         """Whether every weight has its place, and every place its weight."""
-        return not (self.missing or self.unexpected or self.reshaped)
+        return not any(self.amiss.values())
 
     @property
     def matches(self) -> int:
         """Count the weights that fit, less those that do not."""
-        return len(self.tensors) - 2 * len(self.reshaped) - len(self.unexpected)
+        reshaped, unexpected = self.amiss["of another shape"], self.amiss["unexpected"]
+        return len(self.tensors) - 2 * len(reshaped) - len(unexpected)
 
     def complaint(self) -> str:
         """Name the first of what does not fit."""
-        kinds = {
-            "missing": self.missing,
-            "unexpected": self.unexpected,
-            "of another shape": self.reshaped,
-        }
-        parts = [
+        return "; ".join(
             f"{kind}: {', '.join(shortened(names, SHOWN))}"
-            for kind, names in kinds.items()
+            for kind, names in self.amiss.items()
             if names
-        ]
-        return "; ".join(parts)
+        )
 
 
 def recognise(tables: Iterable[Mapping[str, Tensor]], arch: str | None = None) -> Fit:
@@ -82,7 +75,8 @@ def recognise(tables: Iterable[Mapping[str, Tensor]], arch: str | None = None) -
     Returns:
         The first whole fit, or the best one.
     """
-    best = Fit(arch=arch or "", small_stem=False, tensors={}, missing=("every weight",))
+    amiss = {"missing": ["every weight"], "unexpected": [], "of another shape": []}
+    best = Fit(arch=arch or "", small_stem=False, tensors={}, amiss=amiss)
     for table in tables:
         for name, small_stem in _candidates(arch):
             for candidate in _fits(table, name, small_stem):
@@ -101,29 +95,22 @@ def fit(
     """Compare weights with what the network `backbone(arch, ...)` has."""
     expected = shapes(arch, small_stem, crop_size)
     blocks = {name.partition(".")[0] for name in expected}
-    return Fit(
-        arch=arch,
-        small_stem=small_stem,
-        tensors={name: tensors[name] for name in expected if name in tensors},
-        missing=tuple(
+    found = {name: tensors[name] for name in expected if name in tensors}
+    missing = [name for name in expected if name not in tensors]
+    # A block that the network does not know is a head.
+    others = [name for name in tensors if name.partition(".")[0] in blocks]
+    amiss = {
+        "missing": [name for name in missing if not name.endswith(_COUNT)],
+        "unexpected": [
             name
-            for name in expected
-            if name not in tensors and not name.endswith(_COUNT)
-        ),
-        # A block that the network does not know is a head.
-        unexpected=tuple(
-            name
-            for name in tensors
-            if name not in expected
-            and name.partition(".")[0] in blocks
-            and not _CLASSIFIER.fullmatch(name)
-        ),
-        reshaped=tuple(
-            name
-            for name, shape in expected.items()
-            if name in tensors and tensors[name].shape != shape
-        ),
-    )
+            for name in others
+            if name not in expected and not _CLASSIFIER.fullmatch(name)
+        ],
+        "of another shape": [
+            name for name, tensor in found.items() if tensor.shape != expected[name]
+        ],
+    }
+    return Fit(arch=arch, small_stem=small_stem, tensors=found, amiss=amiss)
 
 
 @functools.cache
@@ -140,16 +127,11 @@ def _candidates(arch: str | None) -> Iterator[tuple[str, bool]]:
     """Give the networks and stems that a file may be of."""
     for name in (*BACKBONES, *WELL_KNOWN) if arch is None else (arch,):
         yield name, False
-        if _has_two_shapes(name):
-            yield name, True
-
-
-def _has_two_shapes(arch: str) -> bool:
-    """Whether weights with the small stem differ in shape from those without."""
-    try:
-        return shapes(arch, True) != shapes(arch)
-    except InputError:
-        return False
+        try:
+            if shapes(name, True) != shapes(name):
+                yield name, True
+        except InputError:
+            pass  # it has no small stem
 
 
 def _fits(table: Mapping[str, Tensor], arch: str, small_stem: bool) -> Iterator[Fit]:

@@ -19,6 +19,7 @@ class MapLayer(NamedTuple):
     channels: int
 
 
+@torch.no_grad()
 def find_map_layer(network: nn.Module) -> MapLayer:
     """Find the layer that gives the last feature map (N, C, h, w) of a network.
 
@@ -31,17 +32,30 @@ def find_map_layer(network: nn.Module) -> MapLayer:
     Raises:
         InputError: there is no such map, as in vision transformers.
     """
-    found = None
-    for name, shape in _output_shapes(network):
-        places = shape[2:].numel() if len(shape) > 2 else 1
-        if places > 1 and len(shape) == 4 and shape[2] == shape[3]:
-            found = MapLayer(name, shape[1])
-        elif places > 1:
-            found = None  # tokens, or a map whose channels come last
+    found: MapLayer | None = None
+    names = {
+        module: name
+        for name, module in network.named_modules()
+        if name and next(module.parameters(), None) is not None
+    }
+
+    def note(module: nn.Module, args: tuple[Tensor, ...], output: object) -> None:
+        nonlocal found
+        if module not in names or not isinstance(output, Tensor):
+            return
+        if output.shape[2:].numel() > 1:
+            is_map = output.ndim == 4 and output.shape[2] == output.shape[3]
+            # Else tokens, or a map whose channels come last.
+            found = MapLayer(names[module], output.shape[1]) if is_map else None
+
+    try:
+        with register_module_forward_hook(note), evaluating(network):
+            network(_blank(network))
+    except AssertionError as error:
+        raise _no_map(f"takes images of one size only ({error})") from error
     if found is None:
-        raise InputError(
-            "the network has no feature map of channels, height and width before it "
-            "pools; choose a convolutional one, such as resnet50"
+        raise _no_map(
+            "has no feature map of channels, height and width before it pools"
         )
     return found
 
@@ -74,29 +88,10 @@ def parameters_behind(network: nn.Module, layer: MapLayer) -> list[nn.Parameter]
     return [parameter for parameter, gradient in pairs if gradient is None]
 
 
-@torch.no_grad()
-def _output_shapes(network: nn.Module) -> list[tuple[str, torch.Size]]:
-    """List the layers that have weights, in the order in which they finish."""
-    shapes: list[tuple[str, torch.Size]] = []
-    names = {
-        module: name
-        for name, module in network.named_modules()
-        if name and next(module.parameters(), None) is not None
-    }
-
-    def note(module: nn.Module, args: tuple[Tensor, ...], output: object) -> None:
-        if module in names and isinstance(output, Tensor):
-            shapes.append((names[module], output.shape))
-
-    try:
-        with register_module_forward_hook(note), evaluating(network):
-            network(_blank(network))
-    except AssertionError as error:
-        raise InputError(
-            f"the network takes images of one size only ({error}); choose a "
-            "convolutional one, such as resnet50"
-        ) from error
-    return shapes
+def _no_map(reason: str) -> InputError:
+    return InputError(
+        f"the network {reason}; choose a convolutional one, such as resnet50"
+    )
 
 
 def _blank(network: nn.Module) -> Tensor:

@@ -1,4 +1,4 @@
-"""Backbone weights in files that say which network they belong to, and in others'."""
+"""Backbones from files, ours and others', and by name: of libraries, or untrained."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -7,18 +7,20 @@ from typing import Any
 
 import safetensors
 import safetensors.torch
+import torch
 from torch import Tensor, nn
 
-from dilo.errors import RunError
+from dilo.errors import InputError, RunError
 from dilo.files import write_atomic
-from dilo.models.backbones import LIBRARIES, backbone, check_arch
+from dilo.models import libraries
+from dilo.models.backbones import backbone, check_arch
 from dilo.models.inference import LoadedBackbone, find_device
 from dilo.models.inputs import renormalise, with_input
-from dilo.models.named import library_crop_size, load_named
 from dilo.models.recognise import Fit, fit, recognise
 from dilo.torch_files import read_torch_file
 
 FILE_NAME = "backbone.safetensors"
+CROP_SIZE = 224  # side of the images in pixels, where nothing else is known
 
 # Of the tables in a file, those to try first: what others mean to be used.
 _FIRST = ("teacher", "state_dict_ema")
@@ -34,18 +36,37 @@ def save_backbone(
     input: str = "rgb",
 ) -> None:
     """Write the weights and what is needed to rebuild the network, atomically."""
+    loaded = LoadedBackbone(
+        module=module,
+        arch=arch,
+        crop_size=crop_size,
+        small_stem=small_stem,
+        input=input,
+    )
+    write_atomic(path, encode_backbone(loaded, module.state_dict()))
+
+
+def encode_backbone(loaded: LoadedBackbone, tensors: Mapping[str, Tensor]) -> bytes:
+    """Make the content of a safetensors file that `load_backbone` reads.
+
+    Args:
+        loaded: what the network is, apart from its weights.
+        tensors: the weights; equal ones make equal bytes.
+    """
     metadata = {
-        "arch": arch,
-        "small_stem": str(int(small_stem)),
-        "crop_size": str(crop_size),
-        "input": input,
+        "arch": loaded.arch,
+        "small_stem": str(int(loaded.small_stem)),
+        "crop_size": str(loaded.crop_size),
+        "input": loaded.input,
     }
-    write_atomic(path, encode_tensors(module.state_dict(), metadata))
-
-
-def encode_tensors(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
-    """Make the content of a safetensors file; equal weights make equal bytes."""
-    return _sort_metadata(safetensors.torch.save(plain(tensors), dict(metadata)))
+    content = safetensors.torch.save(plain(tensors), metadata)
+    # The library orders metadata by chance.
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":")).encode().ljust(length)
+    assert len(text) == length  # the offsets of the tensors count from its end
+    return content[:8] + text + content[8 + length :]
 
 
 def plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -64,42 +85,31 @@ def load_backbone(source: str | Path, device: str = "cpu") -> LoadedBackbone:
         source: a run folder; its backbone.safetensors; a safetensors file, or what
             torch.save wrote, with weights of one of our networks or of torchvision's
             usual ones, bare or in a checkpoint (MoCo's, DINO's, ...); the same of any
-            other network as `NETWORK@FILE`, such as `timm/convnext_tiny@FILE`; or
-            a name that `named.load_named` knows.
+            other network as `NETWORK@FILE`, such as `timm/convnext_tiny@FILE`;
+            `torchvision/NAME` or `timm/NAME` for a network with the weights that the
+            library has; NAME alone for one of torchvision; or `random/NAME` for an
+            untrained one, whose seed is 0 or the S of `random/NAME:S`.
         device: where it is to work, as `inference.find_device` takes it.
 
     Returns:
         The backbone, in evaluation mode.
 
     Raises:
-        RunError: there is no such thing, or its weights fit no network.
+        RunError: there is no such thing, its weights fit no network, or those of a
+            library cannot be downloaded.
         InputError: the network that `source` names does not exist, or the device.
         ModuleNotFoundError: timm is needed, but not installed.
     """
     place = find_device(device)
-    loaded = _load(source)
-    loaded.module.to(place)
-    return loaded
-
-
-def _load(source: str | Path) -> LoadedBackbone:
     path = Path(source)
     if path.is_dir():
-        return _load_run(path)
-    if path.is_file():
-        return _load_file(path)
-    arch, at, file = str(source).partition("@")
-    if at:
-        check_arch(arch)
-        return _load_file(Path(file), arch)
-    named = load_named(str(source))
-    if named is None:
-        raise RunError(
-            f"{source}: no such file or folder, and no network of that name; a "
-            "backbone is a run folder, a file of weights, torchvision/NAME, timm/NAME "
-            "or random/NAME"
-        )
-    return named
+        loaded = _load_run(path)
+    elif path.is_file():
+        loaded = _load_file(path)
+    else:
+        loaded = _load_named(str(source))
+    loaded.module.eval().to(place)
+    return loaded
 
 
 def _load_run(folder: Path) -> LoadedBackbone:
@@ -114,6 +124,54 @@ def _load_run(folder: Path) -> LoadedBackbone:
     return _load_file(path)
 
 
+def _load_named(text: str) -> LoadedBackbone:
+    arch, at, file = text.partition("@")
+    if at:
+        check_arch(arch)
+        return _load_file(Path(file), arch)
+    kind, _, name = text.partition("/")
+    if kind == "random" and name:
+        return _load_random(name)
+    if kind in libraries.LIBRARIES and name:
+        return _load_published(text)
+    if libraries.is_torchvision(text):
+        return _load_published(f"torchvision/{text}")
+    raise RunError(
+        f"{text}: no such file or folder, and no network of that name; a "
+        "backbone is a run folder, a file of weights, torchvision/NAME, timm/NAME "
+        "or random/NAME"
+    )
+
+
+def _load_published(arch: str) -> LoadedBackbone:
+    libraries.check_library(arch)
+    theirs = libraries.published(arch)
+    try:
+        module = libraries.build_library(arch, pretrained=True)
+    except (OSError, RuntimeError) as error:
+        reason = str(error).partition("\n")[0]
+        raise RunError(
+            f"{arch}: its weights cannot be downloaded ({reason}); where there is a "
+            f"network, fetch {theirs.url}, and here give {arch}@FILE"
+        ) from error
+    renormalise(module, theirs.mean, theirs.std)
+    return LoadedBackbone(module=module, arch=arch, crop_size=theirs.crop_size)
+
+
+def _load_random(text: str) -> LoadedBackbone:
+    arch, _, seed = text.partition(":")
+    if seed and not seed.isdecimal():
+        raise InputError(f"the seed of random/{text} must be a number, got {seed!r}")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(seed or 0))
+        module = backbone(arch)
+    return LoadedBackbone(module=module, arch=arch, crop_size=_library_crop_size(arch))
+
+
+def _library_crop_size(arch: str) -> int:
+    return libraries.published(arch).crop_size if "/" in arch else CROP_SIZE
+
+
 def _load_file(path: Path, arch: str | None = None) -> LoadedBackbone:
     tables, metadata = _read(path)
     if arch is None and "arch" in metadata:
@@ -121,12 +179,11 @@ def _load_file(path: Path, arch: str | None = None) -> LoadedBackbone:
     found = recognise(tables, arch)
     if not found.is_whole:
         raise _unfit(path, arch, found)
-    crop_size = int(metadata.get("crop_size", library_crop_size(found.arch)))
+    crop_size = int(metadata.get("crop_size", _library_crop_size(found.arch)))
     loaded = _build(found, crop_size, metadata.get("input", "rgb"))
-    library, _, name = found.arch.rpartition("/")
-    if library:
-        published = LIBRARIES[library].published(name)
-        renormalise(loaded.module, published.mean, published.std)
+    if "/" in found.arch:
+        theirs = libraries.published(found.arch)
+        renormalise(loaded.module, theirs.mean, theirs.std)
     return loaded
 
 
@@ -149,7 +206,7 @@ def _build(found: Fit, crop_size: int, input: str) -> LoadedBackbone:
     module = backbone(found.arch, found.small_stem, crop_size)
     module.load_state_dict(found.tensors, strict=False)
     return LoadedBackbone(
-        module=with_input(module.eval(), input),
+        module=with_input(module, input),
         arch=found.arch,
         crop_size=crop_size,
         small_stem=found.small_stem,
@@ -204,13 +261,3 @@ def _tables(value: Any, depth: int = 0) -> Iterator[dict[str, Tensor]]:
         yield tensors
     for name in sorted(value, key=lambda name: name not in _FIRST):
         yield from _tables(value[name], depth + 1)
-
-
-def _sort_metadata(content: bytes) -> bytes:
-    """Make equal weights equal files: safetensors orders its metadata by chance."""
-    length = int.from_bytes(content[:8], "little")
-    header = json.loads(content[8 : 8 + length])
-    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
-    text = json.dumps(header, separators=(",", ":")).encode().ljust(length)
-    assert len(text) == length  # the offsets of the tensors count from its end
-    return content[:8] + text + content[8 + length :]

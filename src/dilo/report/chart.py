@@ -3,12 +3,11 @@
 import functools
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from dilo import charts
-from dilo.errors import InputError
 
 SIZE = (3.75, 2.3)  # inches; the page scales it
 LINE_COLOURS = charts.COLOURS[:6]
@@ -30,43 +29,19 @@ _OF_A_FILE = re.compile(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Series:
-    """A named line through points; where y is not finite the line is broken."""
-
-    name: str
-    x: Sequence[float]
-    y: Sequence[float]
-
-    def __post_init__(self) -> None:
-        """Check the lengths.
-
-        Raises:
-            InputError: x and y are not equally long.
-        """
-        if len(self.x) != len(self.y):
-            raise InputError(
-                f"{self.name}: {len(self.x)} values of x, {len(self.y)} of y"
-            )
-
-    @property
-    def points(self) -> list[tuple[float, float]]:
-        """The points that can be drawn."""
-        pairs = zip(self.x, self.y, strict=True)
-        return [(x, y) for x, y in pairs if math.isfinite(x) and math.isfinite(y)]
-
-
-@dataclass(frozen=True, kw_only=True)
 class Chart:
-    """One chart of a `Curves` block; the title says what is on the y axis."""
+    """One chart of a `Curves` block; the title says what is on the y axis.
+
+    Where y is not finite a line is broken.
+    """
 
     title: str
     x_label: str
-    series: Sequence[Series]
+    lines: Mapping[str, tuple[Sequence[float], Sequence[float]]]  # name -> x, y
     level: tuple[str, float] | None = None  # a horizontal line: ("chance", 0.1)
 
 
-@dataclass(frozen=True, kw_only=True)
-class LineStyle:
+class LineStyle(NamedTuple):
     """How a series looks in every chart of a block."""
 
     colour: int  # of the page's --line-0, --line-1, ...
@@ -75,11 +50,9 @@ class LineStyle:
 
 def line_styles(block: Sequence[Chart]) -> dict[str, LineStyle]:
     """Give every series name one style, in order of first appearance."""
-    names = dict.fromkeys(series.name for chart in block for series in chart.series)
+    names = dict.fromkeys(name for chart in block for name in chart.lines)
     return {
-        name: LineStyle(
-            colour=number % len(LINE_COLOURS), dash=DASHES[number % len(DASHES)]
-        )
+        name: LineStyle(number % len(LINE_COLOURS), DASHES[number % len(DASHES)])
         for number, name in enumerate(names)
     }
 
@@ -92,7 +65,7 @@ def draw_chart(chart: Chart, styles: dict[str, LineStyle]) -> str:
     Raises:
         ModuleNotFoundError: matplotlib is not installed.
     """
-    if not any(series.points for series in chart.series):
+    if not any(_points(*line) for line in chart.lines.values()):
         return ""
     import matplotlib as mpl
 
@@ -116,13 +89,19 @@ def _paint(figure: Any, chart: Chart, styles: dict[str, LineStyle]) -> None:
     axes.margins(x=0, y=0.08)
     if chart.level is not None:
         axes.axhline(chart.level[1], color="#000000", linestyle=":", linewidth=1)
-    for series in chart.series:
-        if not series.points:
+    for name, (x, y) in chart.lines.items():
+        points = _points(x, y)
+        if not points:
             continue
-        style = styles[series.name]
+        style = styles[name]
         dash = [float(length) for length in style.dash.split() if style.dash != "none"]
         colour = LINE_COLOURS[style.colour]
         shape = (0, dash) if dash else "-"
-        axes.plot(series.x, series.y, color=colour, linestyle=shape, linewidth=1.5)
-        end = series.points[-1]
-        axes.plot(*end, "o", color=colour, markersize=4, clip_on=False)
+        axes.plot(x, y, color=colour, linestyle=shape, linewidth=1.5)
+        axes.plot(*points[-1], "o", color=colour, markersize=4, clip_on=False)
+
+
+def _points(x: Sequence[float], y: Sequence[float]) -> list[tuple[float, float]]:
+    """Give the points that can be drawn."""
+    pairs = zip(x, y, strict=True)
+    return [pair for pair in pairs if all(map(math.isfinite, pair))]

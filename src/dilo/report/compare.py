@@ -15,16 +15,10 @@ from torch import Tensor
 
 from dilo.attribution.gradient import energy_inside
 from dilo.errors import InputError
-from dilo.evaluate.neighbours import nearest
+from dilo.evaluate.knn import nearest
 from dilo.image import Image
-from dilo.report.page import Gallery, Picture, PictureRow
-from dilo.report.pictures import (
-    draw_indices,
-    enlarge,
-    fit,
-    gradient_heat,
-    outline,
-)
+from dilo.report.page import Gallery, Picture
+from dilo.report.pictures import draw_indices, fit, heat, normalise_gradient, outline
 
 # Kept side of the pictures: twice the side on the page, for fine screens.
 PICTURE_SIDE = 224
@@ -41,11 +35,6 @@ class Album:
     masks: Sequence[NDArray[np.bool_]] | None = None  # where the object is
 
     def __post_init__(self) -> None:
-        """Check the lengths.
-
-        Raises:
-            InputError: a field has not one item for each image.
-        """
         for name in ("labels", "backgrounds", "masks"):
             field = getattr(self, name)
             if field is not None and len(field) != len(self.images):
@@ -87,27 +76,20 @@ def neighbour_gallery(
     Source: paper, section 3, Fig. 2: nearest neighbours in the embedding space.
     """
     queries = draw_indices(len(album.images), count, seed)
-    found = [
-        _neighbours(name, album, values, queries, k)
-        for name, values in features.items()
-    ]
-    rows = [
-        PictureRow(
-            pictures=[
-                _picture(album, query),
-                *(_neighbour(album, query, i) for rows in found for i in rows[place]),
-            ]
-        )
-        for place, query in enumerate(queries)
-    ]
+    rows = [[_picture(album, query)] for query in queries]
+    groups = [("query", 1)]
+    for name, values in features.items():
+        found = _neighbours(name, album, values, queries, k)
+        groups.append((name, len(found[0])))
+        for row, query, indices in zip(rows, queries, found, strict=True):
+            row += [_picture(album, index, query) for index in indices]
     caption = (
         _which(len(queries), len(album.images), seed)
         + " Neighbours by cosine similarity, the most similar first."
     )
     if album.labels is not None:
         caption += " Tick: of the query's class; cross: of another."
-    counts = [(name, len(rows[0])) for name, rows in zip(features, found, strict=True)]
-    return Gallery(rows=rows, groups=[("query", 1), *counts], caption=caption)
+    return Gallery(rows=rows, groups=groups, caption=caption)
 
 
 def gradient_gallery(
@@ -138,11 +120,12 @@ def gradient_gallery(
     chosen = draw_indices(len(album.images), count, seed)
     rows = []
     for index in chosen:
-        image = Picture(
-            image=_large(album.images[index]), caption=album.class_name(index)
-        )
-        heats = [_gradient(album, index, maps[index]) for maps in gradients.values()]
-        rows.append(PictureRow(pictures=[image, *heats]))
+        # Large, so that heat and outline hide no small image.
+        image = fit(album.images[index], PICTURE_SIDE, enlarge=True)
+        pictures = [Picture(image=image, caption=album.class_name(index))]
+        for maps in gradients.values():
+            pictures.append(_gradient(album, index, image, maps[index]))
+        rows.append(pictures)
     caption = _which(len(chosen), len(album.images), seed)
     if album.masks is not None:
         area = np.mean([album.masks[index].mean() for index in chosen])
@@ -168,41 +151,30 @@ def _neighbours(
     ]
 
 
-def _picture(album: Album, index: int) -> Picture:
-    image = _square(album.images[index])
-    return Picture(image=image, caption=album.class_name(index))
-
-
-def _square(image: Image) -> Image:
-    """Cut the central square, which is about what a network is shown; reduce it."""
+def _picture(album: Album, index: int, query: int | None = None) -> Picture:
+    """Show an image; as the neighbour of a query, with what it shares with that."""
+    tag = ""
+    mark: Literal["good", "bad"] | None = None
+    if query is not None:
+        kinds, labels = album.backgrounds, album.labels
+        if kinds is not None and kinds[query] == kinds[index]:
+            tag = "same background"
+        if labels is not None:
+            mark = "good" if labels[query] == labels[index] else "bad"
+    image = album.images[index]
+    # The central square is about what a network is shown.
     height, width = image.shape[:2]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
-    return fit(image[top : top + side, left : left + side], PICTURE_SIDE)
+    square = fit(image[top : top + side, left : left + side], PICTURE_SIDE)
+    caption = album.class_name(index)
+    return Picture(image=square, caption=caption, tag=tag, mark=mark)
 
 
-def _neighbour(album: Album, query: int, index: int) -> Picture:
-    shared = album.backgrounds is not None and (
-        album.backgrounds[query] == album.backgrounds[index]
-    )
-    mark: Literal["good", "bad"] | None = None
-    if album.labels is not None:
-        mark = "good" if album.labels[query] == album.labels[index] else "bad"
-    return Picture(
-        image=_square(album.images[index]),
-        caption=album.class_name(index),
-        tag="same background" if shared else "",
-        mark=mark,
-    )
-
-
-def _large(image: Image) -> Image:
-    """Bring to the size on the page, at which heat and outline hide no small image."""
-    return fit(enlarge(image, PICTURE_SIDE), PICTURE_SIDE)
-
-
-def _gradient(album: Album, index: int, gradient: NDArray[np.float32]) -> Picture:
-    image = gradient_heat(_large(album.images[index]), gradient)
+def _gradient(
+    album: Album, index: int, image: Image, gradient: NDArray[np.float32]
+) -> Picture:
+    image = heat(image, normalise_gradient(gradient))
     if album.masks is None:
         return Picture(image=image)
     mask = album.masks[index]

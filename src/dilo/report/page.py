@@ -9,7 +9,8 @@ import importlib.resources
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from itertools import islice
+from typing import Literal, NamedTuple
 
 import jinja2
 
@@ -31,7 +32,7 @@ class Measured:
     better: Literal["high", "low"] | None = None  # None: it takes no part in a contest
 
 
-Cell = str | int | float | Measured | None
+Cell = str | Measured | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,11 +45,6 @@ class Table:
     note: str = ""  # below the table
 
     def __post_init__(self) -> None:
-        """Check that every row has a cell for each column.
-
-        Raises:
-            InputError: a row is longer or shorter than the header.
-        """
         for number, row in enumerate(self.rows):
             if len(row) != len(self.header):
                 raise InputError(
@@ -61,7 +57,6 @@ class Curves:
     """Small charts side by side; a series has the same style in all of them."""
 
     charts: Sequence[Chart]
-    caption: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -74,41 +69,24 @@ class Picture:
     mark: Literal["good", "bad"] | None = None  # coloured frame and symbol
 
     def __post_init__(self) -> None:
-        """Check the image.
-
-        Raises:
-            InputError: it is no Image.
-        """
         check_image(self.image)
-
-
-@dataclass(frozen=True, kw_only=True)
-class PictureRow:
-    """One row of a gallery."""
-
-    pictures: Sequence[Picture]
-    label: str = ""  # at the left end
 
 
 @dataclass(frozen=True, kw_only=True)
 class Gallery:
     """Rows of pictures, each row cut into the same groups."""
 
-    rows: Sequence[PictureRow]
+    rows: Sequence[Sequence[Picture]]
+    labels: Sequence[str] = ()  # of the rows, at their left end
     groups: Sequence[tuple[str, int]] = ()  # heading and number of pictures of each
     caption: str = ""
 
     def __post_init__(self) -> None:
-        """Check that every row fills the groups.
-
-        Raises:
-            InputError: a row has another number of pictures than the groups together.
-        """
         expected = sum(count for _, count in self.groups)
         for number, row in enumerate(self.rows):
-            if self.groups and len(row.pictures) != expected:
+            if self.groups and len(row) != expected:
                 raise InputError(
-                    f"row {number} has {len(row.pictures)} pictures, "
+                    f"row {number} has {len(row)} pictures, "
                     f"the groups together {expected}"
                 )
 
@@ -168,8 +146,7 @@ def _template() -> jinja2.Template:
     return environment.from_string(source.read_text(encoding="utf-8"))
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Shown:
+class _Shown(NamedTuple):
     """A table cell as the template shows it."""
 
     text: str
@@ -187,11 +164,9 @@ def _cells(table: Table) -> list[list[_Shown]]:
 
 def _numeric(table: Table) -> list[bool]:
     """Report for each column whether it holds numbers, which are set to the right."""
-    if not table.rows:
-        return [False] * len(table.header)
     return [
-        not any(isinstance(cell, str) for cell in column)
-        for column in zip(*table.rows, strict=True)
+        bool(table.rows) and not any(isinstance(row[column], str) for row in table.rows)
+        for column in range(len(table.header))
     ]
 
 
@@ -214,11 +189,7 @@ def _best(column: Sequence[Cell]) -> str | None:
 def _show(cell: Cell, best: str | None) -> _Shown:
     if isinstance(cell, str):
         return _Shown(text=cell)
-    if isinstance(cell, int) and not isinstance(cell, bool):
-        return _Shown(text=f"{cell:,}".replace(",", "\u202f"))
-    if isinstance(cell, float):
-        cell = Measured(mean=cell, digits=3)
-    if not isinstance(cell, Measured) or not math.isfinite(cell.mean):
+    if cell is None or not math.isfinite(cell.mean):
         return _Shown(text=NO_VALUE)
     spread = "" if cell.std is None else f"± {cell.std:.{cell.digits}f}"
     text = _number(cell)
@@ -231,19 +202,18 @@ def _number(cell: Measured) -> str:
     return text.replace("-", "\u2212")  # a minus as wide as a plus
 
 
-def _grouped(row: PictureRow, gallery: Gallery) -> list[tuple[str, Sequence[Picture]]]:
+def _grouped(
+    row: Sequence[Picture], gallery: Gallery
+) -> list[tuple[str, Sequence[Picture]]]:
     """Cut a row of a gallery into (heading, pictures)."""
-    start, groups = 0, []
-    for heading, count in gallery.groups or [("", len(row.pictures))]:
-        groups.append((heading, row.pictures[start : start + count]))
-        start += count
-    return groups
+    rest, groups = iter(row), gallery.groups or [("", len(row))]
+    return [(heading, list(islice(rest, count))) for heading, count in groups]
 
 
 def _layout(gallery: Gallery) -> str:
     """Choose the CSS class: how rows of so many pictures stand on a wide page."""
-    widest = max((len(row.pictures) for row in gallery.rows), default=0)
-    if widest > 10 or any(row.label for row in gallery.rows):
+    widest = max(map(len, gallery.rows), default=0)
+    if widest > 10 or gallery.labels:
         return "free"
     if widest <= 4 and len(gallery.rows) > 1:
         return "paired"

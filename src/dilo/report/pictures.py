@@ -48,19 +48,17 @@ def draw_indices(total: int, count: int, seed: int = 0) -> list[int]:
     return sorted(int(index) for index in order)
 
 
-def fit(image: Image, side: int) -> Image:
-    """Reduce an image until its long side is `side`; small ones stay as they are."""
+def fit(image: Image, side: int, *, enlarge: bool = False) -> Image:
+    """Reduce an image until its long side is `side`; small ones stay as they are.
+
+    With `enlarge` these grow by a whole factor that keeps them within `side`.
+    """
     height, width = image.shape[:2]
     scale = side / max(height, width)
     if scale >= 1:
-        return image
+        factor = int(scale) if enlarge else 1
+        return image.repeat(factor, axis=0).repeat(factor, axis=1)
     return resize(image, max(1, round(height * scale)), max(1, round(width * scale)))
-
-
-def enlarge(image: Image, side: int) -> Image:
-    """Enlarge an image by a whole factor, its long side staying within `side`."""
-    factor = max(1, side // max(image.shape[:2]))
-    return image.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
 def grey(saliency: Map) -> Image:
@@ -96,29 +94,19 @@ def heat(image: Image, saliency: Map) -> Image:
     return np.rint(below + weight * (colour - below)).astype(np.uint8)
 
 
-def gradient_heat(image: Image, gradient: NDArray[np.float32]) -> Image:
-    """Lay a gradient map over its image as heat: uint8 (H, W, 3).
+def normalise_gradient(gradient: NDArray[np.float32]) -> Map:
+    """Scale a gradient map (H, W) of any range for display; zeros stay zeros.
 
-    Args:
-        image: uint8 (H, W, 3).
-        gradient: float32 (h, w), not negative, of any range: full heat is given to
-            its largest values, 1 % of the pixels.
+    Its largest values, 1 % of the pixels, become 1.
 
     Raises:
-        InputError: `image` is no Image, or `gradient` is negative or not finite.
+        InputError: `gradient` is negative or not finite, or of another shape.
     """
-    return heat(image, normalise_gradient(gradient))
-
-
-def normalise_gradient(gradient: NDArray[np.float32]) -> Map:
-    """Scale a gradient map for display, its largest 1 % clipped; zeros stay zeros."""
     if gradient.ndim != 2 or gradient.size == 0:
         raise InputError(f"a gradient map is (H, W), got {gradient.shape}")
     if not (np.isfinite(gradient).all() and gradient.min() >= 0):
         raise InputError("a gradient map is finite and not negative")
-    full = np.quantile(gradient, 1 - SATURATED_SHARE) or gradient.max()
-    if full == 0:
-        return np.zeros(gradient.shape, np.float32)
+    full = np.quantile(gradient, 1 - SATURATED_SHARE) or gradient.max() or 1
     return (gradient / full).clip(0, 1).astype(np.float32)
 
 
@@ -148,10 +136,12 @@ def data_uri(image: Image) -> str:
     """Encode for a web page: small pictures as PNG, others as WebP with some loss."""
     check_image(image)
     if max(image.shape[:2]) <= LOSSLESS_SIDE:
-        return _uri("image/png", encode_image(image))
-    buffer = io.BytesIO()
-    PIL.Image.fromarray(image).save(buffer, "WEBP", quality=WEBP_QUALITY)
-    return _uri("image/webp", buffer.getvalue())
+        kind, content = "png", encode_image(image)
+    else:
+        buffer = io.BytesIO()
+        PIL.Image.fromarray(image).save(buffer, "WEBP", quality=WEBP_QUALITY)
+        kind, content = "webp", buffer.getvalue()
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
 def display_size(image: Image) -> tuple[int, int]:
@@ -166,7 +156,3 @@ def display_size(image: Image) -> tuple[int, int]:
     if longest > DISPLAY_SIDE:
         scale = DISPLAY_SIDE / longest
     return max(1, round(width * scale)), max(1, round(height * scale))
-
-
-def _uri(kind: str, content: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"

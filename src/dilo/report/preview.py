@@ -9,6 +9,7 @@ import numpy as np
 from dilo.augment import (
     BACKGROUNDS,
     BLENDINGS,
+    CopyPasteConfig,
     ViewConfig,
     apply_view,
     composite,
@@ -17,7 +18,7 @@ from dilo.augment import (
     open_sources,
     view_rng,
 )
-from dilo.augment.background_sources import BackgroundSources as Sources
+from dilo.augment.background_sources import BackgroundSources
 from dilo.augment.copy_paste import FOLDERS
 from dilo.data.image_set import SourceSet, check_aspect, resize_map
 from dilo.data.sources import ImageFiles
@@ -27,10 +28,9 @@ from dilo.folder import list_images
 from dilo.image import Image, Map, encode_image, read_image
 from dilo.masks import MaskStore
 from dilo.report.pictures import draw_indices, fit, grey, heat
-from dilo.report.sheet import CELL, Cell, SheetRow, draw_sheet, printable
+from dilo.report.sheet import CELL, Cell, SheetRow, draw_sheet
 
 VIEWS = 3
-KEPT = "original kept"
 # Left of the composites, which take a line for each blending.
 LEFT_COLUMNS = max(2, -(-(3 + VIEWS) // len(BLENDINGS)))
 
@@ -52,6 +52,7 @@ class _Entry:
     index: int  # among all images
     image: Image
     reduced: Image  # to the size of a cell
+    sources: BackgroundSources  # of this image
     saliency: Map | None = None  # its map, of the reduced size
     alpha: Map | None = None  # None: the image is never pasted
     note: str = ""  # why not, in a word or two
@@ -62,6 +63,8 @@ def preview(
     images: Path, masks: MaskStore, out: Path, config: PreviewConfig
 ) -> Mapping[str, str]:
     """Write a contact sheet of some images as PNG, atomically.
+
+    An image that cannot be read, has no map or no foreground is shown as such.
 
     Args:
         images: folder of photographs, at any depth.
@@ -78,26 +81,8 @@ def preview(
         StoreError: not one image has a map.
         OSError: the file cannot be written.
     """
-    out = Path(out)
     if out.suffix.lower() != ".png" or out.is_dir():
         raise InputError(f"--out must be a .png file, got {out}")
-    sheet, failures = contact_sheet(images, masks, config)
-    write_atomic(out, encode_image(sheet))
-    return failures
-
-
-def contact_sheet(
-    images: Path, masks: MaskStore, config: PreviewConfig
-) -> tuple[Image, Mapping[str, str]]:
-    """Draw the sheet that `preview` writes, uint8 (H, W, 3); give what it returns too.
-
-    An image that cannot be read, has no map or no foreground is shown as such.
-
-    Raises:
-        InputError: a setting is unusable, or there are no images.
-        StoreError: not one image has a map.
-    """
-    images = Path(images)
     names = list_images(images)
     if not any(name in masks for name in names):
         raise StoreError(
@@ -112,54 +97,60 @@ def contact_sheet(
             image = read_image(images / names[index])
         except ImageError as error:
             unreadable = [Cell(note="not readable")]
-            rows.append(SheetRow(label=printable(str(error)), cells=unreadable))
+            rows.append(SheetRow(label=str(error), cells=unreadable))
             continue
-        entry = _entry(names[index], index, image, masks, config)
-        rows += _rows(entry, sources, config)
+        entry = _Entry(
+            name=names[index],
+            index=index,
+            image=image,
+            reduced=fit(image, CELL),
+            sources=replace(sources, index=index),
+        )
+        entry = _with_map(entry, masks, config.view.copy_paste)
+        rows += _rows(entry, config)
     heads = ["image, map,", "views"] + [""] * (LEFT_COLUMNS - 2)
     heads += [f"on {name}" for name in BACKGROUNDS]
-    return draw_sheet(heads, rows), sources.take_failures()
+    write_atomic(out, encode_image(draw_sheet(heads, rows)))
+    return sources.take_failures()
 
 
-def _entry(
-    name: str, index: int, image: Image, masks: MaskStore, config: PreviewConfig
-) -> _Entry:
-    entry = _Entry(name=name, index=index, image=image, reduced=fit(image, CELL))
+def _with_map(entry: _Entry, masks: MaskStore, config: CopyPasteConfig) -> _Entry:
+    name = entry.name
     if name not in masks:
         return replace(entry, note="no map", reason=masks.failures.get(name, ""))
     try:
         saliency = masks[name]
-        check_aspect(name, image, saliency)
+        check_aspect(name, entry.image, saliency)
     except (StoreError, ImageError) as error:
         return replace(entry, note="unusable map", reason=str(error))
     # Rounding in the resampling may leave [0, 1] by a hair.
     saliency = resize_map(saliency, *entry.reduced.shape[:2])
     if masks.is_empty(name):
         return replace(entry, saliency=saliency, note="no foreground")
-    alpha = map_to_alpha(saliency, config.view.copy_paste)
-    return replace(entry, saliency=saliency, alpha=alpha)
+    return replace(entry, saliency=saliency, alpha=map_to_alpha(saliency, config))
 
 
-def _rows(entry: _Entry, sources: Sources, config: PreviewConfig) -> list[SheetRow]:
+def _rows(entry: _Entry, config: PreviewConfig) -> list[SheetRow]:
     """One row for each blending; beside them, what else there is to see."""
     height, width = entry.image.shape[:2]
     parts = [entry.name, f"{width} x {height}", entry.reason]
     if entry.alpha is not None:
         parts.append(f"{100 * entry.alpha.mean():.0f} % pasted")
-    label = "   ".join(printable(part) for part in parts if part)
+    label = "   ".join(part for part in parts if part)
     beside = [
         Cell(image=entry.reduced, note="image"),
         *_map_cells(entry),
-        *_views(entry, sources, config),
+        *_views(entry, config),
     ]
-    beside += [Cell(note="")] * (LEFT_COLUMNS * len(BLENDINGS) - len(beside))
+    beside += [Cell()] * (LEFT_COLUMNS * len(BLENDINGS) - len(beside))
+    columns = [_composites(entry, number, config) for number in range(len(BACKGROUNDS))]
     return [
         SheetRow(
             label=f"{label}   blending {blending}",
             cells=[*beside[LEFT_COLUMNS * number :][:LEFT_COLUMNS], *composites],
         )
-        for number, (blending, composites) in enumerate(
-            zip(BLENDINGS, _composites(entry, sources, config), strict=True)
+        for number, (blending, *composites) in enumerate(
+            zip(BLENDINGS, *columns, strict=True)
         )
     ]
 
@@ -174,56 +165,36 @@ def _map_cells(entry: _Entry) -> list[Cell]:
     return [map_cell, Cell(image=hot, note="what is pasted")]
 
 
-def _composites(
-    entry: _Entry, sources: Sources, config: PreviewConfig
-) -> list[tuple[Cell, ...]]:
-    """The foreground with every blending (a row) on every background (a column)."""
-    if entry.alpha is None:
-        kept = Cell(image=entry.reduced, note=KEPT)
-        return [(kept,) * len(BACKGROUNDS)] * len(BLENDINGS)
-    columns = []
-    for number, name in enumerate(BACKGROUNDS):
-        # Blendings are to be compared: each has the same background.
-        rng = np.random.default_rng((config.seed, entry.index, number))
-        background = _background(name, rng, entry, sources)
-        if isinstance(background, str):
-            columns.append([Cell(note=background)] * len(BLENDINGS))
-            continue
-        alphas = [
-            blend(rng, entry.alpha, config.view.copy_paste.blur)
-            for blend in BLENDINGS.values()
-        ]
-        images = [composite(entry.reduced, alpha, background) for alpha in alphas]
-        columns.append([Cell(image=image) for image in images])
-    return list(zip(*columns, strict=True))
-
-
-def _background(
-    name: str, rng: np.random.Generator, entry: _Entry, sources: Sources
-) -> Image | str:
-    """Paint a background of an entry's size, or say why there is none."""
-    if (field := FOLDERS.get(name)) and getattr(sources, field) is None:
-        return f"needs --{field}"
-    image, sources = entry.reduced, replace(sources, index=entry.index)
-    assert entry.alpha is not None
+def _composites(entry: _Entry, number: int, config: PreviewConfig) -> list[Cell]:
+    """The foreground on one of the backgrounds, by every blending."""
+    image, alpha, name = entry.reduced, entry.alpha, list(BACKGROUNDS)[number]
+    if alpha is None:
+        return [Cell(image=image, note="original kept")] * len(BLENDINGS)
+    if (folder := FOLDERS.get(name)) and getattr(entry.sources, folder) is None:
+        return [Cell(note=f"needs --{folder}")] * len(BLENDINGS)
+    # Blendings are to be compared: each has the same background.
+    rng = np.random.default_rng((config.seed, entry.index, number))
+    size = image.shape[:2]
     try:
-        return BACKGROUNDS[name](rng, image.shape[:2], image, entry.alpha, sources)
+        background = BACKGROUNDS[name](rng, size, image, alpha, entry.sources)
     except (InputError, ImageError) as error:
-        return printable(str(error))
+        return [Cell(note=str(error))] * len(BLENDINGS)
+    blur = config.view.copy_paste.blur
+    alphas = [blend(rng, alpha, blur) for blend in BLENDINGS.values()]
+    return [Cell(image=composite(image, alpha, background)) for alpha in alphas]
 
 
-def _views(entry: _Entry, sources: Sources, config: PreviewConfig) -> list[Cell]:
+def _views(entry: _Entry, config: PreviewConfig) -> list[Cell]:
     """Training views as the first epochs would make them, pasted or not."""
     # As high as the other pictures of the row, but never too small to see.
     height, width = entry.image.shape[:2]
     side = min(height, width, max(entry.reduced.shape[0], CELL // 2))
     saliency = None if entry.alpha is None else entry.saliency
-    sources = replace(sources, index=entry.index)
     cells = []
     for epoch in range(VIEWS):
         rng = view_rng(config.seed, epoch, entry.index)
         drawn = draw_view((height, width), config.view, rng, saliency=saliency)
         pasting = config.view.copy_paste
-        view = apply_view(entry.image, saliency, side, drawn, pasting, sources)
+        view = apply_view(entry.image, saliency, side, drawn, pasting, entry.sources)
         cells.append(Cell(image=view, note=f"training view {epoch + 1}"))
     return cells

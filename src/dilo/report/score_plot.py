@@ -4,7 +4,7 @@ import functools
 import importlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +20,7 @@ DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))  # for black and white
 LEGEND_COLUMNS = 3
 
 
-class _Curves(NamedTuple):
-    precision: NDArray[np.float64]  # (256,), means over images
-    recall: NDArray[np.float64]
-    f_curve: NDArray[np.float64]
+Curves = NDArray[np.float64]  # (3, 256): precision, recall, F; means over images
 
 
 def check_plot(path: Path) -> None:
@@ -54,47 +51,31 @@ def plot_scores(stores: Mapping[str, Sequence[ImageScores]], path: Path) -> None
         OSError: the file cannot be written.
     """
     check_plot(path)
-    curves = {name: _mean_curves(images) for name, images in stores.items()}
+    curves = {
+        name: np.mean([(i.precision, i.recall, i.f_curve) for i in images], axis=0)
+        for name, images in stores.items()
+    }
     rows = -(-len(curves) // LEGEND_COLUMNS)
     paint = functools.partial(_paint, curves=curves)
     kind = path.suffix.lower().removeprefix(".")
     write_atomic(path, charts.draw(paint, (6.8, 3.1 + 0.14 * rows), kind))
 
 
-def _paint(figure: Any, curves: Mapping[str, _Curves]) -> None:
+def _paint(figure: Any, curves: Mapping[str, Curves]) -> None:
     left, right = figure.subplots(1, 2)
-    _draw_f_measure(right, curves)
-    _add_legend(figure, right.lines[::2], curves)  # between them are the dots
-    _draw_precision_recall(left, curves)
-
-
-def _draw_precision_recall(axes: Any, curves: Mapping[str, _Curves]) -> None:
-    for number, curve in enumerate(curves.values()):
-        best = int(f_measure(curve.precision, curve.recall).argmax())
-        _draw(axes, number, curve.recall, curve.precision, best)
-    _draw_levels_of_f(axes)
-    axes.set(xlabel="Recall", ylabel="Precision", xlim=(0, 1.01), ylim=(0, 1.01))
-
-
-def _draw_f_measure(axes: Any, curves: Mapping[str, _Curves]) -> None:
     thresholds = np.arange(256, dtype=np.float64)
-    for number, curve in enumerate(curves.values()):
-        _draw(axes, number, thresholds, curve.f_curve, int(curve.f_curve.argmax()))
-    axes.set(xlabel="Threshold", ylabel="F-measure", xlim=(0, 255), ylim=(0, 1.01))
-    axes.set_xticks([0, 51, 102, 153, 204, 255])
-
-
-def _add_legend(
-    figure: Any, lines: Sequence[Any], curves: Mapping[str, _Curves]
-) -> None:
-    """Name the curves below both panels, with the height of their dots as F."""
-    labels = [
-        f"{name}  {f_measure(curve.precision, curve.recall).max():.3f} / "
-        f"{curve.f_curve.max():.3f}"
-        for name, curve in curves.items()
-    ]
+    labels = []
+    for number, (name, (precision, recall, f_curve)) in enumerate(curves.items()):
+        f = f_measure(precision, recall)
+        _draw(left, number, recall, precision, int(f.argmax()))
+        _draw(right, number, thresholds, f_curve, int(f_curve.argmax()))
+        labels.append(f"{name}  {f.max():.3f} / {f_curve.max():.3f}")
+    _draw_levels_of_f(left)
+    left.set(xlabel="Recall", ylabel="Precision", xlim=(0, 1.01), ylim=(0, 1.01))
+    right.set(xlabel="Threshold", ylabel="F-measure", xlim=(0, 255), ylim=(0, 1.01))
+    right.set_xticks([0, 51, 102, 153, 204, 255])
     figure.legend(
-        lines,
+        right.lines[::2],  # between them are the dots
         labels,
         loc="outside lower center",
         ncols=LEGEND_COLUMNS,
@@ -129,11 +110,3 @@ def _draw_levels_of_f(axes: Any) -> None:
             1.02, precision[-1], f"{level:.1f}", color="0.6", fontsize=6, va="center"
         )
     axes.text(1.02, 1.0, "F", color="0.6", fontsize=6, va="center")
-
-
-def _mean_curves(images: Sequence[ImageScores]) -> _Curves:
-    means = (
-        np.mean([getattr(image, name) for image in images], axis=0)
-        for name in _Curves._fields
-    )
-    return _Curves(*means)

@@ -10,7 +10,7 @@ import PIL.ImageDraw
 import PIL.ImageFont
 
 from dilo.image import Image
-from dilo.report.pictures import enlarge, fit
+from dilo.report.pictures import fit
 
 CELL = 176  # pixels, the side of the square in which a picture stands
 GAP = 12
@@ -47,22 +47,42 @@ def draw_sheet(heads: Sequence[str], rows: Sequence[SheetRow]) -> Image:
         rows: drawn one below the other; a row may have fewer cells than heads.
     """
     head_height = LEADING * max(head.count("\n") + 1 for head in heads)
-    heights = [_row_height(row) for row in rows]
+    tiles = [[_draw_cell(cell) for cell in row.cells] for row in rows]
+    heights = [LABEL + max((tile.height for tile in row), default=GAP) for row in tiles]
     width = 2 * MARGIN + len(heads) * (CELL + GAP) - GAP
-    height = 2 * MARGIN + head_height + sum(heights)
-    sheet = PIL.Image.new("RGB", (width, height), PAPER)
+    lefts = range(MARGIN, width - MARGIN, CELL + GAP)
+    size = (width, 2 * MARGIN + head_height + sum(heights))
+    sheet = PIL.Image.new("RGB", size, PAPER)
     pen = PIL.ImageDraw.Draw(sheet)
-    for column, head in enumerate(heads):
-        _write(pen, (_left(column), MARGIN), head, INK)
+    for left, head in zip(lefts, heads, strict=True):
+        for number, line in enumerate(head.split("\n")):
+            pen.text((left, MARGIN + number * LEADING), line, INK, _font())
     top = MARGIN + head_height
-    for row, row_height in zip(rows, heights, strict=True):
+    for row, of_row, height in zip(rows, tiles, heights, strict=True):
         pen.line((MARGIN, top + 4, width - MARGIN, top + 4), RULE)
         label = _shorten(row.label, width - 2 * MARGIN)
-        _write(pen, (MARGIN, top + 9), label, SOFT)
-        for column, cell in enumerate(row.cells):
-            _draw_cell(sheet, cell, _left(column), top + LABEL)
-        top += row_height
+        pen.text((MARGIN, top + 9), label, SOFT, _font())
+        for left, tile in zip(lefts, of_row, strict=False):
+            sheet.paste(tile, (left, top + LABEL))
+        top += height
     return np.asarray(sheet)
+
+
+def _draw_cell(cell: Cell) -> PIL.Image.Image:
+    """Draw a picture with its note, as wide as a cell and with the gap below it."""
+    if cell.image is None:
+        tile = PIL.Image.new("RGB", (CELL, CELL // 2 + GAP), PAPER)
+        tile.paste(EMPTY, (0, 0, CELL, CELL // 2))
+        place, width = (10, CELL // 4 - LEADING // 2), CELL - 20
+    else:
+        image = fit(cell.image, CELL, enlarge=True)
+        height = len(image) + LEADING * bool(cell.note) + GAP
+        tile = PIL.Image.new("RGB", (CELL, height), PAPER)
+        tile.paste(PIL.Image.fromarray(image), (0, 0))
+        place, width = (0, len(image) + 3), CELL
+    note = _shorten(cell.note, width)
+    PIL.ImageDraw.Draw(tile).text(place, note, INK, _font())
+    return tile
 
 
 @functools.cache
@@ -70,55 +90,12 @@ def _font() -> PIL.ImageFont.FreeTypeFont | PIL.ImageFont.ImageFont:
     return PIL.ImageFont.load_default(TEXT)
 
 
-def printable(text: str) -> str:
-    """Spell a text in ASCII on one line: Pillow's built-in font has no more glyphs."""
-    return text.encode("unicode_escape").decode("ascii")
-
-
-def _left(column: int) -> int:
-    return MARGIN + column * (CELL + GAP)
-
-
-def _row_height(row: SheetRow) -> int:
-    shown = [cell for cell in row.cells if cell.image is not None]
-    heights = [_fitted(cell).shape[0] + LEADING * bool(cell.note) for cell in shown]
-    heights += [CELL // 2 for cell in row.cells if cell.image is None]
-    return LABEL + max(heights, default=0) + GAP
-
-
-def _fitted(cell: Cell) -> Image:
-    assert cell.image is not None
-    return fit(enlarge(cell.image, CELL), CELL)
-
-
-def _draw_cell(sheet: PIL.Image.Image, cell: Cell, left: int, top: int) -> None:
-    pen = PIL.ImageDraw.Draw(sheet)
-    if cell.image is None:
-        pen.rectangle((left, top, left + CELL - 1, top + CELL // 2 - 1), EMPTY)
-        middle = top + CELL // 4 - LEADING // 2
-        _write(pen, (left + 10, middle), _shorten(cell.note, CELL - 20), INK)
-        return
-    image = _fitted(cell)
-    sheet.paste(PIL.Image.fromarray(image), (left, top))
-    below = top + image.shape[0] + 3
-    _write(pen, (left, below), _shorten(cell.note, CELL), INK)
-
-
-def _write(
-    pen: PIL.ImageDraw.ImageDraw,
-    place: tuple[int, int],
-    text: str,
-    colour: tuple[int, int, int],
-) -> None:
-    for number, line in enumerate(text.split("\n")):
-        pen.text((place[0], place[1] + number * LEADING), line, colour, _font())
-
-
 def _shorten(text: str, width: int) -> str:
-    """Cut a text at its end until it is no wider than `width` pixels."""
-    font = _font()
-    if font.getlength(text) <= width:
+    """Spell a text in one line of ASCII, cut at its end to `width` pixels."""
+    # Pillow's built-in font has no more glyphs.
+    text = text.encode("unicode_escape").decode("ascii")
+    if _font().getlength(text) <= width:
         return text
-    while text and font.getlength(text + "...") > width:
+    while text and _font().getlength(text + "...") > width:
         text = text[:-1]
     return text + "..."
