@@ -4,7 +4,7 @@ What is known of each single map stands in the part files (`parts.py`).
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
@@ -55,7 +55,7 @@ class Layout:
             raise InputError(f"bits must be 4 or 8, got {self.bits}")
 
     def fields(self) -> dict[str, Any]:
-        """Give what says how to read a map, for files."""
+        """Say how to read a map, for files."""
         return {"format": "png"} if self.format == "png" else to_dict(self)
 
 
@@ -66,15 +66,11 @@ class MethodError(NamedTuple):
     traceback: str
 
 
-def merged_errors(
-    errors: Iterable[Mapping[str, MethodError]],
+def first_errors(
+    errors: Iterable[tuple[str, MethodError]],
 ) -> dict[str, MethodError]:
-    """Join errors, given by their kind and place; each stays once."""
-    merged: dict[str, MethodError] = {}
-    for some in errors:
-        for kind, error in some.items():
-            merged[kind] = min(merged.get(kind, error), error)
-    return merged
+    """Keep of each kind of error, named by its kind and place, the first by image."""
+    return dict(sorted(errors, reverse=True))
 
 
 @dataclass
@@ -109,10 +105,9 @@ class Manifest:
             },
             "failures": dict(sorted(self.failures.items())),
         }
-        if self.errors:
-            content["errors"] = {
-                kind: error._asdict() for kind, error in sorted(self.errors.items())
-            }
+        errors = sorted(self.errors.items())
+        if errors:
+            content["errors"] = {kind: error._asdict() for kind, error in errors}
         write_json_atomic(folder / MANIFEST, content)
 
     @classmethod
@@ -184,11 +179,9 @@ def check_free(folder: Path) -> None:
     """
     if folder.exists() and not folder.is_dir():
         raise StoreError(f"{folder}: is a file; give a folder for the maps")
-    if folder.is_dir():
-        entries = (path.name for path in folder.iterdir())
-        first = next((name for name in entries if not name.startswith(".")), None)
-        if first is not None:
-            raise StoreError(
-                f"{folder}: holds other files ({first}) and is no mask store; "
-                f"give a new or empty folder"
-            )
+    first = next(folder.glob("[!.]*"), None)
+    if first is not None:
+        raise StoreError(
+            f"{folder}: holds other files ({first.name}) and is no mask store; "
+            f"give a new or empty folder"
+        )
