@@ -77,7 +77,7 @@ def test_images_that_failed_come_last_and_in_parts_of_their_own(tmp_path):
 
 def test_images_of_which_the_map_has_gone_come_last(tmp_path):
     write(tmp_path, parts_of(names_of(20), tmp_path))
-    keys = Index(tmp_path, LAYOUT).keys
+    keys = Index(tmp_path, LAYOUT).column("key")
     gone = np.uint64(digest("0010"))
     (late,) = parts_of(names_of(20), tmp_path, files=keys[keys != gone])
     assert (late.number, late.late) == (3, True)

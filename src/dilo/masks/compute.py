@@ -21,7 +21,7 @@ from dilo.masks.parts import check_name
 from dilo.masks.ray_engine import import_ray, run_ray
 from dilo.masks.store import MaskStore
 from dilo.masks.work import Engine, Part, Results, Task, checked
-from dilo.masks.workers import run_pool, run_serial
+from dilo.masks.workers import run_pool
 from dilo.progress import announced
 
 Method = Callable[[Path], Map] | BatchMethod  # the former takes the file of an image
@@ -151,7 +151,8 @@ def write_maps(
 
     layout = store.manifest.layout
     task = Task(Path(), maps.__getitem__, rate, store.folder, layout)
-    report = fill_store(store, names, task, run_serial, known)
+    engine = partial(run_pool, workers=1)
+    report = fill_store(store, names, task, engine, known)
     for name in maps:
         if name in report.failures:
             raise StoreError(f"{store.folder}: {name}: {report.failures[name]}")

@@ -1,7 +1,8 @@
 """Where the map of each image is: in the parts of a store, or in a plain folder."""
 
-from collections.abc import Iterator
-from itertools import chain
+import math
+from collections.abc import Iterable, Iterator
+from itertools import chain, compress
 from pathlib import Path
 from typing import Any
 
@@ -29,31 +30,34 @@ class PlainFolder:
         # Of files with one stem the .png is the mask: data sets such as MSRA10K keep
         # the photograph beside it as .jpg.
         names = sorted(names, key=lambda name: name.lower().endswith(".png"))
-        self._names = {stem(name): name for name in names}
+        self._files = {stem(name): name for name in names}
+        self._stems = list(self._files)
+        self._numbers = {map_name: k for k, map_name in enumerate(self._stems)}
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self._files)
 
-    def find(self, name: str) -> Row | None:
-        """Look up an image by its name up to the suffix."""
-        found = self._names.get(stem(name))
-        if found is None:
-            return None
-        return Row(found, stem(found), 0, 0, confidence=float("nan"), empty=None)
+    def find(self, name: str) -> int | None:
+        """Give the number of the map of an image, by its name up to the suffix."""
+        return self._numbers.get(stem(name))
 
-    def names(self) -> Iterator[str]:
-        """Yield the names of all masks."""
-        return iter(self._names.values())
+    def __getitem__(self, number: int) -> Row:
+        map_name = self._stems[number]
+        return Row(self._files[map_name], map_name, 0, 0, math.nan, empty=None)
+
+    def names(self) -> Iterable[str]:
+        """Give the names of all masks."""
+        return self._files.values()
 
     def map_names(self) -> dict[str, str]:
         """Give for each mask its name without suffix, and the name of its file."""
-        return dict(self._names)
+        return self._files
 
 
 class Index:
-    """The rows of all parts, in 24 bytes a map.
+    """The rows of all parts, in 29 bytes a map.
 
-    Holds three arrays and the mapped parts: no object for each map, so that forked
+    Holds some arrays and the mapped parts: no object for each map, so that forked
     workers share all of it. Of several rows of one map the last part's holds. Maps are
     numbered in the order of the parts.
     """
@@ -77,11 +81,9 @@ class Index:
                 self.damaged[path] = error
                 continue
             self.failures |= notes["failures"]
-            for rows, note in (
-                (self._odd, "odd_paths"),
-                (self._map_names, "clashing"),
-            ):
-                rows |= {start + row: text for row, text in notes[note].items()}
+            odd, clashing = notes["odd_paths"], notes["clashing"]
+            self._odd |= {start + row: name for row, name in odd.items()}
+            self._map_names |= {start + row: name for row, name in clashing.items()}
             self.paths.append(path)
             batches.append(batch.replace_schema_metadata())
             self._starts.append(start)
@@ -89,8 +91,12 @@ class Index:
         table = pa.Table.from_batches(batches, schema(layout))
         self._columns = dict(zip(table.column_names, table.columns, strict=True))
         self._rows = _last_rows(self._columns["key"].to_numpy())
-        self.keys: NDArray[np.uint64] = self.column("key")  # digests of map names
-        self._order = np.argsort(self.keys)
+        keys: NDArray[np.uint64] = self.column("key")  # digests of map names
+        self._order = np.argsort(keys).astype(np.int32)
+        self._sorted_keys = keys[self._order]
+        self._numbers = [
+            self.column(name) for name in ("height", "width", "confidence", "empty")
+        ]
         self._clashing = {
             self._name(row): map_name
             for row, map_name in self._map_names.items()
@@ -105,45 +111,33 @@ class Index:
         """Give a column of the parts as an array, (N,)."""
         return self._columns[name].to_numpy()[self._rows]
 
-    def find(self, name: str) -> Row | None:
-        """Look up an image: by its full name, then by its name up to the suffix.
-
-        Raises:
-            InputError: `name` is no relative name.
-        """
-        number = self.find_map(self._clashing.get(name) or stem(name))
-        return None if number is None else self[number]
+    def find(self, name: str) -> int | None:
+        """Look up an image: by its full name, then by its name up to the suffix."""
+        return self.find_map(self._clashing.get(name) or stem(name))
 
     def holds(self, name: str) -> bool:
-        """Say whether the map of this very image is there, not of a namesake.
-
-        Raises:
-            InputError: `name` is no relative name.
-        """
-        row = self.find(name)
-        return row is not None and row.name == name
+        """Say whether the map of this very image is there, not of a namesake."""
+        number = self.find(name)
+        return number is not None and self[number].name == name
 
     def find_map(self, map_name: str) -> int | None:
         """Give the number of a map, by its own name, which has no suffix."""
         key = np.uint64(digest(map_name))
-        at = self.keys.searchsorted(key, sorter=self._order)
-        if at == len(self) or self.keys[self._order[at]] != key:
+        at = self._sorted_keys.searchsorted(key)
+        if at == len(self) or self._sorted_keys[at] != key:
             return None
         return int(self._order[at])
 
     def __getitem__(self, number: int) -> Row:
         """Give what is known of a map."""
         row = int(self._rows[number])
-        name, columns = self._name(row), self._columns
-        return Row(
-            name,
-            self._map_names.get(row) or stem(name),
-            columns["height"][row].as_py(),
-            columns["width"][row].as_py(),
-            columns["confidence"][row].as_py(),
-            columns["empty"][row].as_py(),
-            columns["map"][row].as_buffer() if "map" in columns else None,
+        name, maps = self._name(row), self._columns.get("map")
+        map_name = self._map_names.get(row) or stem(name)
+        height, width, confidence, empty = (
+            column[number].item() for column in self._numbers
         )
+        blob = None if maps is None else maps[row].as_buffer()
+        return Row(name, map_name, height, width, confidence, empty, blob)
 
     def part(self, number: int) -> Path:
         """Give the part of a map."""
@@ -154,12 +148,10 @@ class Index:
         """Yield the names of the images that have a map."""
         chunks = self._columns["path"].chunks
         names = chain.from_iterable(chunk.to_pylist() for chunk in chunks)
-        rows = iter(self._rows.tolist())
-        row = next(rows, None)
-        for place, name in enumerate(names):
-            if place == row:
-                yield check_name(self._odd.get(place, name))
-                row = next(rows, None)
+        holds = np.zeros(len(self._columns["path"]), bool)
+        holds[self._rows] = True
+        for row, name in compress(enumerate(names), holds):
+            yield check_name(self._odd.get(row, name))
 
     def map_names(self) -> dict[str, str]:
         """Give the name of each map, and that of its image."""
@@ -169,7 +161,7 @@ class Index:
         return check_name(self._odd.get(row) or self._columns["path"][row].as_py())
 
 
-def _last_rows(keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+def _last_rows(keys: NDArray[np.uint64]) -> NDArray[np.int32]:
     """Give the rows that hold, sorted: of each key the last."""
     _, from_end = np.unique(keys[::-1], return_index=True)
-    return np.sort(len(keys) - 1 - from_end)
+    return np.sort(len(keys) - 1 - from_end).astype(np.int32)

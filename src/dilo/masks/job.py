@@ -95,10 +95,6 @@ def fill_store(
         engine: does the parts.
         failures: other images, which have no map in the first place, and why.
         batch_size: images that the engine does together; parts are not smaller.
-
-    Raises:
-        StoreError: another job fills the store, nothing can be written, or workers
-            are killed time and again; what was made is kept.
     """
     start = time.monotonic()
     names, refused = _without_refused(names)

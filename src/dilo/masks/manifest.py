@@ -7,11 +7,11 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple
 
 import dilo
-from dilo.config import difference, from_dict, to_dict
-from dilo.errors import InputError, StoreError
+from dilo.config import Rule, check, difference, from_dict, setting, to_dict
+from dilo.errors import StoreError
 from dilo.files import write_json_atomic
 
 MANIFEST = "masks.json"
@@ -24,7 +24,8 @@ SMALLEST_PART, LARGEST_PART = 8, 1024
 
 Supervision = Literal["none", "foreground masks", "class labels"]
 Format = Literal["png", "arrow"]
-BITS = (4, 8)
+SIDE: Rule = ("must be from 1 to 65535", lambda side: 1 <= side <= 65535)
+BITS: Rule = ("must be 4 or 8", lambda bits: bits in (4, 8))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,17 +43,11 @@ class Layout:
     """How maps are kept: files of full size, or parts that hold small maps."""
 
     format: Format = "png"
-    side: int = 128  # pixels of the longer side; arrow only
-    bits: int = 4  # 16 levels, less than a map is wrong by; arrow only
+    side: int = setting(128, SIDE)  # pixels of the longer side; arrow only
+    bits: int = setting(4, BITS)  # 16 levels, less than a map is wrong by; arrow only
 
     def __post_init__(self) -> None:
-        if self.format not in get_args(Format):
-            choices = ", ".join(get_args(Format))
-            raise InputError(f"format must be one of {choices}, got {self.format!r}")
-        if not 1 <= self.side <= 65535:
-            raise InputError(f"side must be from 1 to 65535, got {self.side}")
-        if self.bits not in BITS:
-            raise InputError(f"bits must be 4 or 8, got {self.bits}")
+        check(self)
 
     def fields(self) -> dict[str, Any]:
         """Say how to read a map, for files."""
@@ -87,11 +82,7 @@ class Manifest:
     errors: dict[str, MethodError] = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
-        """Write `masks.json` into `folder`; a crash leaves the previous one whole.
-
-        Raises:
-            OSError: the disk is full or the folder cannot be written.
-        """
+        """Write `masks.json` into `folder`; a crash leaves the previous one whole."""
         content = {
             "format": FORMAT,
             "dilo": dilo.__version__,
@@ -147,14 +138,12 @@ class Manifest:
         Raises:
             StoreError: something differs.
         """
-        changes = difference(to_dict(self.origin), to_dict(origin))
-        if changes:
+        if changes := difference(to_dict(self.origin), to_dict(origin)):
             raise StoreError(
                 f"{folder}: holds maps made in another way ({'; '.join(changes)}); "
                 f"give another folder"
             )
-        changes = difference(self.layout.fields(), layout.fields())
-        if changes:
+        if changes := difference(self.layout.fields(), layout.fields()):
             raise StoreError(
                 f"{folder}: keeps maps in another way ({'; '.join(changes)}); give "
                 f"another folder, or make one from it with `dilo convert`"

@@ -122,34 +122,21 @@ def write_part(
     rows: Sequence[Row],
     failures: Mapping[str, str] | None = None,
 ) -> None:
-    """Write a part, atomically; the same content gives the same bytes.
-
-    Args:
-        path: the file.
-        layout: of the store.
-        rows: the maps.
-        failures: the images that failed, each with the reason.
-
-    Raises:
-        OSError: the disk is full or the folder cannot be written.
-    """
+    """Write maps and failures (name -> reason); the same gives the same bytes."""
     import pyarrow as pa
 
     # Names of files need not be valid text, as Arrow's texts must be.
     texts = [row.name.encode(errors="replace").decode() for row in rows]
-    columns = {
-        "path": texts,
-        "key": digests((row.map_name for row in rows), len(rows)),
-        "map": [row.blob for row in rows],
-        **{
-            name: [getattr(row, name) for row in rows]
-            for name in ("width", "height", "confidence", "empty")
-        },
-    }
-    batch = pa.record_batch(
-        [pa.array(columns[field.name], field.type) for field in schema(layout)],
-        schema=schema(layout),
-    )
+    fields = [
+        {
+            "path": text,
+            "key": digest(row.map_name),
+            "map": row.blob,
+            **row._asdict(),
+        }
+        for row, text in zip(rows, texts, strict=True)
+    ]
+    batch = pa.RecordBatch.from_pylist(fields, schema(layout))
     places = range(len(rows))
     odd = {k: rows[k].name for k in places if rows[k].name != texts[k]}
     clashing = {
@@ -175,18 +162,14 @@ def read_part(
 ) -> tuple[Any, dict[str, Any]]:
     """Map a part into memory; its maps are read when they are asked for.
 
-    Args:
-        path: the file.
-        layout: of the store.
-        check: compare its content with its checksum.
-
     Returns:
         Arrow's record batch; and `failures`, `odd_paths` (by row, names that are no
         valid text) and `clashing` (by row, names of maps that are not named by the
         stem of their image).
 
     Raises:
-        StoreError: it is damaged, or belongs to another store.
+        StoreError: it is damaged (to `check`, its checksum is compared), or of a store
+            of another layout.
     """
     import pyarrow as pa
 
@@ -201,25 +184,18 @@ def read_part(
         notes = {key.decode(): json.loads(metadata[key]) for key in metadata}
         if check and notes["crc32"] != (found := _checksum(batch)):
             raise ValueError(f"checksum {found} instead of {notes['crc32']}")
-        fields = notes["layout"]
-        if fields == layout.fields() and not batch.schema.equals(schema(layout)):
+        if notes["layout"] != layout.fields():
+            raise ValueError("it keeps maps in another way than its store")
+        if not batch.schema.equals(schema(layout)):
             raise ValueError(f"columns {batch.schema.names}")
-        by_row = {
-            key: {int(row): name for row, name in notes.get(key, {}).items()}
-            for key in ("odd_paths", "clashing")
-        }
-        result = {"failures": dict(notes["failures"]), **by_row}
+        for key in ("odd_paths", "clashing"):
+            notes[key] = {int(row): name for row, name in notes.get(key, {}).items()}
+        return batch, notes
     except (pa.ArrowException, ValueError, OSError, LookupError, TypeError) as error:
         raise StoreError(
             f"{path}: damaged ({error}); run `dilo masks` again with --verify "
             f"--repair, then without"
         ) from error
-    if fields != layout.fields():
-        raise StoreError(
-            f"{path}: keeps maps in another way than its store; delete it and run "
-            f"`dilo masks` again"
-        )
-    return batch, result
 
 
 def _checksum(batch: Any) -> int:

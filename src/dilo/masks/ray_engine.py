@@ -24,11 +24,8 @@ SECONDS_TO_CONNECT = 10.0
 def run_ray(task: Task, parts: Iterable[Part], *, workers: int | None) -> Results:
     """Do the parts on the cluster that `RAY_ADDRESS` names, or on one of our own.
 
-    Args:
-        task: what is done; the folder of its images is absolute.
-        parts: with which images.
-        workers: parts in work at a time; twice the CPUs of the cluster by default, so
-            that one that grows on demand sees that more would be of use.
+    So many at a time as `workers`, or twice the CPUs of the cluster, so that one that
+    grows on demand sees that more would be of use.
 
     Raises:
         InputError: Ray is not installed, or no cluster answers.
@@ -53,11 +50,8 @@ def run_ray(task: Task, parts: Iterable[Part], *, workers: int | None) -> Result
             return workers or 2 * max(1, int(ray.cluster_resources().get("CPU", 1)))
 
         errors = ray.exceptions
-        killed = (
-            errors.WorkerCrashedError,
-            errors.NodeDiedError,
-            errors.OutOfMemoryError,
-        )
+        names = ("WorkerCrashedError", "NodeDiedError", "OutOfMemoryError")
+        killed = tuple(getattr(errors, name) for name in names)
         waiting = iter(parts)
         try:
             while lost := (
@@ -79,11 +73,7 @@ def _do_part(task: Task, part: Part) -> PartResult:
 
 
 def import_ray() -> Any:
-    """Return the package ray.
-
-    Raises:
-        InputError: it is not installed.
-    """
+    """Return the package ray, or complain that it is not installed."""
     try:
         import ray
     except ModuleNotFoundError as error:

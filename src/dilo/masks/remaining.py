@@ -80,7 +80,7 @@ def find_remaining(
     exact = digests(names, len(names))
     stems = digests(map(stem, names), len(names))
     owners = digests(index.names(), len(index))
-    keys = index.keys
+    keys = index.column("key")
     whole = np.ones(len(index), bool) if files is None else np.isin(keys, files)
     # Maps whose image is there keep their names; others are overwritten.
     kept = whole & np.isin(owners, exact)
@@ -112,20 +112,10 @@ def _find_clashes(
     taken: NDArray[np.bool_],
     keys: NDArray[np.uint64],
 ) -> tuple[set[str], dict[str, str]]:
-    """Find which of the images that have no map share their stem with others.
+    """Name the images without a map that share their stem, and the maps of the later.
 
-    Of images with one stem the first by name gets it, unless another has it already.
-    The others keep their whole name, and more if that is the stem of a further image.
-
-    Args:
-        names: all images, sorted.
-        stems: digests of their stems, (N,).
-        missing: which have no map, (N,).
-        taken: of which another has the map of their stem, (N,).
-        keys: digests of the names of the maps that are there.
-
-    Returns:
-        Their names; and of those that do not get the map of their stem, its name.
+    Of images with one stem the first by name gets it, unless it is taken already. The
+    others keep their whole name, and more if that is the stem of a further image.
     """
     places = np.flatnonzero(missing)
     different, counts = np.unique(stems, return_counts=True)

@@ -193,7 +193,8 @@ class MaskStore:
 
     def foreground(self, name: str) -> Map | None:
         """Read what a loader pastes: the stored map, or None where there is nothing."""
-        row = self._look_up(name)
+        number = self._look_up(name)
+        row = None if number is None else self._index[number]
         if row is None or row.empty:
             return None
         saliency = self._read(row)
@@ -229,10 +230,12 @@ class MaskStore:
 
         Of maps that are packed together it is the folder.
         """
-        row = self._index.find(name)
+        number = self._index.find(name)
         if self._manifest is not None and self._manifest.layout.format == "arrow":
             return self.folder
-        return png_path(self.folder, stem(name)) if row is None else self._file(row)
+        if number is None:
+            return png_path(self.folder, stem(name))
+        return self._file(self._index[number])
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Another process maps the parts itself.
@@ -255,14 +258,14 @@ class MaskStore:
             return self.folder / row.name
         return png_path(self.folder, row.map_name)
 
-    def _look_up(self, name: str) -> Row | None:
+    def _look_up(self, name: str) -> int | None:
         # An image that failed has not the map of a namesake.
         return None if name in self.failures else self._index.find(name)
 
     def _find(self, name: str) -> Row:
-        row = self._look_up(name)
-        if row is not None:
-            return row
+        number = self._look_up(name)
+        if number is not None:
+            return self._index[number]
         if name in self.failures:
             raise StoreError(f"{name}: has no map: {self.failures[name]}")
         raise StoreError(

@@ -78,11 +78,7 @@ Engine = Callable[[Task, Iterable[Part]], Results]
 
 
 def checked(saliency: Map, shape: tuple[int, ...]) -> Map:
-    """Return a map if it has the height and width of its image.
-
-    Raises:
-        InputError: it has not.
-    """
+    """Return a map if it has the height and width of its image."""
     if saliency.shape != shape:
         raise InputError(
             f"the method gave a map of shape {saliency.shape} for an image of "
@@ -92,11 +88,7 @@ def checked(saliency: Map, shape: tuple[int, ...]) -> Map:
 
 
 def do_part(task: Task, part: Part) -> PartResult:
-    """Make the maps of a part one by one and write it, atomically.
-
-    Raises:
-        OSError: nothing can be written, whatever the image; the part is not there.
-    """
+    """Make the maps of a part one by one and write it, whole or not at all."""
     record = PartRecord(task, part)
     note = _note_path(task.folder, part.number)
     for place, image in enumerate(part.images):
@@ -164,16 +156,7 @@ class PartRecord:
         return None
 
     def add(self, place: int, saliency: Map, *, kept: bool) -> None:
-        """Keep the map of an image; one that is no Map is a failure.
-
-        Args:
-            place: of the image in the part.
-            saliency: its map.
-            kept: a killed job has left it.
-
-        Raises:
-            OSError: nothing can be written, whatever the image.
-        """
+        """Keep the map of an image, which may be `kept_map`; if it is none, fail."""
         image, task = self.part.images[place], self.task
         packed = content = None
         try:
@@ -217,11 +200,7 @@ class PartRecord:
         self._failures[name] = f"{kind}: {reason} (traceback in {MANIFEST})"
 
     def write(self) -> PartResult:
-        """Write the part, atomically.
-
-        Raises:
-            OSError: it cannot be written.
-        """
+        """Write the part, and count."""
         part, folder = self.part, self.task.folder
         rows = [self._rows[place] for place in sorted(self._rows)]
         if rows or not part.late:

@@ -24,14 +24,7 @@ from dilo.masks.work import Part, PartResult, Results, Task, after_loss, do_part
 
 Submit = Callable[[Part], "Future[PartResult]"]
 
-_KILLED = (BrokenProcessPool,)
 _task: Task  # of a worker process
-
-
-def run_serial(task: Task, parts: Iterable[Part]) -> Results:
-    """Do the parts in this process."""
-    for part in parts:
-        yield do_part(task, part)
 
 
 def run_pool(task: Task, parts: Iterable[Part], *, workers: int) -> Results:
@@ -43,21 +36,22 @@ def run_pool(task: Task, parts: Iterable[Part], *, workers: int) -> Results:
     Raises:
         StoreError: workers are killed time and again while they work on no image.
     """
-    if workers == 1:
-        yield from run_serial(task, parts)
-        return
     waiting = iter(parts)
-    while True:
-        with _pool(task, workers) as submit:
-            lost = deque(
-                (yield from run_parts(waiting, submit, lambda: workers, _KILLED))
-            )
-        if not lost:
-            return
+    if workers == 1:
+        yield from (do_part(task, part) for part in waiting)
+        return
+    while lost := deque((yield from _run_until_loss(task, waiting, workers))):
         while lost:
             alone = iter([after_loss(task.folder, lost.popleft())])
-            with _pool(task, 1) as submit:
-                lost += yield from run_parts(alone, submit, lambda: 1, _KILLED)
+            lost += yield from _run_until_loss(task, alone, 1)
+
+
+def _run_until_loss(
+    task: Task, parts: Iterator[Part], workers: int
+) -> Generator[PartResult, None, list[Part]]:
+    killed = (BrokenProcessPool,)
+    with _pool(task, workers) as submit:
+        return (yield from run_parts(parts, submit, lambda: workers, killed))
 
 
 def run_parts(
@@ -68,17 +62,14 @@ def run_parts(
     *,
     go_on: bool = False,
 ) -> Generator[PartResult, None, list[Part]]:
-    """Do parts until there are no more; results come in no fixed order.
+    """Do parts until there are no more, or one is lost; return those that are lost.
 
     Args:
         parts: those to do.
         submit: puts a part in work.
         workers: gives the number of parts that may be in work.
-        killed: what a part raises whose worker was killed.
+        killed: what a part raises whose worker was killed: it is lost.
         go_on: take more parts after a loss too.
-
-    Returns:
-        The parts that were lost.
     """
     futures: dict[Future[PartResult], Part] = {}
     lost: list[Part] = []
