@@ -27,8 +27,7 @@ from dilo.masks import Layout, MaskStore, compute_masks
 from dilo.masks.codec import pack
 from dilo.masks.index import Index
 from dilo.masks.manifest import LARGEST_PART, Manifest, Origin
-from dilo.masks.naming import stem
-from dilo.masks.parts import Row, part_path, write_part
+from dilo.masks.parts import Row, part_path, stem, write_part
 from dilo.masks.remaining import find_remaining
 from record import record
 
@@ -110,13 +109,10 @@ def measure_fetch(folder: Path, rows: list[Row]) -> dict[str, float]:
     store = MaskStore.open(folder)
     order = np.random.default_rng(0).permutation(FETCHED)[:20_000]
     names = [imagenet_name(int(place)) for place in order]
-    index = Index.read(folder, LAYOUT)
+    index = Index(folder, LAYOUT)
 
     def find(name: str) -> None:
-        entry = index.find(name)
-        assert entry is not None
-        assert entry.place is not None
-        entry.place.part.blob(entry.place.row)
+        assert index.find(name) is not None
 
     for name in names:  # bring the pages into memory
         store.stored(name)
@@ -154,7 +150,7 @@ def measure_listing(folder: Path) -> dict[str, float]:
     with growth() as scanned:
         names = scan_images(folder)
     with growth() as planned:
-        parts = sum(1 for _ in find_remaining(names, Index([]), {}).parts())
+        parts = sum(1 for _ in find_remaining(names, Index(folder, LAYOUT)).parts())
     assert parts == -(-LISTED // LARGEST_PART)
     return {
         "files": LISTED,

@@ -8,7 +8,6 @@ import tracemalloc
 import numpy as np
 import pyarrow as pa
 import pytest
-import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,7 +15,7 @@ from dilo.errors import InputError, StoreError
 from dilo.image import read_map
 from dilo.masks import Layout, MaskStore, convert_store, mean_map, write_maps
 from dilo.masks.codec import pack, stored_shape, unpack
-from dilo.masks.naming import digest
+from dilo.masks.parts import digest
 
 RNG = np.random.default_rng(0)
 
@@ -62,8 +61,12 @@ def test_levels_themselves_are_kept():
 def test_bytes_that_expand_to_another_size_are_refused_before_they_do(
     size, says_its_size
 ):
-    compressor = zstandard.ZstdCompressor(write_content_size=says_its_size)
-    blob = compressor.compress(bytes(size))
+    blob = pa.compress(bytes(size), "zstd", asbytes=True)
+    if not says_its_size:
+        stream = pa.BufferOutputStream()
+        with pa.CompressedOutputStream(stream, "zstd") as compressed:
+            compressed.write(bytes(size))
+        blob = stream.getvalue()
     tracemalloc.start()
     with pytest.raises(StoreError, match="cannot be decompressed"):
         unpack(blob, (2, 8), 4)
@@ -84,8 +87,6 @@ def test_maps_have_the_size_of_their_image_and_a_stored_size(store):
     assert store.names() == ["a/small.png", "dark.jpg", "wide.jpg"]
     assert store["wide.jpg"].shape == (150, 400)
     assert store.stored("wide.jpg").shape == (48, 128)
-    assert store.image_shape("wide.jpg") == (150, 400)
-    assert store.image_shape("none.jpg") is None
     assert store["a/small.png"].shape == store.stored("a/small.png").shape == (30, 20)
     np.testing.assert_allclose(store["wide.jpg"], blob_map(150, 400), atol=0.08)
     assert store["wide.jpg"].max() <= 1
@@ -149,7 +150,7 @@ def test_a_damaged_part_is_named(store):
 
 
 def test_a_damaged_map_is_named(store):
-    path = store.path("wide.jpg")
+    path = store.folder / "part-00000.arrow"
     table = pa.ipc.open_file(path.read_bytes()).read_all()
     blob = table.column("map")[2].as_py()
     path.write_bytes(path.read_bytes().replace(blob, b"\xff" * len(blob)))

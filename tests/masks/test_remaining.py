@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from dilo.folder import Names
 from dilo.masks.index import Index
 from dilo.masks.manifest import Layout, Manifest, Origin
-from dilo.masks.naming import digest
-from dilo.masks.parts import Row, part_path, write_part
+from dilo.masks.parts import Row, digest, part_path, write_part
 from dilo.masks.remaining import find_remaining
 
 LAYOUT = Layout(format="arrow")
@@ -28,8 +27,8 @@ def write(folder, parts, failures=()):
 
 
 def remaining_of(names, folder, files=None):
-    index = Index.read(folder, LAYOUT)
-    remaining = find_remaining(Names(names), index, {}, files)
+    index = Index(folder, LAYOUT)
+    remaining = find_remaining(Names(names), index, files=files)
     remaining.part_size = 8
     return remaining
 
@@ -78,7 +77,7 @@ def test_images_that_failed_come_last_and_in_parts_of_their_own(tmp_path):
 
 def test_images_of_which_the_map_has_gone_come_last(tmp_path):
     write(tmp_path, parts_of(names_of(20), tmp_path))
-    keys = Index.read(tmp_path, LAYOUT).keys
+    keys = Index(tmp_path, LAYOUT).column("key")
     gone = np.uint64(digest("0010"))
     (late,) = parts_of(names_of(20), tmp_path, files=keys[keys != gone])
     assert (late.number, late.late) == (3, True)
@@ -95,7 +94,7 @@ def test_an_image_that_came_first_keeps_the_plain_name(tmp_path):
     write(tmp_path, parts_of(["a.png"], tmp_path))
     assert map_names(parts_of(["a.jpg", "a.png"], tmp_path)) == {"a.jpg": "a.jpg"}
     write(tmp_path, parts_of(["a.jpg", "a.png"], tmp_path))
-    index = Index.read(tmp_path, LAYOUT)
+    index = Index(tmp_path, LAYOUT)
     assert dict(index.map_names()) == {"a": "a.png", "a.jpg": "a.jpg"}
     assert not parts_of(["a.jpg", "a.png"], tmp_path)
     assert not parts_of(["a.jpg"], tmp_path)  # nor does it change its name later

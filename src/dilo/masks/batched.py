@@ -1,14 +1,13 @@
 """Parts of a job, done by a method of many images at once, in this process."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from dilo.errors import ImageError, InputError
 from dilo.image import Image, Map, read_image
-from dilo.masks.engine import Results
-from dilo.masks.work import Part, PartRecord, Task, check_shape
+from dilo.masks.work import Part, PartRecord, Results, Task, checked
 
 AHEAD = 2  # batches that are decoded while the method works on one
 
@@ -31,13 +30,6 @@ class BatchMethod:
         if self.batch_size < 1:
             raise InputError(f"batch_size must be at least 1, got {self.batch_size}")
 
-    def __call__(self, images: list[Image]) -> list[Map]:
-        """Give the map of each image; refuse to give too many or too few."""
-        maps = list(self.maps(images))
-        if len(maps) != len(images):
-            raise ValueError(f"{len(maps)} maps for {len(images)} images")
-        return maps
-
 
 @dataclass(frozen=True)
 class _Batch:
@@ -49,8 +41,7 @@ class _Batch:
     """
 
     record: PartRecord
-    places: list[int]  # in the part
-    images: "list[Future[Image | ImageError]]"
+    images: "dict[int, Future[Image]]"  # by their place in the part
     is_last: bool  # of its part
 
 
@@ -78,22 +69,14 @@ def _decoded_ahead(
     waiting: deque[_Batch] = deque()
     for part in parts:
         record = PartRecord(task, part)
-        for start in range(0, len(part.images), size):
-            places = list(range(start, min(start + size, len(part.images))))
-            images = [pool.submit(_decode, record, place) for place in places]
-            is_last = places[-1] == len(part.images) - 1
-            waiting.append(_Batch(record, places, images, is_last))
+        paths = [task.images / image.name for image in part.images]
+        for start in range(0, len(paths), size):
+            places = range(start, min(start + size, len(paths)))
+            images = {place: pool.submit(read_image, paths[place]) for place in places}
+            waiting.append(_Batch(record, images, places.stop == len(paths)))
             if len(waiting) > AHEAD:
                 yield waiting.popleft()
     yield from waiting
-
-
-def _decode(record: PartRecord, place: int) -> Image | ImageError:
-    folder, name = record.task.source.folder, record.part.images[place].name
-    try:
-        return read_image(folder / name)
-    except ImageError as error:
-        return error
 
 
 def _do_batch(
@@ -102,26 +85,38 @@ def _do_batch(
     """Make the maps of a batch, and let threads rate, encode and write them."""
     record = batch.record
     images: dict[int, Image] = {}
-    for place, future in zip(batch.places, batch.images, strict=True):
-        decoded = future.result()
-        if isinstance(decoded, ImageError):
-            record.fail(record.part.images[place].name, decoded)
+    for place, future in batch.images.items():
+        try:
+            images[place] = future.result()
+        except ImageError as error:
+            record.fail(place, error)
+    maps: Mapping[int, Map | Exception] = {
+        place: there
+        for place in images
+        if (there := record.kept_map(place)) is not None
+    }
+    kept = len(maps) == len(images)
+    if not kept:
+        maps = _maps(method, images)
+    writing: list[Future[None]] = []
+    for place, saliency in maps.items():
+        if isinstance(saliency, Exception):
+            record.fail(place, saliency)
         else:
-            images[place] = decoded
-    anew = any(record.kept_map(place) is None for place in images)
-    maps = _maps(method, images) if anew else {}
-    return [
-        pool.submit(record.add, place, _giving(maps.get(place), image), anew=anew)
-        for place, image in images.items()
-    ]
+            writing.append(pool.submit(record.add, place, saliency, kept=kept))
+    return writing
 
 
-def _maps(method: BatchMethod, images: dict[int, Image]) -> dict[int, Map | Exception]:
+def _maps(
+    method: BatchMethod, images: dict[int, Image]
+) -> Mapping[int, Map | Exception]:
     """Make the maps of a batch; if that fails, one by one, to see who is to blame."""
-    if not images:
-        return {}
     try:
-        return dict(zip(images, method(list(images.values())), strict=True))
+        maps = list(method.maps(list(images.values())))
+        if len(maps) != len(images):
+            raise ValueError(f"{len(maps)} maps for {len(images)} images")
+        shapes = [image.shape[:2] for image in images.values()]
+        return dict(zip(images, map(checked, maps, shapes), strict=True))
     except Exception as error:  # whatever a method may raise
         if len(images) == 1:
             return dict.fromkeys(images, error)
@@ -129,16 +124,3 @@ def _maps(method: BatchMethod, images: dict[int, Image]) -> dict[int, Map | Exce
     for place, image in images.items():
         results |= _maps(method, {place: image})
     return results
-
-
-def _giving(saliency: Map | Exception | None, image: Image) -> Callable[[], Map]:
-    """Give a function that gives a map, or raises why there is none."""
-
-    def find_map() -> Map:
-        assert saliency is not None
-        if isinstance(saliency, Exception):
-            raise saliency
-        check_shape(saliency, image.shape[:2])
-        return saliency
-
-    return find_map

@@ -1,7 +1,7 @@
-"""Fill a mask store: every image of a folder through a saliency method."""
+"""Fill a mask store: by a saliency method, from another store, or from memory."""
 
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -11,20 +11,21 @@ import numpy as np
 
 from dilo.cores import available_cores
 from dilo.errors import InputError, StoreError
-from dilo.folder import scan_images
+from dilo.folder import Names, scan_images
 from dilo.foreground import is_empty
 from dilo.image import Map, encode_image, read_size
 from dilo.masks.batched import BatchMethod, run_batched
-from dilo.masks.engine import Results
-from dilo.masks.job import Engine, fill_store
-from dilo.masks.pool import run_pool
+from dilo.masks.job import MaskReport, fill_store
+from dilo.masks.manifest import Layout
+from dilo.masks.parts import check_name
 from dilo.masks.ray_engine import import_ray, run_ray
-from dilo.masks.report import MaskReport
 from dilo.masks.store import MaskStore
-from dilo.masks.work import MapSource, Part, Rating, Task, check_shape
+from dilo.masks.work import Engine, Part, Results, Task, checked
+from dilo.masks.workers import run_pool
 from dilo.progress import notify_if_slow
 
 Method = Callable[[Path], Map] | BatchMethod  # the former takes the file of an image
+Confidence = Callable[[Map], float]
 EngineName = Literal["local", "ray"]
 
 
@@ -33,7 +34,7 @@ def compute_masks(
     store: MaskStore,
     method: Method,
     workers: int | None = None,
-    confidence: Callable[[Map], float] | None = None,
+    confidence: Confidence | None = None,
     engine: EngineName = "local",
 ) -> MaskReport:
     """Compute the map of every image below a folder that the store does not hold.
@@ -63,16 +64,24 @@ def compute_masks(
             one image gave a map, or worker processes were killed time and again; what
             was computed is kept.
     """
-    images = Path(images)
-    run = _choose_engine(engine, workers, method, confidence)
-    _check_apart(images, store.folder)
+    run = _choose_engine(engine, workers, method)
+    images, folder = Path(images), store.folder
+    if folder.resolve().is_relative_to(images.resolve()):
+        # Maps there would be taken for images by the next call.
+        raise InputError(
+            f"{folder}: lies within the folder of images {images}; "
+            f"give a folder outside it for the maps"
+        )
     names = scan_images(images)
-    folder = images.absolute()  # another process may have another current folder
-    source = MapSource(
-        folder, partial(_estimate, folder, method), partial(_rate, confidence)
+    task = Task(
+        images=images.absolute(),  # another process may have another current folder
+        find_map=partial(_estimate, images.absolute(), method),
+        rate=partial(_rate, confidence),
+        folder=folder,
+        layout=store.manifest.layout,
     )
     batch_size = method.batch_size if isinstance(method, BatchMethod) else 1
-    report = fill_store(store, names, source, run, batch_size=batch_size)
+    report = fill_store(store, names, task, run, batch_size=batch_size)
     failures = report.failures
     if len(failures) == len(names):
         raise StoreError(
@@ -80,6 +89,73 @@ def compute_masks(
             f"{failures[names[0]]}"
         )
     return report
+
+
+def convert_store(
+    masks: MaskStore, out: str | Path, layout: Layout, workers: int | None = None
+) -> MaskReport:
+    """Copy all maps of a store into one of another layout.
+
+    Names, confidences, empty flags, failures and origin stay. Maps that were kept
+    small are enlarged to the size of their images, and stay as coarse as they were.
+    Can be stopped at any time: the same call goes on.
+
+    Args:
+        masks: a store with a manifest.
+        out: a new folder, or that of a call that was stopped.
+        layout: how the copies are kept.
+        workers: processes; the usable CPU cores by default.
+
+    Raises:
+        InputError: the new store would lie in the old one, or the old one in it.
+        StoreError: the store is a plain folder, `out` holds something else, another
+            job writes into it, or it cannot be written.
+    """
+    out = Path(out)
+    engine = partial(run_pool, workers=check_workers(workers))
+    inner, outer = out.resolve(), masks.folder.resolve()
+    if inner.is_relative_to(outer) or outer.is_relative_to(inner):
+        raise InputError(f"{out}: overlaps with {masks.folder}; give another folder")
+    store = MaskStore.create(out, layout=layout, **vars(masks.manifest.origin))
+    # The rating of the map that was made, not of what is stored of it.
+    rate = partial(_known_rating, masks)
+    task = Task(masks.folder, masks.__getitem__, rate, out, layout)
+    return fill_store(store, Names(masks.names()), task, engine, masks.failures)
+
+
+def write_maps(
+    store: MaskStore,
+    maps: Mapping[str, Map],
+    confidences: Mapping[str, float] | None = None,
+    failures: Mapping[str, str] | None = None,
+) -> None:
+    """Add maps to a store; those that it holds already stay as they are.
+
+    Args:
+        store: made by `MaskStore.create`.
+        maps: name of an image -> Map of the size of the upright image.
+        confidences: name -> how much a map can be trusted, in [0, 1].
+        failures: name -> why an image has no map.
+
+    Raises:
+        InputError: a name is no relative name.
+        StoreError: a map is no Map, or nothing can be written.
+    """
+    names = Names(sorted({*store.names(), *map(check_name, maps)}))
+    known = {**store.failures, **(failures or {})}
+    known = {name: why for name, why in known.items() if name not in maps}
+
+    def rate(name: str, saliency: Map) -> tuple[float, bool]:
+        confidence = (confidences or {}).get(name, float("nan"))
+        return confidence, is_empty(saliency, confidence)
+
+    layout = store.manifest.layout
+    task = Task(Path(), maps.__getitem__, rate, store.folder, layout)
+    engine = partial(run_pool, workers=1)
+    report = fill_store(store, names, task, engine, known)
+    for name in maps:
+        if name in report.failures:
+            raise StoreError(f"{store.folder}: {name}: {report.failures[name]}")
 
 
 def check_workers(workers: int | None) -> int:
@@ -95,67 +171,49 @@ def check_workers(workers: int | None) -> int:
     return workers
 
 
-def _choose_engine(
-    engine: EngineName,
-    workers: int | None,
-    method: Method,
-    confidence: Callable[[Map], float] | None,
-) -> Engine:
+def _choose_engine(engine: EngineName, workers: int | None, method: Method) -> Engine:
     """Give what does the parts, or complain before anything is written."""
     if engine not in get_args(EngineName):
         choices = ", ".join(get_args(EngineName))
         raise InputError(f"engine must be one of {choices}, got {engine!r}")
     count = check_workers(workers)
-    if isinstance(method, BatchMethod):
-        if engine == "ray":
+    if engine == "ray":
+        if isinstance(method, BatchMethod):
             raise InputError(
                 "the engine ray is for methods of one image; this one takes batches "
                 "and runs in one process: use the engine local"
             )
-        return partial(run_batched, method=method, threads=count)
-    if engine == "ray":
         import_ray()
         return partial(run_ray, workers=workers)
-
-    def run(task: Task, parts: Iterable[Part]) -> Results:
-        if count > 1:
-            _warm(method, confidence)
-        return run_pool(task, parts, workers=count)
-
-    return run
+    if isinstance(method, BatchMethod):
+        return partial(run_batched, method=method, threads=count)
+    return partial(_run_warmed_pool, workers=count)
 
 
-def _warm(
-    method: Callable[[Path], Map], confidence: Callable[[Map], float] | None
-) -> None:
-    """Compile the kernels, or load them from the cache, before processes are forked."""
-    noise = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+def _run_warmed_pool(task: Task, parts: Iterable[Part], *, workers: int) -> Results:
+    """Do the parts by processes that are forked when the kernels are compiled."""
     message = "compiling for this processor: half a minute, and only once ..."
-    with notify_if_slow(message), tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "noise.png"
-        path.write_bytes(encode_image(noise))
-        with suppress(Exception):  # the images themselves will show what is wrong
-            _rate(confidence, "", method(path))
+    if workers > 1:
+        noise = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+        with notify_if_slow(message), tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "noise.png"
+            path.write_bytes(encode_image(noise))
+            with suppress(Exception):  # the images themselves will show what is wrong
+                task.rate("", task.find_map(str(path)))
+    return run_pool(task, parts, workers=workers)
 
 
 def _estimate(folder: Path, method: Method, name: str) -> Map:
     assert not isinstance(method, BatchMethod)
-    saliency = method(folder / name)
-    check_shape(saliency, read_size(folder / name))
-    return saliency
+    return checked(method(folder / name), read_size(folder / name))
 
 
 def _rate(
-    confidence: Callable[[Map], float] | None, name: str, saliency: Map
-) -> Rating:
+    confidence: Confidence | None, name: str, saliency: Map
+) -> tuple[float, bool]:
     value = float("nan") if confidence is None else float(confidence(saliency))
-    return Rating(value, is_empty(saliency, value))
+    return value, is_empty(saliency, value)
 
 
-def _check_apart(images: Path, folder: Path) -> None:
-    """Maps below the images would be taken for images by the next call."""
-    if folder.resolve().is_relative_to(images.resolve()):
-        raise InputError(
-            f"{folder}: lies within the folder of images {images}; "
-            f"give a folder outside it for the maps"
-        )
+def _known_rating(store: MaskStore, name: str, saliency: Map) -> tuple[float, bool]:
+    return store.confidence(name), store.is_empty(name)

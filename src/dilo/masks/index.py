@@ -1,35 +1,25 @@
 """Where the map of each image is: in the parts of a store, or in a plain folder."""
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator
+from itertools import chain, compress
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dilo.errors import StoreError
 from dilo.masks.manifest import Layout
-from dilo.masks.naming import digest, stem
-from dilo.masks.parts import PartFile, part_paths
-
-Scalar = TypeVar("Scalar", np.bool_, np.float32, np.uint64)
-
-
-class Place(NamedTuple):
-    """A row of a part."""
-
-    part: PartFile
-    row: int
-
-
-class Entry(NamedTuple):
-    """What is known of one map."""
-
-    name: str  # of the image; in a plain folder of masks, of the file
-    shape: tuple[int, int] | None = None  # of the upright image; None: as the file
-    empty: bool | None = None  # None: only the map can tell
-    confidence: float = float("nan")
-    place: Place | None = None
+from dilo.masks.parts import (
+    Row,
+    check_name,
+    digest,
+    part_paths,
+    read_part,
+    schema,
+    stem,
+)
 
 
 class PlainFolder:
@@ -40,159 +30,138 @@ class PlainFolder:
         # Of files with one stem the .png is the mask: data sets such as MSRA10K keep
         # the photograph beside it as .jpg.
         names = sorted(names, key=lambda name: name.lower().endswith(".png"))
-        self._names = {stem(name): name for name in names}
+        self._files = {stem(name): name for name in names}
+        self._stems = list(self._files)
+        self._numbers = {map_name: k for k, map_name in enumerate(self._stems)}
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self._files)
 
-    def find(self, name: str) -> Entry | None:
-        """Look up an image by its name up to the suffix."""
-        found = self._names.get(stem(name))
-        return None if found is None else Entry(found)
+    def find(self, name: str) -> int | None:
+        """Give the number of the map of an image, by its name up to the suffix."""
+        return self._numbers.get(stem(name))
 
-    def names(self) -> Iterator[str]:
-        """Yield the names of all masks."""
-        return iter(self._names.values())
+    def __getitem__(self, number: int) -> Row:
+        map_name = self._stems[number]
+        return Row(self._files[map_name], map_name, 0, 0, math.nan, empty=None)
 
-    def map_names(self) -> Iterator[tuple[str, str]]:
-        """Yield for each mask its name without suffix, and the name of its file."""
-        return iter(self._names.items())
+    def names(self) -> Iterable[str]:
+        """Give the names of all masks."""
+        return self._files.values()
+
+    def map_names(self) -> dict[str, str]:
+        """Give for each mask its name without suffix, and the name of its file."""
+        return self._files
 
 
 class Index:
-    """The rows of all parts, in 16 bytes a map.
+    """The rows of all parts, in 29 bytes a map.
 
-    Holds two sorted arrays and the mapped parts: no object for each map, so that
-    forked workers share all of it. Of several rows of one map the last part's holds.
+    Holds some arrays and the mapped parts: no object for each map, so that forked
+    workers share all of it. Of several rows of one map the last part's holds. Maps are
+    numbered in the order of the parts.
     """
 
-    def __init__(self, parts: Sequence[PartFile]) -> None:
-        """Sort the rows of parts that come in the order of their numbers."""
-        self.parts = parts
-        nothing = np.zeros(0, np.uint64)
-        keys = np.concatenate([nothing, *(part.keys for part in parts)])
-        sizes = np.array([len(part) for part in parts], np.int64)
-        self._starts = np.cumsum(sizes) - sizes
-        order = np.argsort(keys, kind="stable")
-        keys = keys[order]
-        last = np.append(keys[1:] != keys[:-1], True)[: len(keys)]
-        # Digests of the names of the maps.
-        self.keys: NDArray[np.uint64] = keys[last]
-        self._rows = order[last]  # counted over all parts
-        self._clashing = self._find_clashing()
+    def __init__(self, folder: Path, layout: Layout) -> None:
+        """Map all parts of a folder; those that cannot be read are in `damaged`."""
+        import pyarrow as pa
 
-    @classmethod
-    def read(cls, folder: Path, layout: Layout) -> "Index":
-        """Map all parts of a folder.
-
-        Raises:
-            StoreError: a part is damaged.
-        """
-        return cls([PartFile(path, layout) for path in part_paths(folder)])
+        self.paths: list[Path] = []
+        self.damaged: dict[Path, StoreError] = {}
+        self.failures: dict[str, str] = {}  # image -> reason, of all parts
+        batches: list[Any] = []
+        self._starts: list[int] = []  # of the parts, in rows
+        self._odd: dict[int, str] = {}  # row -> name that is no valid text
+        self._map_names: dict[int, str] = {}  # row -> where it is not the image's stem
+        start = 0
+        for path in part_paths(folder):
+            try:
+                batch, notes = read_part(path, layout)
+            except StoreError as error:
+                self.damaged[path] = error
+                continue
+            self.failures |= notes["failures"]
+            odd, clashing = notes["odd_paths"], notes["clashing"]
+            self._odd |= {start + row: name for row, name in odd.items()}
+            self._map_names |= {start + row: name for row, name in clashing.items()}
+            self.paths.append(path)
+            batches.append(batch.replace_schema_metadata())
+            self._starts.append(start)
+            start += len(batch)
+        table = pa.Table.from_batches(batches, schema(layout))
+        self._columns = dict(zip(table.column_names, table.columns, strict=True))
+        self._rows = _last_rows(self._columns["key"].to_numpy())
+        keys: NDArray[np.uint64] = self.column("key")  # digests of map names
+        self._order = np.argsort(keys).astype(np.int32)
+        self._sorted_keys = keys[self._order]
+        self._numbers = [
+            self.column(name) for name in ("height", "width", "confidence", "empty")
+        ]
+        self._clashing = {
+            self._name(row): map_name
+            for row, map_name in self._map_names.items()
+            if (number := self.find_map(map_name)) is not None
+            and self._rows[number] == row
+        }
 
     def __len__(self) -> int:
-        return len(self.keys)
+        return len(self._rows)
 
-    def find(self, name: str) -> Entry | None:
-        """Look up an image: by its full name, then by its name up to the suffix.
+    def column(self, name: str) -> Any:
+        """Give a column of the parts as an array, (N,)."""
+        return self._columns[name].to_numpy()[self._rows]
 
-        Raises:
-            InputError: `name` is no relative name.
-        """
-        place = self.find_map(self._clashing.get(name) or stem(name))
-        if place is None:
-            return None
-        part, row = place
-        return Entry(
-            name,
-            (int(part.heights[row]), int(part.widths[row])),
-            bool(part.empty[row]),
-            float(part.confidences[row]),
-            place,
-        )
+    def find(self, name: str) -> int | None:
+        """Look up an image: by its full name, then by its name up to the suffix."""
+        return self.find_map(self._clashing.get(name) or stem(name))
 
     def holds(self, name: str) -> bool:
-        """Say whether the map of this very image is there, not of a namesake.
+        """Say whether the map of this very image is there, not of a namesake."""
+        number = self.find(name)
+        return number is not None and self[number].name == name
 
-        Raises:
-            InputError: `name` is no relative name.
-        """
-        entry = self.find(name)
-        if entry is None or entry.place is None:
-            return False
-        return entry.place.part.name(entry.place.row) == name
-
-    def find_map(self, map_name: str) -> Place | None:
-        """Look up a map by its own name, which has no suffix."""
+    def find_map(self, map_name: str) -> int | None:
+        """Give the number of a map, by its own name, which has no suffix."""
         key = np.uint64(digest(map_name))
-        at = self.keys.searchsorted(key)
-        if at == len(self.keys) or self.keys[at] != key:
+        at = self._sorted_keys.searchsorted(key)
+        if at == len(self) or self._sorted_keys[at] != key:
             return None
-        return self._place(self._rows[at])
+        return int(self._order[at])
 
-    def places(self) -> Iterator[Place]:
-        """Yield all maps, part by part."""
-        return map(self._place, np.sort(self._rows))
+    def __getitem__(self, number: int) -> Row:
+        """Give what is known of a map."""
+        row = int(self._rows[number])
+        name, maps = self._name(row), self._columns.get("map")
+        map_name = self._map_names.get(row) or stem(name)
+        height, width, confidence, empty = (
+            column[number].item() for column in self._numbers
+        )
+        blob = None if maps is None else maps[row].as_buffer()
+        return Row(name, map_name, height, width, confidence, empty, blob)
+
+    def part(self, number: int) -> Path:
+        """Give the part of a map."""
+        row = self._rows[number]
+        return self.paths[int(np.searchsorted(self._starts, row, side="right")) - 1]
 
     def names(self) -> Iterator[str]:
-        """Yield the names of the images that have a map, part by part."""
-        active = self._active
-        for part, start in zip(self.parts, self._starts, strict=True):
-            names = part.names()
-            rows = active[start : start + len(part)]
-            yield from (names[row] for row in np.flatnonzero(rows))
+        """Yield the names of the images that have a map."""
+        chunks = self._columns["path"].chunks
+        names = chain.from_iterable(chunk.to_pylist() for chunk in chunks)
+        holds = np.zeros(len(self._columns["path"]), bool)
+        holds[self._rows] = True
+        for row, name in compress(enumerate(names), holds):
+            yield check_name(self._odd.get(row, name))
 
-    def map_names(self) -> Iterator[tuple[str, str]]:
-        """Yield the name of each map, and that of its image."""
-        for name in self.names():
-            yield self._clashing.get(name) or stem(name), name
+    def map_names(self) -> dict[str, str]:
+        """Give the name of each map, and that of its image."""
+        return {self._clashing.get(name) or stem(name): name for name in self.names()}
 
-    def empty(self) -> NDArray[np.bool_]:
-        """Say of each map whether it is empty, in the order of `names`."""
-        return self._gather([part.empty for part in self.parts], np.bool_)
-
-    def confidences(self) -> NDArray[np.float32]:
-        """Give the confidence of each map, in the order of `names`."""
-        values = [part.confidences for part in self.parts]
-        return self._gather(values, np.float32)
-
-    def map_keys(self) -> NDArray[np.uint64]:
-        """Give the digest of the name of each map, in the order of `names`."""
-        return self._gather([part.keys for part in self.parts], np.uint64)
-
-    def _find_clashing(self) -> dict[str, str]:
-        """Give the images whose map has not their stem as its name, with its name."""
-        clashing: dict[str, str] = {}
-        for part in self.parts:
-            for row, map_name in part.clashing.items():
-                if self.find_map(map_name) == Place(part, row):
-                    clashing[part.name(row)] = map_name
-        return clashing
-
-    def _gather(
-        self, values: Sequence[NDArray[Scalar]], kind: type[Scalar]
-    ) -> NDArray[Scalar]:
-        return np.concatenate([np.zeros(0, kind), *values])[self._active]
-
-    @property
-    def _active(self) -> NDArray[np.bool_]:
-        """Of all rows in the order of parts, those that hold."""
-        active = np.zeros(sum(map(len, self.parts)), bool)
-        active[self._rows] = True
-        return active
-
-    def _place(self, row: np.int64) -> Place:
-        at = int(self._starts.searchsorted(row, side="right")) - 1
-        return Place(self.parts[at], int(row - self._starts[at]))
+    def _name(self, row: int) -> str:
+        return check_name(self._odd.get(row) or self._columns["path"][row].as_py())
 
 
-def read_sound_parts(folder: Path, layout: Layout) -> tuple[Index, dict[Path, str]]:
-    """Map the parts of a folder that can be read, and say why others cannot."""
-    parts: list[PartFile] = []
-    damaged: dict[Path, str] = {}
-    for path in part_paths(folder):
-        try:
-            parts.append(PartFile(path, layout))
-        except StoreError as error:
-            damaged[path] = str(error).removeprefix(f"{path}: ").partition(";")[0]
-    return Index(parts), damaged
+def _last_rows(keys: NDArray[np.uint64]) -> NDArray[np.int32]:
+    """Give the rows that hold, sorted: of each key the last."""
+    _, from_end = np.unique(keys[::-1], return_index=True)
+    return np.sort(len(keys) - 1 - from_end).astype(np.int32)

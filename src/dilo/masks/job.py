@@ -1,36 +1,87 @@
 """A job fills a store with maps from anywhere, part by part, and can be continued."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import closing, suppress
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
-from dilo.errors import InputError, StoreError
-from dilo.folder import Names
-from dilo.masks.engine import Results
-from dilo.masks.index import Index, read_sound_parts
+from dilo.errors import InputError, StoreError, shortened
+from dilo.folder import Names, walk
+from dilo.masks.index import Index
 from dilo.masks.lock import locked
-from dilo.masks.manifest import merged_errors
-from dilo.masks.naming import digests
-from dilo.masks.remaining import Remaining, clean_up, find_remaining, present_files
-from dilo.masks.report import MaskReport
+from dilo.masks.manifest import MANIFEST, Manifest, MethodError, first_errors
+from dilo.masks.parts import check_name, digests
+from dilo.masks.remaining import Remaining, find_remaining, present_files
 from dilo.masks.store import MaskStore
-from dilo.masks.work import MapSource, Part, PartResult, Task
-from dilo.progress import Progress, notify
+from dilo.masks.work import Engine, Task
+from dilo.progress import Progress, format_rate, format_seconds
 
 # Confidence is fitted to the share of map and object that overlap; a map below this
 # is more wrong than right.
 LOW_CONFIDENCE = 0.3
+FAILURES_SHOWN = 5
+ERRORS_SHOWN = 3
+PARTIAL = ".partial"  # the suffix of what `files.py` has not finished
 
-# Does the parts of a job: here, in processes, or on other machines.
-Engine = Callable[[Task, Iterable[Part]], Results]
+
+@dataclass(frozen=True)
+class MaskReport:
+    """What became of the images of one call."""
+
+    images: int  # found below the folder
+    computed: int  # maps made by this call
+    empty: int  # maps without foreground, of all that are there now
+    doubtful: int  # maps of low confidence, of those that are not empty
+    failures: dict[str, str]  # name -> reason
+    seconds: float
+    # What the method raised, other than that an image cannot be read: each once.
+    errors: dict[str, MethodError] = field(default_factory=dict)
+
+    @property
+    def kept(self) -> int:
+        """Count the maps that were there before."""
+        return self.images - len(self.failures) - self.computed
+
+    def summary(self) -> str:
+        """Say what was done, what failed, and what to do about it."""
+        rate = self.computed / max(self.seconds, 1e-9)
+        maps = self.computed + self.kept
+        lines = [
+            f"{maps} of {self.images} images have a map: "
+            f"{self.computed} made in {format_seconds(self.seconds)} "
+            f"({format_rate(rate)} images/s), {self.kept} were there"
+        ]
+        for count, what in (
+            (self.empty, "without foreground: flagged, they are never pasted"),
+            (self.doubtful, "of low confidence"),
+        ):
+            if count:
+                lines.append(f"{count} ({count / max(maps, 1):.1%}) {what}")
+        if self.failures:
+            lines.append(f"{len(self.failures)} failed and have no map:")
+            shown = [f"{name}: {why}" for name, why in sorted(self.failures.items())]
+            lines += [f"  {line}" for line in shortened(shown, FAILURES_SHOWN)]
+            lines.append(
+                f"All are listed in {MANIFEST}. Repair or remove them, then run again: "
+                "only what is missing is computed."
+            )
+        if self.errors:
+            lines.append(f"Errors of the method, all in {MANIFEST}:")
+            shown = [
+                f"{kind}, first at {error.image}:\n{error.traceback.rstrip()}"
+                for kind, error in sorted(self.errors.items())
+            ]
+            lines += shortened(shown, ERRORS_SHOWN)
+        return "\n".join(lines)
 
 
 def fill_store(
     store: MaskStore,
     names: Names,
-    source: MapSource,
+    task: Task,
     engine: Engine,
     failures: Mapping[str, str] | None = None,
     batch_size: int = 1,
@@ -40,127 +91,120 @@ def fill_store(
     Args:
         store: where the maps go.
         names: all images, sorted.
-        source: where the maps come from.
-        engine: does the parts, as `engine.run_serial` does.
+        task: where the maps come from.
+        engine: does the parts.
         failures: other images, which have no map in the first place, and why.
         batch_size: images that the engine does together; parts are not smaller.
-
-    Raises:
-        StoreError: another job fills the store, nothing can be written, or workers
-            are killed time and again; what was made is kept.
     """
     start = time.monotonic()
+    names, refused = _without_refused(names)
+    failures = {**(failures or {}), **refused}
     try:
         with locked(store.folder):
             store.refresh()
-            job = _Job(store, names, failures or {}, batch_size)
-            computed = job.run(Task(source, store.folder, job.manifest.layout), engine)
-            return job.finish(computed, start)
+            remaining = _find_remaining(store, names, batch_size)
+            store.manifest.failures |= failures
+            store.manifest.write(store.folder)  # so that the folder is known again
+            try:
+                computed = _do_parts(store.manifest, remaining, task, engine)
+            finally:
+                index = _save(store, names, failures)
     except OSError as error:
         raise StoreError(
             f"{store.folder}: cannot write: {error.strerror or error}; make room or "
             f"give access, then run again to go on"
         ) from error
+    ours = np.isin(digests(index.names(), len(index)), digests(names))
+    empty = index.column("empty")[ours]
+    doubtful = index.column("confidence")[ours] < LOW_CONFIDENCE
+    return MaskReport(
+        images=len(names) + len(failures),
+        computed=computed,
+        empty=int(empty.sum()),
+        doubtful=int((doubtful & ~empty).sum()),
+        failures=store.manifest.failures,
+        seconds=time.monotonic() - start,
+        errors=store.manifest.errors,
+    )
 
 
-class _Job:
-    """A job on a store that is locked."""
-
-    def __init__(
-        self,
-        store: MaskStore,
-        names: Names,
-        failures: Mapping[str, str],
-        batch_size: int,
-    ) -> None:
-        self.store = store
-        self.names = names
-        self.manifest = store.manifest
-        self.failed_before = failures
-        self.remaining = self._find_remaining(batch_size)
-
-    def _find_remaining(self, batch_size: int) -> Remaining:
-        folder, manifest = self.store.folder, self.manifest
-        clean_up(folder)
-        index, damaged = read_sound_parts(folder, manifest.layout)
-        for path in damaged:  # made again, with the same number
-            path.unlink()
-        of_parts = {
-            name: why for part in index.parts for name, why in part.failures.items()
-        }
-        known = {**of_parts, **manifest.failures}
-        files = present_files(folder) if manifest.layout.format == "png" else None
-        remaining = find_remaining(self.names, index, known, files)
-        manifest.grow_parts(len(remaining), batch_size)
-        remaining.part_size = manifest.part_size
-        manifest.failures = {**known, **self.failed_before, **remaining.refused}
-        manifest.errors = {}  # their images are tried again
-        return remaining
-
-    def run(self, task: Task, engine: Engine) -> int:
-        """Do all parts and return how many maps were made."""
-        todo = len(self.remaining)
-        done = len(self.names) - len(self.remaining.refused) - todo
-        self.manifest.write(self.store.folder)  # so that the folder is known again
-        if todo == 0:
-            return 0
-        computed = 0
+def _without_refused(names: Names) -> tuple[Names, dict[str, str]]:
+    """Take out the names that no map can have, each with the reason."""
+    refused: dict[str, str] = {}
+    for name in names:
         try:
-            with (
-                Progress("masks", done + todo, "images", done) as progress,
-                closing(engine(task, self.remaining.parts())) as results,
-            ):
-                for result in results:
-                    self._record(result)
-                    computed += result.computed
-                    progress.advance(result.images)
-        except BaseException:
-            self._save()
-            raise
-        return computed
+            check_name(name)
+        except InputError as error:
+            refused[name] = str(error)
+    if refused:
+        names = Names(name for name in names if name not in refused)
+    return names, refused
 
-    def _record(self, result: PartResult) -> None:
-        manifest = self.manifest
-        manifest.failures.update(result.failures)
-        for kind in set(result.errors) - set(manifest.errors):
-            notify(f"the method fails at {result.errors[kind].image}: {kind}; going on")
-        manifest.errors = merged_errors([manifest.errors, result.errors])
 
-    def _save(self) -> Index:
-        """Count what is there, and save what is known."""
-        clean_up(self.store.folder)
-        manifest = self.manifest
-        index = Index.read(self.store.folder, manifest.layout)
-        manifest.maps = len(index)
-        manifest.empty = int(index.empty().sum())
-        manifest.failures = self._still_failing(index)
-        manifest.write(self.store.folder)
-        self.store.refresh()
-        return index
+def _find_remaining(store: MaskStore, names: Names, batch_size: int) -> Remaining:
+    """Clear away what is unfinished or damaged, and find what is left to do."""
+    folder, manifest = store.folder, store.manifest
+    _clean_up(folder)
+    index = Index(folder, manifest.layout)
+    for path in index.damaged:  # made again, with the same number
+        path.unlink()
+    files = present_files(folder) if manifest.layout.format == "png" else None
+    remaining = find_remaining(names, index, manifest.failures, files)
+    manifest.grow_parts(len(remaining), batch_size)
+    remaining.part_size = manifest.part_size
+    manifest.failures = {**index.failures, **manifest.failures}
+    manifest.errors = {}  # their images are tried again
+    return remaining
 
-    def finish(self, computed: int, start: float) -> MaskReport:
-        """Save what is known, and sum up the images of this job."""
-        index = self._save()
-        ours = np.isin(digests(index.names(), len(index)), digests(self.names))
-        empty = index.empty()[ours]
-        doubtful = index.confidences()[ours] < LOW_CONFIDENCE
-        return MaskReport(
-            images=len(self.names) + len(self.failed_before),
-            computed=computed,
-            empty=int(empty.sum()),
-            doubtful=int((doubtful & ~empty).sum()),
-            failures=dict(self.manifest.failures),
-            seconds=time.monotonic() - start,
-            errors=dict(self.manifest.errors),
-        )
 
-    def _still_failing(self, index: Index) -> dict[str, str]:
-        """Leave out the failures of images that have gone, or have a map by now."""
-        failures = dict(self.manifest.failures)
-        there = np.isin(digests(failures), digests(self.names if failures else ()))
-        for name, known in zip(self.manifest.failures, there, strict=True):
-            with suppress(InputError):  # a name that no map can have
-                gone = not known and name not in self.failed_before
-                if gone or index.holds(name):
-                    del failures[name]
-        return failures
+def _do_parts(
+    manifest: Manifest, remaining: Remaining, task: Task, engine: Engine
+) -> int:
+    """Do all parts, note what fails, and return how many maps were made."""
+    total, computed = len(remaining.names), 0
+    done = total - len(remaining)
+    if done == total:
+        return 0
+    with (
+        Progress("masks", total, "images", done) as progress,
+        closing(engine(task, remaining.parts())) as results,
+    ):
+        for result in results:
+            manifest.failures |= result.failures
+            for kind in set(result.errors) - set(manifest.errors):
+                image = result.errors[kind].image
+                notify(f"the method fails at {image}: {kind}; going on")
+            manifest.errors = first_errors(
+                [*manifest.errors.items(), *result.errors.items()]
+            )
+            computed += result.computed
+            progress.advance(result.images)
+    return computed
+
+
+def _save(store: MaskStore, names: Names, failures: Mapping[str, str]) -> Index:
+    """Count what is there, and save what is known."""
+    _clean_up(store.folder)
+    manifest = store.manifest
+    index = Index(store.folder, manifest.layout)
+    for error in index.damaged.values():
+        raise error
+    manifest.maps = len(index)
+    manifest.empty = int(index.column("empty").sum())
+    # Images that have gone, or have a map by now, fail no more.
+    noted = manifest.failures
+    there = np.isin(digests(noted), digests(names)).tolist()
+    manifest.failures = {
+        name: why
+        for (name, why), known in zip(noted.items(), there, strict=True)
+        if name in failures or (known and not index.holds(name))
+    }
+    manifest.write(store.folder)
+    store.refresh()
+    return index
+
+
+def _clean_up(folder: Path) -> None:
+    """Delete the unfinished files of a killed job."""
+    for name in walk(folder, lambda name: name[0] == "." and name.endswith(PARTIAL)):
+        (folder / name).unlink(missing_ok=True)

@@ -36,7 +36,16 @@ def locked(folder: Path) -> Iterator[None]:
         OSError: the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    lock = _acquire(folder)
+    try:
+        lock = _acquire(folder)
+    except filelock.Timeout as error:
+        holder = "unknown"
+        with suppress(OSError):
+            holder = (folder / HOLDER).read_text(errors="replace")
+        raise StoreError(
+            f"{folder}: another job is writing into this store ({holder}); wait until "
+            f"it has ended, or stop it"
+        ) from error
     try:
         holder = f"process {os.getpid()} on {socket.gethostname()}"
         (folder / HOLDER).write_text(holder)
@@ -48,24 +57,12 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def _acquire(folder: Path) -> filelock.BaseFileLock:
-    lock: filelock.BaseFileLock
+    lock: filelock.BaseFileLock = filelock.FileLock(folder / LOCK, SECONDS_OF_PATIENCE)
     try:
-        try:
-            lock = filelock.FileLock(folder / LOCK)
-            lock.acquire(SECONDS_OF_PATIENCE)
-        except filelock.Timeout:  # it is an OSError
+        lock.acquire()
+    except OSError as error:  # Timeout is one, without a number
+        if error.errno not in _NO_LOCKS:
             raise
-        except OSError as error:
-            if error.errno not in _NO_LOCKS:
-                raise
-            lock = filelock.SoftFileLock(folder / SOFT_LOCK)
-            lock.acquire(SECONDS_OF_PATIENCE)
-        return lock
-    except filelock.Timeout as error:
-        holder = "unknown"
-        with suppress(OSError):
-            holder = (folder / HOLDER).read_text(errors="replace")
-        raise StoreError(
-            f"{folder}: another job is writing into this store ({holder}); wait until "
-            f"it has ended, or stop it"
-        ) from error
+        lock = filelock.SoftFileLock(folder / SOFT_LOCK, SECONDS_OF_PATIENCE)
+        lock.acquire()
+    return lock

@@ -4,14 +4,14 @@ What is known of each single map stands in the part files (`parts.py`).
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple
 
 import dilo
-from dilo.config import difference, from_dict, to_dict
-from dilo.errors import InputError, StoreError
+from dilo.config import Rule, check, difference, from_dict, setting, to_dict
+from dilo.errors import StoreError
 from dilo.files import write_json_atomic
 
 MANIFEST = "masks.json"
@@ -24,7 +24,8 @@ SMALLEST_PART, LARGEST_PART = 8, 1024
 
 Supervision = Literal["none", "foreground masks", "class labels"]
 Format = Literal["png", "arrow"]
-BITS = (4, 8)
+SIDE: Rule = ("must be from 1 to 65535", lambda side: 1 <= side <= 65535)
+BITS: Rule = ("must be 4 or 8", lambda bits: bits in (4, 8))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,20 +43,14 @@ class Layout:
     """How maps are kept: files of full size, or parts that hold small maps."""
 
     format: Format = "png"
-    side: int = 128  # pixels of the longer side; arrow only
-    bits: int = 4  # 16 levels, less than a map is wrong by; arrow only
+    side: int = setting(128, SIDE)  # pixels of the longer side; arrow only
+    bits: int = setting(4, BITS)  # 16 levels, less than a map is wrong by; arrow only
 
     def __post_init__(self) -> None:
-        if self.format not in get_args(Format):
-            choices = ", ".join(get_args(Format))
-            raise InputError(f"format must be one of {choices}, got {self.format!r}")
-        if not 1 <= self.side <= 65535:
-            raise InputError(f"side must be from 1 to 65535, got {self.side}")
-        if self.bits not in BITS:
-            raise InputError(f"bits must be 4 or 8, got {self.bits}")
+        check(self)
 
     def fields(self) -> dict[str, Any]:
-        """Give what says how to read a map, for files."""
+        """Say how to read a map, for files."""
         return {"format": "png"} if self.format == "png" else to_dict(self)
 
 
@@ -66,15 +61,11 @@ class MethodError(NamedTuple):
     traceback: str
 
 
-def merged_errors(
-    errors: Iterable[Mapping[str, MethodError]],
+def first_errors(
+    errors: Iterable[tuple[str, MethodError]],
 ) -> dict[str, MethodError]:
-    """Join errors, given by their kind and place; each stays once."""
-    merged: dict[str, MethodError] = {}
-    for some in errors:
-        for kind, error in some.items():
-            merged[kind] = min(merged.get(kind, error), error)
-    return merged
+    """Keep of each kind of error, named by its kind and place, the first by image."""
+    return dict(sorted(errors, reverse=True))
 
 
 @dataclass
@@ -91,11 +82,7 @@ class Manifest:
     errors: dict[str, MethodError] = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
-        """Write `masks.json` into `folder`; a crash leaves the previous one whole.
-
-        Raises:
-            OSError: the disk is full or the folder cannot be written.
-        """
+        """Write `masks.json` into `folder`; a crash leaves the previous one whole."""
         content = {
             "format": FORMAT,
             "dilo": dilo.__version__,
@@ -109,10 +96,9 @@ class Manifest:
             },
             "failures": dict(sorted(self.failures.items())),
         }
-        if self.errors:
-            content["errors"] = {
-                kind: error._asdict() for kind, error in sorted(self.errors.items())
-            }
+        errors = sorted(self.errors.items())
+        if errors:
+            content["errors"] = {kind: error._asdict() for kind, error in errors}
         write_json_atomic(folder / MANIFEST, content)
 
     @classmethod
@@ -152,14 +138,12 @@ class Manifest:
         Raises:
             StoreError: something differs.
         """
-        changes = difference(to_dict(self.origin), to_dict(origin))
-        if changes:
+        if changes := difference(to_dict(self.origin), to_dict(origin)):
             raise StoreError(
                 f"{folder}: holds maps made in another way ({'; '.join(changes)}); "
                 f"give another folder"
             )
-        changes = difference(self.layout.fields(), layout.fields())
-        if changes:
+        if changes := difference(self.layout.fields(), layout.fields()):
             raise StoreError(
                 f"{folder}: keeps maps in another way ({'; '.join(changes)}); give "
                 f"another folder, or make one from it with `dilo convert`"
@@ -184,11 +168,9 @@ def check_free(folder: Path) -> None:
     """
     if folder.exists() and not folder.is_dir():
         raise StoreError(f"{folder}: is a file; give a folder for the maps")
-    if folder.is_dir():
-        entries = (path.name for path in folder.iterdir())
-        first = next((name for name in entries if not name.startswith(".")), None)
-        if first is not None:
-            raise StoreError(
-                f"{folder}: holds other files ({first}) and is no mask store; "
-                f"give a new or empty folder"
-            )
+    first = next(folder.glob("[!.]*"), None)
+    if first is not None:
+        raise StoreError(
+            f"{folder}: holds other files ({first.name}) and is no mask store; "
+            f"give a new or empty folder"
+        )

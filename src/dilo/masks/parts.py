@@ -6,34 +6,78 @@ can be read with any Arrow library: the columns are path, key, width, height,
 confidence, empty and, in stores of the format arrow, map.
 """
 
+import hashlib
 import io
 import json
+import posixpath
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dilo.errors import StoreError
+from dilo.errors import InputError, StoreError
 from dilo.files import write_atomic
 from dilo.masks.manifest import Layout
-from dilo.masks.naming import check_name, digests, stem
-
-PATTERN = "part-*.arrow"
 
 
 class Row(NamedTuple):
-    """What a part says of one map."""
+    """What is known of one map."""
 
     name: str  # of the image
     map_name: str  # of the map, without suffix: mostly the name of the image up to its
     height: int  # of the upright image, pixels
     width: int
     confidence: float  # in [0, 1]; NaN where nobody said
-    empty: bool
-    blob: bytes | None  # of a store of the format arrow
+    empty: bool | None  # None in a plain folder of masks: only the map can tell
+    blob: Any = None  # bytes or a buffer of them, in a store of the format arrow
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of the upright image."""
+        return self.height, self.width
+
+
+def check_name(name: str) -> str:
+    """Return `name` if it stays within the folder it is relative to.
+
+    Raises:
+        InputError: it is empty, absolute, or climbs out by "..".
+    """
+    parts = name.replace("\\", "/").split("/")
+    outside = not parts[0] or parts[0].endswith(":") or ".." in parts
+    if outside or parts[-1] in ("", ".") or "\0" in name:
+        raise InputError(
+            f"an image name is relative to the folder of images, as in 'a/b.jpg', "
+            f"got {name!r}"
+        )
+    return name
+
+
+def stem(name: str) -> str:
+    """Drop the suffix of an image name: a/b.jpg -> a/b."""
+    return posixpath.splitext(check_name(name))[0]
+
+
+def digest(text: str) -> int:
+    """Shorten a text to 64 bits, enough to distinguish millions of names.
+
+    Among ten million, two agree with a probability of 3 in a million.
+    """
+    data = text.encode("utf-8", "surrogateescape")
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "little")
+
+
+def digests(texts: Iterable[str], count: int = -1) -> NDArray[np.uint64]:
+    """Shorten many texts, (N,); knowing their `count` saves memory."""
+    return np.fromiter(map(digest, texts), np.uint64, count)
+
+
+def png_path(folder: Path, map_name: str) -> Path:
+    """Say where a map is in a store of the format png."""
+    return folder / f"{map_name}.png"
 
 
 def part_path(folder: Path, number: int) -> Path:
@@ -41,9 +85,35 @@ def part_path(folder: Path, number: int) -> Path:
     return folder / f"part-{number:05d}.arrow"
 
 
+def part_number(path: Path) -> int:
+    """Give the number of a part."""
+    return int(path.stem.removeprefix("part-"))
+
+
 def part_paths(folder: Path) -> list[Path]:
     """List the parts of a store in the order of their numbers."""
-    return sorted(folder.glob(PATTERN), key=lambda path: (len(path.name), path.name))
+    paths = folder.glob("part-*.arrow")
+    return sorted(
+        (path for path in paths if path.stem.removeprefix("part-").isdecimal()),
+        key=part_number,
+    )
+
+
+def schema(layout: Layout) -> Any:
+    """Give the columns of a part, in Arrow's terms."""
+    import pyarrow as pa  # here and below, for it takes 0.2 s to import
+
+    columns = {
+        "path": pa.string(),
+        "key": pa.uint64(),  # digest of the name of the map
+        "width": pa.int32(),
+        "height": pa.int32(),
+        "confidence": pa.float32(),
+        "empty": pa.bool_(),
+    }
+    if layout.format == "arrow":
+        columns["map"] = pa.binary()
+    return pa.schema(columns)
 
 
 def write_part(
@@ -52,39 +122,25 @@ def write_part(
     rows: Sequence[Row],
     failures: Mapping[str, str] | None = None,
 ) -> None:
-    """Write a part, atomically; the same content gives the same bytes.
+    """Write maps and failures (name -> reason); the same gives the same bytes."""
+    import pyarrow as pa
 
-    Args:
-        path: the file.
-        layout: of the store.
-        rows: the maps.
-        failures: the images that failed, each with the reason.
-
-    Raises:
-        OSError: the disk is full or the folder cannot be written.
-    """
-    import pyarrow as pa  # here, for it takes 0.2 s to import
-
-    texts = [row.name.encode(errors="replace").decode() for row in rows]
-    columns = {
-        "path": pa.array(texts, pa.string()),
-        "key": pa.array(digests((row.map_name for row in rows), len(rows))),
-        "width": pa.array([row.width for row in rows], pa.int32()),
-        "height": pa.array([row.height for row in rows], pa.int32()),
-        "confidence": pa.array([row.confidence for row in rows], pa.float32()),
-        "empty": pa.array([row.empty for row in rows], pa.bool_()),
-    }
-    if layout.format == "arrow":
-        columns["map"] = pa.array([row.blob for row in rows], pa.binary())
-    batch = pa.record_batch(columns)
     # Names of files need not be valid text, as Arrow's texts must be.
-    odd = {
-        place: row.name for place, row in enumerate(rows) if row.name != texts[place]
-    }
+    texts = [row.name.encode(errors="replace").decode() for row in rows]
+    fields = [
+        {
+            "path": text,
+            "key": digest(row.map_name),
+            "map": row.blob,
+            **row._asdict(),
+        }
+        for row, text in zip(rows, texts, strict=True)
+    ]
+    batch = pa.RecordBatch.from_pylist(fields, schema(layout))
+    places = range(len(rows))
+    odd = {k: rows[k].name for k in places if rows[k].name != texts[k]}
     clashing = {
-        place: row.map_name
-        for place, row in enumerate(rows)
-        if row.map_name != stem(row.name)
+        k: rows[k].map_name for k in places if rows[k].map_name != stem(rows[k].name)
     }
     notes = {
         "failures": json.dumps(dict(sorted((failures or {}).items()))),
@@ -93,128 +149,53 @@ def write_part(
     }
     if clashing:  # absent where there are none, as from earlier versions
         notes["clashing"] = json.dumps(clashing)
-    checksum = str(_checksum(batch.replace_schema_metadata(notes)))
-    batch = batch.replace_schema_metadata({**notes, "crc32": checksum})
+    checksum = _checksum(batch.replace_schema_metadata(notes))
+    batch = batch.replace_schema_metadata({**notes, "crc32": str(checksum)})
     stream = io.BytesIO()
     with pa.ipc.new_file(stream, batch.schema) as writer:
         writer.write_batch(batch)
     write_atomic(path, stream.getvalue())
 
 
-class PartFile:
-    """A part, memory-mapped: nothing is read before it is asked for."""
+def read_part(
+    path: Path, layout: Layout, *, check: bool = False
+) -> tuple[Any, dict[str, Any]]:
+    """Map a part into memory; its maps are read when they are asked for.
 
-    def __init__(self, path: Path, layout: Layout) -> None:
-        """Map a part of a store of this layout.
+    Returns:
+        Arrow's record batch; and `failures`, `odd_paths` (by row, names that are no
+        valid text) and `clashing` (by row, names of maps that are not named by the
+        stem of their image).
 
-        Its `failures` are the images of the part that failed, each with the reason.
-
-        Raises:
-            StoreError: it is damaged, or belongs to another store.
-        """
-        self.path = path
-        self.layout = layout
-        try:
-            self.number = int(path.stem.removeprefix("part-"))
-            self._batch = _read(path)
-            self._batch.validate()
-            self.keys: NDArray[np.uint64] = self._column("key")
-            self.widths: NDArray[np.int32] = self._column("width")
-            self.heights: NDArray[np.int32] = self._column("height")
-            self.confidences: NDArray[np.float32] = self._column("confidence")
-            self.empty: NDArray[np.bool_] = self._column("empty")
-            fields = self._note("layout")
-            self.failures: dict[str, str] = self._note("failures")
-            self._odd = self._note_of_rows("odd_paths")
-            # Maps that are not named by the stem of their image, by row.
-            self.clashing = self._note_of_rows("clashing")
-            self._map_ends: NDArray[np.int32] | None = None
-            if layout.format == "arrow":
-                self._map_ends, self._maps = _text_buffers(self._batch.column("map"))
-        except (ValueError, OSError, KeyError, TypeError) as error:
-            raise _damaged(path, error) from error
-        if fields != layout.fields():
-            raise StoreError(
-                f"{path}: keeps maps in another way than its store; delete it and run "
-                f"`dilo masks` again"
-            )
-
-    def __len__(self) -> int:
-        return len(self.keys)
-
-    def name(self, row: int) -> str:
-        """Give the name of the image of a row."""
-        return check_name(self._odd.get(row) or self._batch.column("path")[row].as_py())
-
-    def map_name(self, row: int) -> str:
-        """Give the name of the map of a row, which has no suffix."""
-        return self.clashing.get(row) or stem(self.name(row))
-
-    def names(self) -> list[str]:
-        """Give the names of the images of all rows."""
-        names = self._batch.column("path").to_pylist()
-        for row, name in self._odd.items():
-            names[row] = name
-        return [check_name(name) for name in names]
-
-    def blob(self, row: int) -> Any:
-        """Give the packed map of a row as a buffer, without copying it.
-
-        Raises:
-            StoreError: the part is damaged.
-        """
-        assert self._map_ends is not None
-        start, end = int(self._map_ends[row]), int(self._map_ends[row + 1])
-        if not 0 <= start <= end <= self._maps.size:
-            raise _damaged(self.path, f"no map in row {row}")
-        return self._maps.slice(start, end - start)
-
-    def check(self) -> None:
-        """Compare the content with its checksum.
-
-        Raises:
-            StoreError: they disagree.
-        """
-        expected = self._batch.schema.metadata.get(b"crc32", b"").decode()
-        try:
-            self._batch.validate(full=True)
-            found = str(_checksum(self._batch))
-        except (ValueError, OSError) as error:
-            raise _damaged(self.path, error) from error
-        if found != expected:
-            raise _damaged(self.path, f"checksum {found} instead of {expected}")
-
-    def _note(self, name: str, default: str = "") -> Any:
-        text = self._batch.schema.metadata.get(name.encode(), default)
-        return json.loads(text)  # an empty one is damaged
-
-    def _note_of_rows(self, name: str) -> dict[int, str]:
-        return {int(row): text for row, text in self._note(name, "{}").items()}
-
-    def _column(self, name: str) -> Any:
-        return self._batch.column(name).to_numpy(zero_copy_only=False)
-
-
-def _read(path: Path) -> Any:
+    Raises:
+        StoreError: it is damaged (to `check`, its checksum is compared), or of a store
+            of another layout.
+    """
     import pyarrow as pa
 
-    # The mapping stays while buffers of it are in use; the file itself is closed, so
-    # that thousands of parts do not exhaust what a process may open.
-    with pa.memory_map(str(path)) as file:
-        reader = pa.ipc.open_file(file.read_buffer())
-    if reader.num_record_batches != 1:
-        raise ValueError(f"{reader.num_record_batches} record batches")
-    return reader.get_batch(0)
-
-
-def _text_buffers(column: Any) -> tuple[NDArray[np.int32], Any]:
-    """Give the ends (N + 1,) and the bytes of a column of texts or bytes."""
-    import pyarrow as pa
-
-    _, ends, content = column.buffers()
-    if ends is None or len(column) == 0:
-        return np.zeros(1, np.int32), pa.py_buffer(b"")
-    return np.frombuffer(ends, np.int32, len(column) + 1), content
+    try:
+        # The mapping stays while buffers of it are in use; the file itself is closed,
+        # so that thousands of parts do not exhaust what a process may open.
+        with pa.memory_map(str(path)) as file:
+            reader = pa.ipc.open_file(file.read_buffer())
+        (batch,) = map(reader.get_batch, range(reader.num_record_batches))
+        batch.validate(full=True)
+        metadata = batch.schema.metadata
+        notes = {key.decode(): json.loads(metadata[key]) for key in metadata}
+        if check and notes["crc32"] != (found := _checksum(batch)):
+            raise ValueError(f"checksum {found} instead of {notes['crc32']}")
+        if notes["layout"] != layout.fields():
+            raise ValueError("it keeps maps in another way than its store")
+        if not batch.schema.equals(schema(layout)):
+            raise ValueError(f"columns {batch.schema.names}")
+        for key in ("odd_paths", "clashing"):
+            notes[key] = {int(row): name for row, name in notes.get(key, {}).items()}
+        return batch, notes
+    except (pa.ArrowException, ValueError, OSError, LookupError, TypeError) as error:
+        raise StoreError(
+            f"{path}: damaged ({error}); run `dilo masks` again with --verify "
+            f"--repair, then without"
+        ) from error
 
 
 def _checksum(batch: Any) -> int:
@@ -223,20 +204,16 @@ def _checksum(batch: Any) -> int:
     total = zlib.crc32(
         b"\n".join(notes[key] for key in sorted(notes) if key != b"crc32")
     )
-    for name in batch.schema.names:
-        column = batch.column(name)
-        if name in ("path", "map"):
-            ends, content = _text_buffers(column)
-            total = zlib.crc32(ends.tobytes(), total)
-            total = zlib.crc32(content.slice(0, int(ends[-1])), total)
-        else:
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        if name not in ("path", "map"):
             values = column.to_numpy(zero_copy_only=False)
             total = zlib.crc32(values.tobytes(), total)
+            continue
+        _, buffer, content = column.buffers()
+        if buffer is None or len(column) == 0:
+            total = zlib.crc32(bytes(4), total)
+            continue
+        ends = np.frombuffer(buffer, np.int32, len(column) + 1)
+        total = zlib.crc32(ends.tobytes(), total)
+        total = zlib.crc32(content.slice(0, int(ends[-1])), total)
     return total
-
-
-def _damaged(path: Path, reason: object) -> StoreError:
-    return StoreError(
-        f"{path}: damaged ({reason}); run `dilo masks` again with --verify --repair, "
-        f"then without"
-    )

@@ -7,16 +7,14 @@ system, and have the same version of dilo.
 import os
 import socket
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-import cv2
-
-from dilo.allocator import keep_memory
 from dilo.errors import InputError
-from dilo.masks.engine import Outcome, Results, run_workers
-from dilo.masks.work import Part, PartResult, Task, do_part
+from dilo.masks.work import Part, PartResult, Results, Task, after_loss, do_part
+from dilo.masks.workers import prepare_worker, run_parts
 
 ADDRESS = "RAY_ADDRESS"
 STORE_BYTES = 80 * 2**20  # the least that Ray takes; results are a few numbers
@@ -26,10 +24,8 @@ SECONDS_TO_CONNECT = 10.0
 def run_ray(task: Task, parts: Iterable[Part], *, workers: int | None) -> Results:
     """Do the parts on the cluster that `RAY_ADDRESS` names, or on one of our own.
 
-    Args:
-        task: what is done; the folder of its source is absolute.
-        parts: with which images.
-        workers: parts in work at a time; as many as the cluster has CPUs by default.
+    So many at a time as `workers`, or twice the CPUs of the cluster, so that one that
+    grows on demand sees that more would be of use.
 
     Raises:
         InputError: Ray is not installed, or no cluster answers.
@@ -37,15 +33,47 @@ def run_ray(task: Task, parts: Iterable[Part], *, workers: int | None) -> Result
     """
     ray = import_ray()
     with _cluster(ray, workers):
-        yield from run_workers(task.folder, parts, _Cluster(ray, task, workers))
+        # No retries by Ray: after a lack of memory it would go on for ever.
+        remote = ray.remote(num_cpus=1, max_retries=0)(_do_part)
+        # Worker processes may have another current folder.
+        shared = ray.put(replace(task, folder=task.folder.absolute()))
+        calls: set[Any] = set()
+
+        def submit(part: Part) -> Future[PartResult]:
+            call = remote.remote(shared, part)
+            future: Future[PartResult] = call.future()
+            calls.add(call)
+            future.add_done_callback(lambda _: calls.discard(call))
+            return future
+
+        def count() -> int:
+            return workers or 2 * max(1, int(ray.cluster_resources().get("CPU", 1)))
+
+        errors = ray.exceptions
+        names = ("WorkerCrashedError", "NodeDiedError", "OutOfMemoryError")
+        killed = tuple(getattr(errors, name) for name in names)
+        waiting = iter(parts)
+        try:
+            while lost := (
+                yield from run_parts(waiting, submit, count, killed, go_on=True)
+            ):
+                # At once: a lost machine loses many parts, each without fault.
+                waiting = iter([after_loss(task.folder, part) for part in lost])
+        except errors.RayTaskError as error:
+            error.cause.add_note(str(error))
+            raise error.cause from None
+        finally:
+            for call in list(calls):  # the cluster may outlive the job
+                ray.cancel(call, force=True)
+
+
+def _do_part(task: Task, part: Part) -> PartResult:
+    prepare_worker()
+    return do_part(task, part)
 
 
 def import_ray() -> Any:
-    """Return the package ray.
-
-    Raises:
-        InputError: it is not installed.
-    """
+    """Return the package ray, or complain that it is not installed."""
     try:
         import ray
     except ModuleNotFoundError as error:
@@ -92,61 +120,3 @@ def _check_answers(address: str) -> None:
             f"{ADDRESS}={address}: no Ray cluster answers there ({error}); "
             f"start one, or unset {ADDRESS} to use this machine alone"
         ) from error
-
-
-class _Cluster:
-    """Processes of a cluster."""
-
-    retries_at_once = 1_000_000  # a lost machine loses many parts, each without fault
-
-    def __init__(self, ray: Any, task: Task, workers: int | None) -> None:
-        self._ray = ray
-        self._workers = workers
-        # No retries by Ray: after a lack of memory it would go on for ever.
-        self._work = ray.remote(num_cpus=1, max_retries=0)(_work)
-        # Worker processes may have another current folder.
-        self._task = ray.put(replace(task, folder=task.folder.absolute()))
-        self._parts: dict[Any, Part] = {}
-
-    def __len__(self) -> int:
-        return len(self._parts)
-
-    def free(self) -> int:
-        """Count the parts that may be submitted now; a cluster can grow meanwhile."""
-        cpus = max(1, int(self._ray.cluster_resources().get("CPU", 1)))
-        # Twice the CPUs: a cluster that grows on demand sees that more would be of use.
-        return (self._workers or 2 * cpus) - len(self._parts)
-
-    def submit(self, part: Part, *, again: bool = False) -> None:
-        """Put a part in work."""
-        self._parts[self._work.remote(self._task, part)] = part
-
-    def finished(self) -> Iterator[Outcome]:
-        """Wait for parts that are finished."""
-        errors = self._ray.exceptions
-        lost = (
-            errors.WorkerCrashedError,
-            errors.NodeDiedError,
-            errors.OutOfMemoryError,
-        )
-        for call in self._ray.wait(list(self._parts))[0]:
-            part = self._parts.pop(call)
-            try:
-                yield part, self._ray.get(call)
-            except lost:
-                yield part, None
-            except errors.RayTaskError as error:
-                error.cause.add_note(str(error))
-                raise error.cause from None
-
-    def close(self) -> None:
-        """End what is in work: the cluster may outlive the job."""
-        for call in self._parts:
-            self._ray.cancel(call, force=True)
-
-
-def _work(task: Task, part: Part) -> PartResult:
-    """Do a part in a worker process."""
-    keep_memory()
-    cv2.setNumThreads(0)
-    return do_part(task, part)

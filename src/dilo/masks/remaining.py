@@ -2,21 +2,18 @@
 
 import itertools
 import posixpath
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dilo.errors import InputError
 from dilo.folder import IMAGE_SUFFIXES, Names, walk
 from dilo.masks.index import Index
 from dilo.masks.manifest import LARGEST_PART
-from dilo.masks.naming import digest, digests, stem
+from dilo.masks.parts import digest, digests, part_number, stem
 from dilo.masks.work import Part, PartImage
-
-PARTIAL = ".partial"  # the suffix of what `files.py` has not finished
 
 
 @dataclass
@@ -36,7 +33,6 @@ class Remaining:
     map_names: Mapping[str, str]  # of images whose map is not named by their stem
     shared: Set[str]  # images without a map that share their stem with others
     numbers: Set[int]  # of the parts that are there
-    refused: dict[str, str]  # name -> why it can have no map
     part_size: int = LARGEST_PART  # images in a new part
 
     def __len__(self) -> int:
@@ -56,10 +52,10 @@ class Remaining:
         self, places: NDArray[np.int64], *, keep: bool = False
     ) -> Iterator[tuple[PartImage, ...]]:
         for start in range(0, len(places), self.part_size):
-            chosen = places[start : start + self.part_size]
-            yield tuple(self._image(self.names[int(at)], keep=keep) for at in chosen)
+            chosen = places[start : start + self.part_size].tolist()
+            yield tuple(self._image(self.names[place], keep) for place in chosen)
 
-    def _image(self, name: str, *, keep: bool) -> PartImage:
+    def _image(self, name: str, keep: bool) -> PartImage:
         map_name = self.map_names.get(name) or stem(name)
         # A PNG file that several images may own might be that of another.
         suffix = posixpath.splitext(map_name)[1].lower()
@@ -70,7 +66,7 @@ class Remaining:
 def find_remaining(
     names: Names,
     index: Index,
-    failures: Mapping[str, str],
+    tried: Iterable[str] = (),
     files: NDArray[np.uint64] | None = None,
 ) -> Remaining:
     """Find what is left to do.
@@ -78,62 +74,35 @@ def find_remaining(
     Args:
         names: all images, sorted.
         index: the maps that are there.
-        failures: the images known to have failed.
+        tried: the images known to have failed, but for those that the parts name.
         files: `present_files` of a store of the format png.
     """
     exact = digests(names, len(names))
-    stems, refused = _stem_digests(names)
+    stems = digests(map(stem, names), len(names))
     owners = digests(index.names(), len(index))
-    keys = index.map_keys()
+    keys = index.column("key")
     whole = np.ones(len(index), bool) if files is None else np.isin(keys, files)
     # Maps whose image is there keep their names; others are overwritten.
     kept = whole & np.isin(owners, exact)
-    held = np.isin(exact, owners[kept])
+    missing = ~np.isin(exact, owners[kept])
+    late = np.isin(exact, digests([*tried, *index.failures]))
+    late |= np.isin(exact, owners[~kept]) | np.isin(stems, keys[~kept])
     taken = np.isin(stems, keys[kept])
-    tried = {*failures, *(name for part in index.parts for name in part.failures)}
-    late = np.isin(exact, digests(tried)) | np.isin(exact, owners[~kept])
-    late |= np.isin(stems, keys[~kept])
-    left = ~held & ~np.isin(exact, digests(refused))
-    shared, map_names = _find_clashes(names, stems, ~held, taken, keys[whole])
+    shared, map_names = _find_clashes(names, stems, missing, taken, keys[whole])
     return Remaining(
         names=names,
-        new=np.flatnonzero(left & ~late),
-        late=np.flatnonzero(left & late),
+        new=np.flatnonzero(missing & ~late),
+        late=np.flatnonzero(missing & late),
         map_names=map_names,
         shared=shared,
-        numbers={part.number for part in index.parts},
-        refused=refused,
+        numbers=set(map(part_number, index.paths)),
     )
-
-
-def clean_up(folder: Path) -> None:
-    """Delete the unfinished files of a killed job.
-
-    Raises:
-        OSError: the folder cannot be written.
-    """
-    for name in walk(folder, lambda name: name[0] == "." and name.endswith(PARTIAL)):
-        (folder / name).unlink(missing_ok=True)
 
 
 def present_files(folder: Path) -> NDArray[np.uint64]:
     """Give the digests of the names of the maps of all PNG files of a store, (N,)."""
     files = walk(folder, lambda name: name.endswith(".png"))
     return digests(name.removesuffix(".png") for name in files)
-
-
-def _stem_digests(names: Names) -> tuple[NDArray[np.uint64], dict[str, str]]:
-    """Give the digests of the stems, (N,), and the names that have none."""
-    refused: dict[str, str] = {}
-
-    def one(name: str) -> int:
-        try:
-            return digest(stem(name))
-        except InputError as error:
-            refused[name] = str(error)
-            return digest(name)
-
-    return np.fromiter(map(one, names), np.uint64, len(names)), refused
 
 
 def _find_clashes(
@@ -143,31 +112,20 @@ def _find_clashes(
     taken: NDArray[np.bool_],
     keys: NDArray[np.uint64],
 ) -> tuple[set[str], dict[str, str]]:
-    """Find which of the images that have no map share their stem with others.
+    """Name the images without a map that share their stem, and the maps of the later.
 
-    Of images with one stem the first by name gets it, unless another has it already.
-    The others keep their whole name, and more if that is the stem of a further image.
-
-    Args:
-        names: all images, sorted.
-        stems: digests of their stems, (N,).
-        missing: which have no map, (N,).
-        taken: of which another has the map of their stem, (N,).
-        keys: digests of the names of the maps that are there.
-
-    Returns:
-        Their names; and of those that do not get the map of their stem, its name.
+    Of images with one stem the first by name gets it, unless it is taken already. The
+    others keep their whole name, and more if that is the stem of a further image.
     """
     places = np.flatnonzero(missing)
     different, counts = np.unique(stems, return_counts=True)
     shared = counts[different.searchsorted(stems[places])] > 1
     _, firsts = np.unique(stems[places], return_index=True)
-    later = np.ones(len(places), bool)
-    later[firsts] = False
-    clashing = places[taken[places] | later]
-    used = np.union1d(stems, keys) if len(clashing) else stems
+    clashing = taken[places]
+    clashing[np.delete(np.arange(len(places)), firsts)] = True
+    used = np.union1d(stems, keys) if clashing.any() else stems
     map_names: dict[str, str] = {}
-    for name in map(names.__getitem__, clashing.tolist()):
+    for name in map(names.__getitem__, places[clashing].tolist()):
         map_name = name
         while _is_in(used, digest(map_name)):
             map_name += "~"

@@ -13,7 +13,7 @@ from dilo.folder import list_images
 from dilo.foreground import has_foreground
 from dilo.image import Map, read_map, read_mask, resize
 from dilo.masks.codec import stored_shape, unpack
-from dilo.masks.index import Entry, Index, PlainFolder
+from dilo.masks.index import Index, PlainFolder
 from dilo.masks.manifest import (
     MANIFEST,
     Format,
@@ -23,8 +23,7 @@ from dilo.masks.manifest import (
     Supervision,
     check_free,
 )
-from dilo.masks.naming import stem
-from dilo.masks.work import png_path
+from dilo.masks.parts import Row, png_path, stem
 
 
 class MaskStore:
@@ -53,10 +52,13 @@ class MaskStore:
         self._manifest = manifest  # None: a plain folder of masks
 
     @cached_property
-    def _catalog(self) -> Index | PlainFolder:
+    def _index(self) -> Index | PlainFolder:
         if self._manifest is None:
             return PlainFolder(list_images(self.folder))
-        return Index.read(self.folder, self._manifest.layout)
+        index = Index(self.folder, self._manifest.layout)
+        for error in index.damaged.values():
+            raise error
+        return index
 
     @classmethod
     def open(cls, folder: str | Path) -> Self:
@@ -133,7 +135,7 @@ class MaskStore:
         if (self.folder / MANIFEST).is_file():
             self._manifest = Manifest.read(self.folder)
             self._manifest.check_same(self.folder, manifest.origin, manifest.layout)
-        self.__dict__.pop("_catalog", None)
+        self.__dict__.pop("_index", None)
 
     @property
     def manifest(self) -> Manifest:
@@ -160,14 +162,14 @@ class MaskStore:
         return {} if self._manifest is None else self._manifest.failures
 
     def __len__(self) -> int:
-        return len(self._catalog)
+        return len(self._index)
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and self._look_up(name) is not None
 
     def names(self) -> list[str]:
         """List the names of the images that have a map, sorted."""
-        return sorted(self._catalog.names())
+        return sorted(self._index.names())
 
     def map_names(self) -> dict[str, str]:
         """Give the names of all maps without suffix, each with that of its image.
@@ -175,15 +177,15 @@ class MaskStore:
         Of `a/b.jpg` it is `a/b`, unless another image has that already (docs/masks.md).
         In a plain folder of masks the image goes by the name of the file.
         """
-        return dict(self._catalog.map_names())
+        return self._index.map_names()
 
     def __getitem__(self, name: str) -> Map:
         """Read the map of an image, at the size of the upright image."""
-        entry = self._find(name)
-        saliency = self._read(entry)
-        if entry.shape is None or not self._is_packed or saliency.shape == entry.shape:
+        row = self._find(name)
+        saliency = self._read(row)
+        if row.blob is None or saliency.shape == row.shape:
             return saliency
-        return resize(saliency, *entry.shape).clip(0, 1)
+        return resize(saliency, *row.shape).clip(0, 1)
 
     def stored(self, name: str) -> Map:
         """Read the map of an image at the size in which it is kept: the fast way."""
@@ -191,21 +193,22 @@ class MaskStore:
 
     def foreground(self, name: str) -> Map | None:
         """Read what a loader pastes: the stored map, or None where there is nothing."""
-        entry = self._look_up(name)
-        if entry is None or entry.empty:
+        number = self._look_up(name)
+        row = None if number is None else self._index[number]
+        if row is None or row.empty:
             return None
-        saliency = self._read(entry)
+        saliency = self._read(row)
         # In a plain folder emptiness shows only by reading; and what is left of a
         # foreground at the stored size may be too little.
         return saliency if has_foreground(saliency) else None
 
     def mask(self, name: str) -> NDArray[np.bool_]:
         """Read a ground-truth mask, (H, W): foreground is brighter than 128 of 255."""
-        entry = self._find(name)
-        if self._is_packed:
+        row = self._find(name)
+        if row.blob is not None:
             return self[name] > np.float32(128 / 255)
         try:
-            return read_mask(self._file(entry))
+            return read_mask(self._file(row))
         except ImageError as error:
             raise StoreError(f"{error}; put a whole file in its place") from error
 
@@ -216,55 +219,53 @@ class MaskStore:
 
     def empty_names(self) -> set[str]:
         """Name the images whose map has no foreground."""
-        return {name for name in self._catalog.names() if self.is_empty(name)}
+        return {name for name in self._index.names() if self.is_empty(name)}
 
     def confidence(self, name: str) -> float:
         """Say how much a map can be trusted, in [0, 1]; NaN where nobody said."""
         return self._find(name).confidence
 
     def path(self, name: str) -> Path:
-        """Say in which file the map of an image is, or would be."""
-        entry = self._catalog.find(name)
-        if entry is not None:
-            return self._file(entry)
-        return self.folder if self._is_packed else png_path(self.folder, stem(name))
+        """Say in which file the map of an image is, or would be.
+
+        Of maps that are packed together it is the folder.
+        """
+        number = self._index.find(name)
+        if self._manifest is not None and self._manifest.layout.format == "arrow":
+            return self.folder
+        if number is None:
+            return png_path(self.folder, stem(name))
+        return self._file(self._index[number])
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Another process maps the parts itself.
         return type(self), (self.folder, self._manifest)
 
-    @property
-    def _is_packed(self) -> bool:
-        return self._manifest is not None and self._manifest.layout.format == "arrow"
-
-    def _read(self, entry: Entry) -> Map:
+    def _read(self, row: Row) -> Map:
         try:
-            if entry.place is None or entry.shape is None or not self._is_packed:
-                return read_map(self._file(entry))
-            part, row = entry.place
-            shape = stored_shape(*entry.shape, side=part.layout.side)
-            return unpack(part.blob(row), shape, part.layout.bits)
+            if row.blob is None:
+                return read_map(self._file(row))
+            layout = self.manifest.layout
+            shape = stored_shape(*row.shape, layout.side)
+            return unpack(row.blob, shape, layout.bits)
         except (ImageError, StoreError) as error:
             raise StoreError(
                 f"{error}; delete it and run `dilo masks` again"
             ) from error
 
-    def _file(self, entry: Entry) -> Path:
-        if entry.place is None:
-            return self.folder / entry.name
-        part, row = entry.place
-        if self._is_packed:
-            return part.path
-        return png_path(self.folder, part.map_name(row))
+    def _file(self, row: Row) -> Path:
+        if self._manifest is None:
+            return self.folder / row.name
+        return png_path(self.folder, row.map_name)
 
-    def _look_up(self, name: str) -> Entry | None:
+    def _look_up(self, name: str) -> int | None:
         # An image that failed has not the map of a namesake.
-        return None if name in self.failures else self._catalog.find(name)
+        return None if name in self.failures else self._index.find(name)
 
-    def _find(self, name: str) -> Entry:
-        entry = self._look_up(name)
-        if entry is not None:
-            return entry
+    def _find(self, name: str) -> Row:
+        number = self._look_up(name)
+        if number is not None:
+            return self._index[number]
         if name in self.failures:
             raise StoreError(f"{name}: has no map: {self.failures[name]}")
         raise StoreError(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -24,11 +24,11 @@ Measure = Callable[[Map, NDArray[np.bool_]], ValueT]
 class Comparison(Generic[ValueT]):
     """What was measured: the same images in every store, in one order."""
 
-    names: list[str] = field(default_factory=list)  # of the truth
-    values: list[list[ValueT]] = field(default_factory=list)  # for each store
-    left_out: dict[str, list[str]] = field(default_factory=dict)  # what -> names
-    failures: dict[str, str] = field(default_factory=dict)  # name -> reason
-    resized: dict[str, list[str]] = field(default_factory=dict)  # store -> names
+    names: list[str]  # of the truth
+    values: list[list[ValueT]]  # for each store
+    left_out: dict[str, list[str]]  # what -> names
+    failures: dict[str, str]  # name -> reason
+    resized: dict[str, list[str]]  # store -> names
 
     def summary(self) -> str:
         """Say what was left out or scaled; empty if nothing was."""
@@ -76,37 +76,36 @@ def compare_with_truth(
         raise InputError("there are no stores to compare with the truth")
     pool = ThreadPoolExecutor(check_workers(workers))
     pairs, left_out = _match(stores, truth)
-    names = list(pairs)
-    comparison: Comparison[ValueT] = Comparison(left_out=left_out)
-    rows: list[list[ValueT]] = []
+    measured: dict[str, list[ValueT]] = {}
+    failures: dict[str, str] = {}
+    resized: dict[str, list[str]] = {}
 
-    def measured(name: str) -> tuple[list[ValueT], list[str]] | DiloError:
+    def measure_image(name: str) -> tuple[list[ValueT], list[str]] | DiloError:
         try:
             return _measure(stores, pairs[name], truth.mask(name), measure)
         except DiloError as error:
             return error
 
     try:
-        with Progress("score", len(names), "images") as progress:
-            for name, row in zip(names, pool.map(measured, names), strict=True):
+        with Progress("score", len(pairs), "images") as progress:
+            for name, result in zip(pairs, pool.map(measure_image, pairs), strict=True):
                 progress.advance()
-                if isinstance(row, DiloError):
-                    comparison.failures[name] = str(row)
+                if isinstance(result, DiloError):
+                    failures[name] = str(result)
                     continue
-                comparison.names.append(name)
-                rows.append(row[0])
-                for folder in row[1]:
-                    comparison.resized.setdefault(folder, []).append(name)
+                measured[name], folders = result
+                for folder in folders:
+                    resized.setdefault(folder, []).append(name)
     finally:
         pool.shutdown(cancel_futures=True)  # after Ctrl-C nothing more is begun
-    if not rows:
-        first, reason = next(iter(comparison.failures.items()))
+    if not measured:
+        first, reason = next(iter(failures.items()))
         raise StoreError(
-            f"{truth.folder}: none of {len(names)} images could be compared; the "
+            f"{truth.folder}: none of {len(pairs)} images could be compared; the "
             f"first, {first}: {reason}"
         )
-    comparison.values = [list(column) for column in zip(*rows, strict=True)]
-    return comparison
+    values = [list(column) for column in zip(*measured.values(), strict=True)]
+    return Comparison(list(measured), values, left_out, failures, resized)
 
 
 def _measure(
@@ -131,56 +130,41 @@ def _measure(
 def _match(
     stores: Sequence[MaskStore], truth: MaskStore
 ) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
-    """Find what belongs together: of every mask the map in each of the stores.
-
-    Returns:
-        Name of a mask -> names of its maps; and what some have and others lack.
-    """
-    found: list[dict[str, str]] = []
-    left_out: dict[str, list[str]] = {}
-    for store in stores:
-        maps, lacking, unused = _pairs(store, truth)
-        if not maps:
-            raise StoreError(
-                f"no name occurs both in {store.folder} ({_example(store)}) and in "
-                f"{truth.folder} ({_example(truth)})"
-            )
-        found.append(maps)
-        left_out[f"of {truth.folder} without a map in {store.folder}"] = lacking
-        left_out[f"of {store.folder} without truth"] = unused
-    common = sorted(set(found[0]).intersection(*found[1:]))
-    if not common:
-        folders = ", ".join(str(store.folder) for store in stores)
-        raise StoreError(f"no image has a map in all of {folders}; score them apart")
-    pairs = {name: [maps[name] for maps in found] for name in common}
-    return pairs, {what: names for what, names in left_out.items() if names}
-
-
-def _pairs(
-    store: MaskStore, truth: MaskStore
-) -> tuple[dict[str, str], list[str], list[str]]:
-    """Give the map of each mask, the masks without a map and the maps without a mask.
+    """Give the maps of each mask, one of each store; and what some have, others lack.
 
     A mask of a store belongs to the map of the same image; a file of a plain folder to
     the map of which the file would have that name.
     """
-    maps = store.map_names()
-    images = set(maps.values())
-    pairs: dict[str, str] = {}
-    lacking: list[str] = []
-    for map_name, name in truth.map_names().items():
-        same = truth.origin is not None and name in images
-        found = name if same else maps.get(map_name)
-        if found is None:
-            lacking.append(name)
-        else:
-            pairs[name] = found
-    return pairs, sorted(lacking), sorted(images - set(pairs.values()))
+    found: list[dict[str, str]] = []
+    left_out: dict[str, list[str]] = {}
+    masks = truth.map_names()
+    for store in stores:
+        maps = store.map_names()
+        images = set(maps.values())
+        pairs = {
+            name: name if truth.origin and name in images else maps.get(map_name)
+            for map_name, name in masks.items()
+        }
+        found.append({name: image for name, image in pairs.items() if image})
+        if not found[-1]:
+            raise StoreError(
+                f"no name occurs both in {store.folder} ({_example(store)}) and in "
+                f"{truth.folder} ({_example(truth)})"
+            )
+        lacking = set(pairs) - set(found[-1])
+        left_out[f"of {truth.folder} without a map in {store.folder}"] = sorted(lacking)
+        unused = images - set(found[-1].values())
+        left_out[f"of {store.folder} without truth"] = sorted(unused)
+    common = sorted(set.intersection(*map(set, found)))
+    if not common:
+        folders = ", ".join(str(store.folder) for store in stores)
+        raise StoreError(f"no image has a map in all of {folders}; score them apart")
+    left_out = {what: names for what, names in left_out.items() if names}
+    return {name: [maps[name] for maps in found] for name in common}, left_out
 
 
 def _example(store: MaskStore) -> str:
-    names = store.names()
-    return f"{names[0]}, ..." if names else "no maps"
+    return ", ".join([*store.names()[:1], "..."]) if len(store) else "no maps"
 
 
 def _listed(names: Sequence[str]) -> str:

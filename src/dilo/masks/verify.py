@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +13,11 @@ from dilo.errors import DiloError, ImageError, StoreError, shortened
 from dilo.folder import Names, scan_images, walk
 from dilo.image import read_map, read_size
 from dilo.masks.codec import stored_shape, unpack
-from dilo.masks.index import Place, read_sound_parts
+from dilo.masks.index import Index
+from dilo.masks.job import PARTIAL
 from dilo.masks.lock import LOCK_FILES, locked
 from dilo.masks.manifest import LARGEST_PART, MANIFEST, Layout, Manifest
-from dilo.masks.naming import digests
-from dilo.masks.parts import part_paths
-from dilo.masks.remaining import PARTIAL
-from dilo.masks.work import png_path
+from dilo.masks.parts import Row, digests, part_paths, png_path, read_part
 from dilo.progress import Progress
 
 SHOWN = 20  # of each kind
@@ -85,10 +82,11 @@ def verify_store(
     with locked(folder) if repair else nullcontext():
         manifest = Manifest.read(folder)
         check = _Check(Path(images), folder, manifest.layout)
+        check.read_parts()
         check.read_maps(workers or available_cores())
         check.compare_names(names, manifest.failures)
         for path in check.to_delete if repair else ():
-            if path.is_file():
+            with suppress(FileNotFoundError):
                 path.unlink()
                 check.found.deleted += 1
         return check.found
@@ -101,73 +99,71 @@ class _Check:
         self.images = images
         self.folder = folder
         self.layout = layout
-        self.index, damaged = read_sound_parts(folder, layout)
+        self.index = Index(folder, layout)
         self.found = StoreCheck(len(self.index))
         self.to_delete: set[Path] = set()
-        for part in self.index.parts:
+
+    def read_parts(self) -> None:
+        """Compare every part with its checksum."""
+        for path in part_paths(self.folder):
             try:
-                part.check()
+                read_part(path, self.layout, check=True)
             except StoreError as error:
-                damaged[part.path] = _brief(error, part.path)
-        for path, why in damaged.items():
-            self._note_bad(path.name, why, path)
+                self.found.bad[path.name] = _brief(error, path)
+                self.to_delete.add(path)
 
     def read_maps(self, workers: int) -> None:
         """Read every map, and the size of its image."""
-        places = self.index.places()
+        count = len(self.index)
         with (
             ThreadPoolExecutor(workers) as pool,
-            Progress("verify", len(self.index), "maps") as progress,
+            Progress("verify", count, "maps") as progress,
         ):
-            while some := list(islice(places, LARGEST_PART)):
-                reasons = pool.map(self._wrong_with, some)
-                for (part, row), why in zip(some, reasons, strict=True):
-                    if why is not None:
-                        self._note_bad(part.name(row), why, part.path)
-                        self.to_delete.add(png_path(self.folder, part.map_name(row)))
+            for start in range(0, count, LARGEST_PART):
+                numbers = range(start, min(start + LARGEST_PART, count))
+                rows = [self.index[number] for number in numbers]
+                reasons = pool.map(self._wrong_with, rows)
+                for number, row, why in zip(numbers, rows, reasons, strict=True):
                     progress.advance()
+                    if why is not None:
+                        self.found.bad[row.name] = why
+                        self.to_delete.add(self.index.part(number))
+                        self.to_delete.add(png_path(self.folder, row.map_name))
 
     def compare_names(self, names: Names, failures: Mapping[str, str]) -> None:
         """Find images that nothing is known of, and files that nobody knows."""
         accounted = digests([*self.index.names(), *failures])
         there = np.isin(digests(names, len(names)), accounted)
         self.found.missing = [names[place] for place in np.flatnonzero(~there)]
-        parts = {path.name for path in part_paths(self.folder)}
+        known = {MANIFEST, *(path.name for path in part_paths(self.folder))}
         for name in walk(self.folder, lambda name: name not in LOCK_FILES):
-            if name == MANIFEST or name in parts:
-                continue
-            if name.endswith(".png") and self.index.find_map(name[:-4]) is not None:
+            is_map = name.endswith(".png")
+            if name in known or (is_map and self.index.find_map(name[:-4]) is not None):
                 continue
             self.found.stray.append(name)
-            if name.endswith((".png", PARTIAL)):
+            if is_map or name.endswith(PARTIAL):
                 self.to_delete.add(self.folder / name)
 
-    def _note_bad(self, name: str, why: str, part: Path) -> None:
-        self.found.bad[name] = why
-        self.to_delete.add(part)
-
-    def _wrong_with(self, place: Place) -> str | None:
+    def _wrong_with(self, row: Row) -> str | None:
         """Say what is wrong with a map, or give None."""
-        part, row = place
-        name = part.name(row)
-        shape = (int(part.heights[row]), int(part.widths[row]))
-        file = png_path(self.folder, part.map_name(row))
+        file = png_path(self.folder, row.map_name)
         try:
-            if self.layout.format == "png":
-                found = read_map(file).shape
-                if found != shape:
-                    return f"its map is {_size(found)}, not {_size(shape)}"
-            else:
-                small = stored_shape(*shape, self.layout.side)
-                unpack(part.blob(row), small, self.layout.bits)
+            if row.blob is not None:
+                unpack(
+                    row.blob,
+                    stored_shape(*row.shape, self.layout.side),
+                    self.layout.bits,
+                )
+            elif (shape := read_map(file).shape) != row.shape:
+                return f"its map is {_size(shape)}, not {_size(row.shape)}"
         except (DiloError, ValueError) as error:
             return _brief(error, file)
         try:
-            size = read_size(self.images / name)
+            size = read_size(self.images / row.name)
         except ImageError:
             return None  # the image has gone or is broken: its map is not to blame
-        if size != shape:
-            return f"its image is {_size(size)}, its map of one of {_size(shape)}"
+        if size != row.shape:
+            return f"its image is {_size(size)}, its map of one of {_size(row.shape)}"
         return None
 
 
