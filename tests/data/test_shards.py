@@ -43,7 +43,6 @@ def test_masks_lie_beside_their_images(shards):
     for name in ("x/b.png", "x/d.png", "y/a.png"):
         assert masks.foreground(name) is None
         assert masks.is_empty(name)
-    assert masks.image_shape("x/a.png") is None  # only the image tells
     assert masks.path("x/d.png") == Path("x/d.mask.png")
     with pytest.raises(StoreError, match=r"x/c\.mask\.png: .*the file is empty"):
         masks.foreground("x/c.png")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from dilo.data.synthetic.noise import noise
+from dilo.data.synthetic.drawing import noise
 from dilo.image import Image
 
 Field = NDArray[np.float32]  # (S, S) in [0, 1]

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dilo.cores import available_cores
 from dilo.data.sources import ImageSource
@@ -35,11 +34,9 @@ class Examples(Protocol):
     @property
     def names(self) -> Sequence[str]:
         """The files, relative to their folder."""
-        ...
 
     def __getitem__(self, index: int) -> Example:
         """Give one example; raise ImageError or StoreError if it cannot be read."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,16 +53,16 @@ class SourceSet:
         return self.source.names
 
     def __getitem__(self, index: int) -> Example:
-        """Read one image and its map.
+        """Read one image and its map; errors as of `read`."""
+        return self.read(index)
+
+    def read(self, index: int, *, mapped: bool = True) -> Example:
+        """Read one image, and its map if `mapped`.
 
         Raises:
             ImageError: the image cannot be read, or its map has another shape.
             StoreError: its map is damaged.
         """
-        return self.read(index)
-
-    def read(self, index: int, *, mapped: bool = True) -> Example:
-        """Read one image, and its map if `mapped`; errors as of `self[index]`."""
         name = self.names[index]
         content = self.source.read(index)
         try:
@@ -87,10 +84,10 @@ class MemorySet:
     """Images decoded once and kept; maps as 8 bits, to fit four times as many."""
 
     def __init__(self, names: Sequence[str], examples: Sequence[Example]) -> None:
-        """Keep `examples`, of which each belongs to the name at its place."""
         self.names = names
         self._images = [example.image for example in examples]
-        self._maps = [_to_bytes(example.saliency) for example in examples]
+        maps = (example.saliency for example in examples)
+        self._maps = [None if each is None else to_bytes(each) for each in maps]
 
     def __getitem__(self, index: int) -> Example:
         """Give one example from memory."""
@@ -122,26 +119,25 @@ def load_into_memory(source: Examples) -> tuple[MemorySet, dict[str, str]]:
         except DiloError as error:
             return error
 
-    names: list[str] = []
-    examples: list[Example] = []
+    examples: dict[str, Example] = {}
     failures: dict[str, str] = {}
     count = len(source.names)
+    processes = os.environ.get("LOCAL_WORLD_SIZE", "")  # of this machine, by torchrun
+    share = available_cores() // (int(processes) if processes.isdigit() else 1)
     with (
-        ThreadPoolExecutor(_share_of_cores()) as pool,
+        ThreadPoolExecutor(max(1, share)) as pool,
         Progress("reading images", count, "images") as progress,
     ):
-        for name, result in zip(
-            source.names, pool.map(read, range(count)), strict=True
-        ):
+        results = pool.map(read, range(count))
+        for name, result in zip(source.names, results, strict=True):
             if isinstance(result, Example):
-                names.append(name)
-                examples.append(result)
+                examples[name] = result
             else:
                 failures[name] = str(result)
             progress.advance()
     if not examples:
         raise InputError(f"none of {count} images can be read: {failures}")
-    return MemorySet(names, examples), failures
+    return MemorySet(tuple(examples), tuple(examples.values())), failures
 
 
 def reduce_short_side(pixels: Pixels, short_side: int | None) -> Pixels:
@@ -167,8 +163,8 @@ def check_aspect(name: str, image: Image, saliency: Map) -> None:
     Raises:
         ImageError: their aspects differ by more than rounding explains.
     """
-    (height, width), (rows, columns) = image.shape[:2], saliency.shape
-    if not same_aspect((height, width), (rows, columns)):
+    if not same_aspect(image.shape[:2], saliency.shape):
+        (height, width), (rows, columns) = image.shape[:2], saliency.shape
         raise ImageError(
             f"{name}: its map is {columns} x {rows}, another shape than the image's "
             f"{width} x {height}; was it computed before the image was changed?"
@@ -181,15 +177,3 @@ def same_aspect(shape: tuple[int, ...], map_shape: tuple[int, ...]) -> bool:
     # A map stored at a smaller size has its sides rounded to whole pixels.
     slack = 1.0 / min(rows, columns) + 0.01
     return abs(math.log(height * columns / (width * rows))) <= slack
-
-
-def _share_of_cores() -> int:
-    """Count the cores for this process, where several of a machine decode at once."""
-    processes = os.environ.get("LOCAL_WORLD_SIZE", "")  # as torchrun tells them
-    return max(1, available_cores() // (int(processes) if processes.isdigit() else 1))
-
-
-def _to_bytes(saliency: Map | None) -> NDArray[np.uint8] | None:
-    if saliency is None:
-        return None
-    return to_bytes(saliency)

@@ -8,14 +8,16 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dilo.data.table import find_root, read_rows
-from dilo.errors import InputError
+from dilo.data.sources import find_root, read_rows
+from dilo.errors import InputError, shortened
 from dilo.folder import list_images
 
 Split = Literal["train", "val"]
 SPLIT_NAMES = ("train", "val", "test")
 # The first of these that the header has holds the class; ImageNet lists say wnid.
 LABEL_COLUMNS = ("label", "wnid", "class")
+# Which folder or mark holds a split: the first of these that there is.
+_ACCEPTED: dict[Split, tuple[str, ...]] = {"train": ("train",), "val": ("val", "test")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,16 +49,18 @@ class LabelledImages:
             InputError: an image is of a class that is not in `classes`.
         """
         position = {name: index for index, name in enumerate(classes)}
-        for name, label in zip(self.names, self.labels, strict=True):
-            if self.classes[label] not in position:
-                known = ", ".join(classes[:5]) + (", ..." if len(classes) > 5 else "")
-                raise InputError(
-                    f"{self.root / name}: its class {self.classes[label]!r} is not "
-                    f"among the {len(classes)} training classes ({known}); "
-                    "take the image away or add training images of that class"
-                )
         number = np.array([position.get(name, -1) for name in self.classes])
-        return replace(self, labels=number[self.labels], classes=tuple(classes))
+        labels = number[self.labels]
+        if (labels < 0).any():
+            first = int(labels.argmin())
+            known = ", ".join(shortened(classes, 5))
+            raise InputError(
+                f"{self.root / self.names[first]}: its class "
+                f"{self.classes[self.labels[first]]!r} is not among the "
+                f"{len(classes)} training classes ({known}); "
+                "take the image away or add training images of that class"
+            )
+        return replace(self, labels=labels, classes=tuple(classes))
 
 
 def read_train_val(train: Path, val: Path) -> tuple[LabelledImages, LabelledImages]:
@@ -109,7 +113,17 @@ def read_labels(source: Path, split: Split) -> LabelledImages:
 
 
 def _read_folders(source: Path, split: Split) -> LabelledImages:
-    root = _split_folder(source, split)
+    """Read class folders, below train/ or val/ where the folder holds splits."""
+    inside = {path.name for path in source.iterdir() if path.is_dir()}
+    splits = {name for name in inside if not name.startswith(".")}
+    root = source
+    if splits and splits <= set(SPLIT_NAMES):
+        found = next((name for name in _ACCEPTED[split] if name in splits), None)
+        if found is None:
+            raise InputError(
+                f"{source}: has no {split} folder, only {', '.join(splits)}"
+            )
+        root = source / found
     names = list_images(root)
     loose = [name for name in names if "/" not in name]
     if loose:
@@ -120,47 +134,26 @@ def _read_folders(source: Path, split: Split) -> LabelledImages:
     return _index(root, names, [name.split("/")[0] for name in names])
 
 
-def _split_folder(source: Path, split: Split) -> Path:
-    """Go down into train/ or val/ where the folder holds splits and not classes."""
-    inside = [path.name for path in source.iterdir() if path.is_dir()]
-    folders = {name for name in inside if not name.startswith(".")}
-    if not folders or not folders <= set(SPLIT_NAMES):
-        return source
-    for name in _accepted(split):
-        if name in folders:
-            return source / name
-    raise InputError(f"{source}: has no {split} folder, only {', '.join(folders)}")
-
-
-def _accepted(split: Split) -> tuple[str, ...]:
-    return ("val", "test") if split == "val" else ("train",)
-
-
 def _read_table(table: Path, split: Split) -> LabelledImages:
     rows = list(read_rows(table, LABEL_COLUMNS, optional="split"))
     for line, (_, _, *marks) in rows:
         if marks and marks[0] not in SPLIT_NAMES:
-            choices = ", ".join(SPLIT_NAMES)
             raise InputError(
-                f"{table}, line {line}: split must be one of {choices}, "
-                f"got {marks[0]!r}"
+                f"{table}, line {line}: split must be one of "
+                f"{', '.join(SPLIT_NAMES)}, got {marks[0]!r}"
             )
     marked = {texts[2] for _, texts in rows if texts[2:]}
     if marked:
-        wanted = next((name for name in _accepted(split) if name in marked), None)
+        wanted = next((name for name in _ACCEPTED[split] if name in marked), None)
         rows = [row for row in rows if row[1][2] == wanted]
     if not rows:
         raise InputError(f"{table}: no row has {split!r} in the column split")
-    files, labels = zip(*(texts[:2] for _, texts in rows), strict=True)
-    lines = [line for line, _ in rows]
-    root = find_root(table, list(zip(lines, files, strict=True)))
-    return _index(root, files, labels)
+    root = find_root(table, [(line, texts[0]) for line, texts in rows])
+    return _index(root, *zip(*(texts[:2] for _, texts in rows), strict=True))
 
 
 def _index(root: Path, names: Sequence[str], labels: Sequence[str]) -> LabelledImages:
-    classes = sorted(set(labels))
-    position = {name: index for index, name in enumerate(classes)}
-    numbers = np.array([position[label] for label in labels], dtype=np.int64)
+    classes, numbers = np.unique(labels, return_inverse=True)
     return LabelledImages(
-        root=root, names=tuple(names), labels=numbers, classes=tuple(classes)
+        root=root, names=tuple(names), labels=numbers, classes=tuple(classes.tolist())
     )

@@ -39,12 +39,10 @@ class BatchSampler:
     processes: int = 1
 
     def __len__(self) -> int:
-        """Count the batches that are left."""
         per_epoch = steps_per_epoch(self.count, self.batch_size, self.processes)
         return (self.epochs - self.first_epoch) * per_epoch - self.first_step
 
     def __iter__(self) -> Iterator[list[Sample]]:
-        """Yield this process's share of each batch."""
         bounds = _batch_bounds(self.count, self.batch_size, self.processes)
         skip = self.first_step
         for epoch in range(self.first_epoch, self.epochs):

@@ -4,7 +4,7 @@ import io
 import numpy as np
 
 from dilo.saliency.scoring import per_image_csv, score_image
-from dilo.saliency.scoring.table import COLUMNS
+from dilo.saliency.scoring.summary import CSV_COLUMNS
 
 TRUTH = np.eye(4, dtype=bool)
 PERFECT = score_image(TRUTH.astype(np.float32), TRUTH)
@@ -21,7 +21,7 @@ def test_there_is_a_line_for_each_store_and_image():
         ("x", "a.png"),
         ("x", "b/c.png"),
     ]
-    assert list(lines[0]) == ["masks", "name", *COLUMNS]
+    assert list(lines[0]) == ["masks", "name", *CSV_COLUMNS]
     assert (lines[0]["mae"], lines[0]["max_f"]) == ("0.000000", "1.000000")
     assert (lines[1]["mae"], lines[1]["adaptive_e"]) == (
         "0.250000",

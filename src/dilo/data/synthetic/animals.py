@@ -1,34 +1,29 @@
-"""Animals.
+"""Animals: each function draws one individual, its parts from back to front.
 
-Each function draws one individual: its parts from back to front, in the object's own
-plane. Hues stray around the palettes of the class; number, size and place of parts
-and of pattern elements are drawn anew each time.
+Hues stray around the palettes of the class; number, size and place of parts and of
+pattern elements are drawn anew each time.
 """
 
 import numpy as np
 
-from dilo.data.synthetic.colours import BLACK, WHITE, colour, mix, pick
-from dilo.data.synthetic.noise import Field
-from dilo.data.synthetic.patterns import (
+from dilo.data.synthetic.drawing import BLACK, WHITE, Field, colour, mix, pick
+from dilo.data.synthetic.parts import (
     Paint,
     Part,
     Plane,
+    ellipse,
     fade,
     lattice,
+    lobes,
+    mirrored,
     mosaic,
     plain,
     rings,
     scales,
+    smooth,
     spiral,
     spots,
     stripes,
-)
-from dilo.data.synthetic.shapes import (
-    ellipse,
-    lobes,
-    mirrored,
-    polygon,
-    smooth,
     symmetric,
     turned,
 )
@@ -180,7 +175,7 @@ def owl(rng: np.random.Generator) -> list[Part]:
     head = smooth(symmetric([(0, -0.85), (0.75, -1.15), (0.72, -0.2), (0, 0.05)]))
     wing = ellipse((0.6, 0.3), (0.2, 0.55), rng.uniform(-14, 4))
     feet = [ellipse((0.22 * side, 0.97), (0.14, 0.09)) for side in (-1, 1)]
-    beak = polygon([(-0.09, -0.42), (0.09, -0.42), (0, -0.17)])
+    beak = np.array([(-0.09, -0.42), (0.09, -0.42), (0, -0.17)])
     return [
         Part(body, feathers),
         *(Part(outline, plain(base * 0.75)) for outline in (wing, mirrored(wing))),
@@ -204,7 +199,7 @@ def snail(rng: np.random.Generator) -> list[Part]:
     face = [(-1.3, 0.2 - lift), (-1.05, -0.25 - lift), (-0.7, 0.2)]
     body = smooth([*face, (0.5, 0.3), (1.3, 0.72), (1.1, 0.86), (-0.9, 0.86)])
     horns = [
-        polygon([(x - 0.05, 0), (x + 0.05, 0), (1.4 * x + 0.4, -0.62 - lift)])
+        np.array([(x - 0.05, 0), (x + 0.05, 0), (1.4 * x + 0.4, -0.62 - lift)])
         for x in (-1.12, -0.94)
     ]
     return [

@@ -5,9 +5,7 @@ Palette, horizon and scale are drawn anew each time.
 
 import numpy as np
 
-from dilo.data.synthetic.colours import mix, ramp
-from dilo.data.synthetic.draw import Draw
-from dilo.data.synthetic.noise import Field, step
+from dilo.data.synthetic.drawing import Draw, Field, mix, ramp, step
 
 
 def sky(draw: Draw, x: Field, y: Field) -> Field:

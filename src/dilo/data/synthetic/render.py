@@ -1,15 +1,11 @@
 """Put an object into a picture: size, place, turn, light, and exact coverage."""
 
-from typing import NamedTuple
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dilo.data.synthetic.colours import mix
-from dilo.data.synthetic.noise import Field, grid
-from dilo.data.synthetic.patterns import Part, Plane
-from dilo.data.synthetic.shapes import Outline
+from dilo.data.synthetic.drawing import Field, grid, mix
+from dilo.data.synthetic.parts import Outline, Part, Plane, rotation
 
 SAMPLES = 4  # coverage is counted on 4 x 4 samples a pixel
 SUBPIXEL_BITS = 6  # cv2 takes corners in 1/64 of a sample
@@ -25,76 +21,49 @@ MAX_HAZE = 0.4  # towards the colour of haze
 HAZE = np.full(3, 0.55, np.float32)
 
 
-class Sprite(NamedTuple):
-    """An object without a background."""
-
-    colour: Field  # (S, S, 3), 0 to 255, meaningful where coverage > 0
-    coverage: Field  # (S, S) in [0, 1]
-
-
-class Placement(NamedTuple):
-    """Object plane to pixels: `matrix` @ point + `shift`."""
-
-    matrix: NDArray[np.float64]  # (2, 2)
-    shift: NDArray[np.float64]  # (2,)
-
-    def to_pixels(self, outline: Outline) -> Outline:
-        """Give where the points of an outline lie in the picture."""
-        return outline @ self.matrix.T + self.shift
-
-    def plane(self, size: int) -> Plane:
-        """Give where each pixel lies in the object's plane."""
-        inverse = np.linalg.inv(self.matrix).astype(np.float32)
-        x, y = grid(size)
-        x = x * np.float32(size) - np.float32(self.shift[0])
-        y = y * np.float32(size) - np.float32(self.shift[1])
-        pixel = float(np.sqrt(abs(np.linalg.det(inverse))))
-        return Plane(
-            inverse[0, 0] * x + inverse[0, 1] * y,
-            inverse[1, 0] * x + inverse[1, 1] * y,
-            pixel,
-        )
-
-
 def render(
     parts: list[Part], size: int, max_turn: float, rng: np.random.Generator
-) -> Sprite:
-    """Draw the parts of one object somewhere in a picture of `size` pixels."""
-    placement = place(parts, size, max_turn, rng)
-    window, placement = _window(parts, placement, size)
-    side = window[0].stop - window[0].start
-    plane = placement.plane(side)
+) -> tuple[Field, Field]:
+    """Draw the parts of one object somewhere in a picture of `size` pixels.
+
+    Returns:
+        Its colours, 0 to 255 (S, S, 3), and its coverage in [0, 1], (S, S), both 0
+        where it does not reach.
+    """
+    matrix, shift = _place(parts, size, max_turn, rng)
+    outlines = [part.outline @ matrix.T for part in parts]
+    points = np.concatenate(outlines) + shift
+    # A square that holds the object: to paint only there takes half the time.
+    low = np.floor(points.min(axis=0)).clip(0, size - 1)
+    high = np.ceil(points.max(axis=0)).clip(1, size)
+    side = int((high - low).max())
+    left, top = np.minimum(low, size - side).astype(int)
+    shift = shift - (left, top)
+    plane = _plane(matrix, shift, side)
     colour: Field = np.zeros((side, side, 3), np.float32)
     coverage: Field = np.zeros((side, side), np.float32)
-    for part in parts:
-        cover = _coverage(placement.to_pixels(part.outline), side)
+    for part, outline in zip(parts, outlines, strict=True):
+        cover = _coverage(outline + shift, side)
         # on the rim nothing lies behind yet that could show through
-        colour = mix(
-            colour, part.paint(plane), np.where(coverage > 0, cover, cover > 0)
-        )
+        share = np.where(coverage > 0, cover, cover > 0)
+        colour = mix(colour, part.paint(plane), share)
         coverage = np.maximum(coverage, cover)
     grey = colour.mean(axis=2, keepdims=True)
     colour = mix(colour, grey, rng.uniform(0, MAX_FADING))
     colour = mix(colour, HAZE, rng.uniform(0, MAX_HAZE))
-    light = _light(coverage, rng)
-    sprite = Sprite(
-        np.zeros((size, size, 3), np.float32), np.zeros((size, size), np.float32)
-    )
-    sprite.colour[window] = np.clip(colour * light[..., None], 0, 1) * 255
-    sprite.coverage[window] = coverage
-    return sprite
+    colour = np.clip(colour * _light(coverage, rng)[..., None], 0, 1) * 255
+    around = (top, size - top - side), (left, size - left - side)
+    return np.pad(colour, (*around, (0, 0))), np.pad(coverage, around)
 
 
-def place(
+def _place(
     parts: list[Part], size: int, max_turn: float, rng: np.random.Generator
-) -> Placement:
-    """Draw size, aspect, shear, turn and position."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Draw size, aspect, shear, turn and position: pixel = matrix @ point + shift."""
     aspect = np.exp(rng.uniform(-0.15, 0.15))
     bend = np.array([[aspect, rng.uniform(-0.15, 0.15)], [0, 1 / aspect]])
     flip = np.diag([rng.choice([-1.0, 1.0]), 1.0])
-    angle = np.radians(rng.uniform(-max_turn, max_turn))
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    matrix = turn @ bend @ flip
+    matrix = rotation(rng.uniform(-max_turn, max_turn)) @ bend @ flip
     points = np.concatenate([part.outline for part in parts]) @ matrix.T
     extent = points.max(axis=0) - points.min(axis=0)
     scale = np.sqrt(rng.uniform(*AREA) / _area(parts)) * size
@@ -102,24 +71,20 @@ def place(
     outside = rng.uniform(0, OVERHANG) * extent * scale
     low = -points.min(axis=0) * scale - outside
     high = size - points.max(axis=0) * scale + outside
-    shift = rng.uniform(np.minimum(low, high), np.maximum(low, high))
-    return Placement(matrix * scale, shift)
+    return matrix * scale, rng.uniform(np.minimum(low, high), np.maximum(low, high))
 
 
-def _window(
-    parts: list[Part], placement: Placement, size: int
-) -> tuple[tuple[slice, slice], Placement]:
-    """A square of pixels that holds the object, and the placement within it.
-
-    To paint only there takes half the time.
-    """
-    points = np.concatenate([placement.to_pixels(part.outline) for part in parts])
-    low = np.floor(points.min(axis=0)).clip(0, size - 1)
-    high = np.ceil(points.max(axis=0)).clip(1, size)
-    side = int((high - low).max())
-    left, top = np.minimum(low, size - side).astype(int)
-    window = slice(top, top + side), slice(left, left + side)
-    return window, Placement(placement.matrix, placement.shift - (left, top))
+def _plane(matrix: NDArray[np.float64], shift: NDArray[np.float64], size: int) -> Plane:
+    """Find where each of (S, S) pixels lies in the object's plane."""
+    inverse = np.linalg.inv(matrix).astype(np.float32)
+    x, y = grid(size)
+    x = x * np.float32(size) - np.float32(shift[0])
+    y = y * np.float32(size) - np.float32(shift[1])
+    return Plane(
+        inverse[0, 0] * x + inverse[0, 1] * y,
+        inverse[1, 0] * x + inverse[1, 1] * y,
+        float(np.sqrt(abs(np.linalg.det(inverse)))),
+    )
 
 
 def _area(parts: list[Part]) -> float:

@@ -8,19 +8,22 @@ the full range first, as PySODMetrics does with every map, so a timid map scores
 is; and a map of one pixel divides by 1, not by a tiny number, in the E-measure.
 """
 
-from dilo.saliency.scoring.counts import BETA_SQUARED, f_measure
-from dilo.saliency.scoring.image_scores import ImageScores, score_image
-from dilo.saliency.scoring.structure import s_measure
+from dilo.saliency.scoring.metrics import (
+    BETA_SQUARED,
+    ImageScores,
+    f_measure,
+    score_image,
+)
+from dilo.saliency.scoring.structure import s_measure, weighted_f_measure
 from dilo.saliency.scoring.summary import (
     METRICS,
     Metric,
     intervals,
+    per_image_csv,
     resample,
     significantly_different,
     summarise,
 )
-from dilo.saliency.scoring.table import per_image_csv
-from dilo.saliency.scoring.weighted_f import weighted_f_measure
 
 __all__ = [
     "BETA_SQUARED",

@@ -1,21 +1,38 @@
 """The scores of many maps: averages as papers print them, and how sure they are."""
 
+import csv
 import dataclasses
-from collections.abc import Sequence
+import io
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dilo.errors import InputError
-from dilo.saliency.scoring.counts import f_measure
-from dilo.saliency.scoring.image_scores import ImageScores
+from dilo.saliency.scoring.metrics import ImageScores, f_measure
 
 RESAMPLES = 1000
 CONFIDENCE = 0.95
 
 # Resampled in blocks of at most this many draws, that 100,000 images fit in memory.
 _DRAWS = 5_000_000
+
+
+# A name that begins so would be run as a formula by spreadsheets.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+CSV_COLUMNS: dict[str, Callable[[ImageScores], float]] = {
+    "mae": lambda scores: scores.mae,
+    "max_f": lambda scores: scores.f_curve.max(),
+    "mean_f": lambda scores: scores.f_curve.mean(),
+    "adaptive_f": lambda scores: scores.adaptive_f,
+    "weighted_f": lambda scores: scores.weighted_f,
+    "s_measure": lambda scores: scores.s_measure,
+    "max_e": lambda scores: scores.e_curve.max(),
+    "mean_e": lambda scores: scores.e_curve.mean(),
+    "adaptive_e": lambda scores: scores.adaptive_e,
+}
 
 
 class Metric(NamedTuple):
@@ -116,12 +133,31 @@ def significantly_different(
     return {name: low > 0 or high < 0 for name, (low, high) in limits.items()}
 
 
-def _stack(images: Sequence[ImageScores]) -> NDArray[np.float32]:
-    """Put every value of an image into one row, (N, 4 * 256 + 5).
+def per_image_csv(
+    names: Sequence[str], stores: Mapping[str, Sequence[ImageScores]]
+) -> str:
+    """Write one line for each store and image, with every metric of the image alone.
 
-    Raises:
-        InputError: there are no images.
+    `max_f` and `max_e` are those of the best threshold of the image itself, so that
+    their means are higher than the scores of a store, which has one threshold for all.
+    A name that a spreadsheet would take for a formula is written as `./name`.
+
+    Args:
+        names: of the images.
+        stores: for each store by its name the scores of these images.
     """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("masks", "name", *CSV_COLUMNS))
+    for store, images in stores.items():
+        for name, scores in zip(names, images, strict=True):
+            numbers = (f"{value(scores):.6f}" for value in CSV_COLUMNS.values())
+            writer.writerow((_no_formula(store), _no_formula(name), *numbers))
+    return text.getvalue()
+
+
+def _stack(images: Sequence[ImageScores]) -> NDArray[np.float32]:
+    """Put every value of an image into one row, (N, 4 * 256 + 5)."""
     if not images:
         raise InputError("there are no maps to score")
     fields = [field.name for field in dataclasses.fields(ImageScores)]
@@ -151,3 +187,7 @@ def _from_means(means: NDArray[np.float64]) -> NDArray[np.float64]:
         "adaptive_e": adaptive_e,
     }
     return np.stack([columns[metric.name] for metric in METRICS], axis=1)
+
+
+def _no_formula(name: str) -> str:
+    return f"./{name}" if name.startswith(_FORMULA_STARTS) else name

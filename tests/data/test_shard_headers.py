@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from dilo.data.shards import Shards
-from dilo.data.tar_index import read_contents
 from dilo.errors import InputError
 
 
@@ -30,7 +29,7 @@ def test_compression_is_recognised_by_content_too(tmp_path, compress):
     path = tmp_path / "x.tar"
     path.write_bytes(compress(pack(path, "a.jpg")))
     with pytest.raises(InputError, match=r"x\.tar: a compressed tar file.*decompress"):
-        read_contents(path)
+        Shards([path])
 
 
 def test_a_shard_cut_anywhere_is_refused(tmp_path):
@@ -40,9 +39,9 @@ def test_a_shard_cut_anywhere_is_refused(tmp_path):
     for length in (0, 100, 512, 1000, 3 * 512, 3 * 512 + 100, 4 * 512, 6 * 512):
         path.write_bytes(whole[:length])
         with pytest.raises(InputError, match=r"x\.tar: a damaged tar file"):
-            read_contents(path)
+            Shards([path])
     path.write_bytes(whole[: 7 * 512])
-    assert list(read_contents(path).names) == ["a.jpg", "b.jpg"]
+    assert list(Shards([path]).names) == ["x/a.jpg", "x/b.jpg"]
 
 
 def test_a_damaged_header_is_no_end(tmp_path):
@@ -51,7 +50,7 @@ def test_a_damaged_header_is_no_end(tmp_path):
     content[3 * 512 + 3] ^= 1  # in the second header
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"no header and no end at byte 1536"):
-        read_contents(path)
+        Shards([path])
 
 
 def test_shards_that_were_joined_end_to_end_are_refused(tmp_path):
@@ -59,7 +58,7 @@ def test_shards_that_were_joined_end_to_end_are_refused(tmp_path):
     content = pack(path, "a.jpg")
     path.write_bytes(content + content)
     with pytest.raises(InputError, match="more follows the end"):
-        read_contents(path)
+        Shards([path])
 
 
 @pytest.mark.parametrize(
@@ -75,7 +74,7 @@ def test_shards_that_were_joined_end_to_end_are_refused(tmp_path):
 def test_names_must_tell_images_apart(tmp_path, names, message):
     pack(tmp_path / "x.tar", *names)
     with pytest.raises(InputError, match=message):
-        read_contents(tmp_path / "x.tar")
+        Shards([tmp_path / "x.tar"])
 
 
 @pytest.mark.parametrize("kind", [tarfile.LNKTYPE, tarfile.SYMTYPE])
@@ -84,7 +83,7 @@ def test_links_are_refused(tmp_path, kind):
         archive.addfile(member("a.jpg", 0))
         archive.addfile(member("b.jpg", 0, kind))
     with pytest.raises(InputError, match=r"b\.jpg is a link.*--hard-dereference"):
-        read_contents(tmp_path / "x.tar")
+        Shards([tmp_path / "x.tar"])
 
 
 @pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT])

@@ -1,6 +1,6 @@
-"""Metrics of a binarised map: how many pixels are selected, and how many rightly.
+"""All metrics of one map; those of a binarised map follow from counts of pixels.
 
-All functions take a Map, float32 (H, W) in [0, 1], and a mask, bool (H, W).
+Maps are float32 (H, W) in [0, 1], masks bool (H, W).
 """
 
 from dataclasses import dataclass
@@ -8,10 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dilo.errors import InputError
-from dilo.image import Map, check_map
+from dilo.image import Map
+from dilo.saliency.scoring.structure import (
+    Mask,
+    check_pair,
+    s_measure,
+    weighted_f_measure,
+)
 
-Mask = NDArray[np.bool_]  # (H, W)
 Curve = NDArray[np.float64]  # (256,), one value for each threshold t / 255
 
 BETA_SQUARED = 0.3  # weighs precision above recall, since Achanta et al., CVPR 2009
@@ -21,21 +25,47 @@ BETA_SQUARED = 0.3  # weighs precision above recall, since Achanta et al., CVPR 
 _SLACK = 1e-3
 
 
-def check_pair(saliency: Map, truth: Mask) -> None:
-    """Check that a map and a mask can be compared.
+@dataclass(frozen=True)
+class ImageScores:
+    """What is measured on one image.
+
+    Curves (256,) have one value for each threshold: index t holds that of the pixels
+    with map >= t / 255. Where a ratio has no denominator (nothing selected, an empty
+    mask) it is 0. Adaptive values are of the pixels that reach twice the map's mean.
+    """
+
+    precision: Curve
+    recall: Curve
+    f_curve: Curve
+    e_curve: Curve
+    adaptive_f: float
+    mae: float  # mean absolute error: 0 is perfect, 1 is the inverse
+    s_measure: float
+    adaptive_e: float
+    weighted_f: float
+
+
+def score_image(saliency: Map, truth: Mask) -> ImageScores:
+    """Compare a map with its mask by every metric.
 
     Raises:
         InputError: the map or mask is none, or their shapes differ.
     """
-    check_map(saliency)
-    if not isinstance(truth, np.ndarray) or truth.dtype != np.bool_:
-        kind = getattr(truth, "dtype", type(truth).__name__)
-        raise InputError(f"a mask is bool (H, W), got {kind}")
-    if truth.shape != saliency.shape:
-        raise InputError(
-            f"the map is {saliency.shape}, the mask {truth.shape}: they must be of "
-            f"one size"
-        )
+    check_pair(saliency, truth)
+    counts = count_at_thresholds(saliency, truth)
+    adaptive = count_at_twice_the_mean(saliency, truth)
+    precision, recall = counts.precision, counts.recall
+    return ImageScores(
+        precision=precision,
+        recall=recall,
+        f_curve=f_measure(precision, recall),
+        e_curve=e_measure(counts),
+        adaptive_f=f_measure(adaptive.precision, adaptive.recall).item(),
+        mae=float(np.abs(truth - saliency).mean(dtype=np.float64)),
+        s_measure=s_measure(saliency, truth),
+        adaptive_e=e_measure(adaptive).item(),
+        weighted_f=weighted_f_measure(saliency, truth),
+    )
 
 
 @dataclass(frozen=True)
@@ -108,28 +138,21 @@ def e_measure(counts: Counts) -> NDArray[np.float64]:
     Source: Fan et al., "Enhanced-alignment measure for binary foreground map
         evaluation", IJCAI 2018.
     """
-    if counts.foreground == 0:
-        total = (counts.pixels - counts.selected).astype(np.float64)
-    elif counts.foreground == counts.pixels:
-        total = counts.selected.astype(np.float64)
+    hits, selected = counts.hits, counts.selected
+    foreground, pixels = counts.foreground, counts.pixels
+    if foreground in (0, pixels):
+        total = np.asarray(selected if foreground else pixels - selected, np.float64)
     else:
-        total = _aligned_pixels(counts)
-    return total / max(counts.pixels - 1, 1)
-
-
-def _aligned_pixels(counts: Counts) -> NDArray[np.float64]:
-    """Sum the alignment over the four kinds of pixels, (T,)."""
-    map_mean = counts.selected / counts.pixels
-    mask_mean = counts.foreground / counts.pixels
-    misses = counts.foreground - counts.hits
-    false_alarms = counts.selected - counts.hits
-    others = counts.pixels - counts.foreground - false_alarms
-    return (
-        counts.hits * _alignment(1 - map_mean, 1 - mask_mean)
-        + misses * _alignment(-map_mean, 1 - mask_mean)
-        + false_alarms * _alignment(1 - map_mean, -mask_mean)
-        + others * _alignment(-map_mean, -mask_mean)
-    )
+        false_alarms = selected - hits
+        rejected = pixels - foreground - false_alarms
+        mean, mask_mean = selected / pixels, foreground / pixels
+        total = (
+            hits * _alignment(1 - mean, 1 - mask_mean)
+            + (foreground - hits) * _alignment(-mean, 1 - mask_mean)
+            + false_alarms * _alignment(1 - mean, -mask_mean)
+            + rejected * _alignment(-mean, -mask_mean)
+        )
+    return total / max(pixels - 1, 1)
 
 
 def _alignment(bias: NDArray[np.float64], mask_bias: float) -> NDArray[np.float64]:

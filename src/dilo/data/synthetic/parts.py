@@ -1,7 +1,9 @@
-"""Surface patterns of objects, painted in the object's own plane.
+"""Parts of objects: outlines, and surface patterns painted in the object's own plane.
 
-A pattern is made once with its random numbers and then called with a `Plane`, so that
-it turns and bends with the object. Edges are one pixel soft: no jags at any size.
+Outlines are closed polygons, (K, 2) of x right and y down; objects fill about [-1, 1]
+both ways. A pattern is made once with its random numbers and then called with a
+`Plane`, so that it turns and bends with the object. Edges are one pixel soft: no jags
+at any size.
 """
 
 import functools
@@ -9,10 +11,15 @@ from collections.abc import Callable, Sequence
 from typing import Concatenate, NamedTuple, ParamSpec
 
 import numpy as np
+from numpy.typing import NDArray
 
-from dilo.data.synthetic.colours import mix, ramp
-from dilo.data.synthetic.noise import Field, step, voronoi
-from dilo.data.synthetic.shapes import Outline
+from dilo.data.synthetic.drawing import Field, mix, ramp, step, voronoi
+
+CORNERS = 48  # enough that a curve at 96 pixels shows no corners
+
+Outline = NDArray[np.float64]  # (K, 2)
+Point = tuple[float, float]
+P = ParamSpec("P")
 
 
 class Plane(NamedTuple):
@@ -23,8 +30,6 @@ class Plane(NamedTuple):
     pixel: float  # the width of one pixel in these units
 
 
-P = ParamSpec("P")
-Point = tuple[float, float]
 Paint = Callable[[Plane], Field]  # gives (S, S, 3), or a colour (3,) for all
 
 
@@ -33,6 +38,65 @@ class Part(NamedTuple):
 
     outline: Outline
     paint: Paint
+
+
+def ellipse(centre: Point, radii: Point, turn: float = 0.0) -> Outline:
+    """An ellipse; `turn` is in degrees, clockwise on the screen."""
+    angle = np.linspace(0, 2 * np.pi, CORNERS, endpoint=False)
+    ring = np.stack([radii[0] * np.cos(angle), radii[1] * np.sin(angle)], axis=1)
+    return turned(ring, turn) + np.asarray(centre)
+
+
+def lobes(count: int, depth: float, sharpness: float = 1.0) -> Outline:
+    """A star or flower of `count` arms; `depth` 0 is a circle, 1 reaches the centre.
+
+    `sharpness` below 1 gives broad petals, above 1 thin arms.
+    """
+    angle = np.linspace(0, 2 * np.pi, 24 * count, endpoint=False)
+    wave = (0.5 + 0.5 * np.cos(count * angle)) ** sharpness
+    radius = 1 - depth + depth * wave
+    return radius[:, None] * np.stack([np.sin(angle), -np.cos(angle)], axis=1)
+
+
+def arc(centre: Point, radius: float, thickness: float, span: Point) -> Outline:
+    """A thick arc between two angles in degrees, 0 to the right, clockwise."""
+    angle = np.radians(np.linspace(*span, CORNERS // 2))
+    ray = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    outer, inner = ray * (radius + thickness / 2), ray * (radius - thickness / 2)
+    return np.concatenate([outer, inner[::-1]]) + np.asarray(centre)
+
+
+def smooth(points: Sequence[Point] | Outline) -> Outline:
+    """A closed curve that rounds the corners of a coarse polygon."""
+    outline = np.asarray(points, np.float64)
+    for _ in range(3):  # Chaikin: cut each corner at a quarter of its sides
+        ahead = np.roll(outline, -1, axis=0)
+        near, far = 0.75 * outline + 0.25 * ahead, 0.25 * outline + 0.75 * ahead
+        outline = np.stack([near, far], axis=1).reshape(-1, 2)
+    return outline
+
+
+def symmetric(half: Sequence[Point]) -> Outline:
+    """A polygon from its right half, clockwise; points at x = 0 come once."""
+    right = np.asarray(half, np.float64)
+    return np.concatenate([right, mirrored(right[right[:, 0] > 0])[::-1]])
+
+
+def mirrored(outline: Outline) -> Outline:
+    """The same outline with left and right exchanged."""
+    return outline * (-1, 1)
+
+
+def turned(outline: Outline, degrees: float) -> Outline:
+    """The same outline turned clockwise around the origin."""
+    return outline @ rotation(degrees).T
+
+
+def rotation(degrees: float) -> NDArray[np.float64]:
+    """The matrix (2, 2) that turns points clockwise on the screen."""
+    angle = np.radians(degrees)
+    cosine, sine = np.cos(angle), np.sin(angle)
+    return np.array([[cosine, -sine], [sine, cosine]])
 
 
 def pattern(paint: Callable[Concatenate[Plane, P], Field]) -> Callable[P, Paint]:
