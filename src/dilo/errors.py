@@ -27,7 +27,6 @@ class StoppedError(DiloError):
     """A signal has ended a job, which can go on later from where it was."""
 
     def __init__(self, message: str, status: int) -> None:
-        """Say it on the one process that has a message; `status` is the program's."""
         super().__init__(message)
         self.status = status
 

@@ -22,7 +22,6 @@ class Names(Sequence[str]):
     """
 
     def __init__(self, names: Iterable[str] = ()) -> None:
-        """Keep `names` in their order."""
         self._bytes = bytearray()
         self._ends = array("q", [0])
         for name in names:

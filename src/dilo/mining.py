@@ -56,11 +56,6 @@ class MiningConfig:
     quality: int = 92  # of the JPEG files
 
     def __post_init__(self) -> None:
-        """Check every field.
-
-        Raises:
-            InputError: a value lies outside its range.
-        """
         for name, low, high in (
             ("threshold", 0, 1),
             ("min_side", 0, 1),

@@ -47,7 +47,6 @@ class Progress:
     def __init__(
         self, title: str, total: int, unit: str = "items", done: int = 0
     ) -> None:
-        """Start a bar of `total` pieces of which `done` were finished earlier."""
         self.title = title
         self.total = total
         self.unit = unit

@@ -29,7 +29,6 @@ class Run:
     """The folder of one training: its config, its metrics, where its files lie."""
 
     def __init__(self, folder: Path) -> None:
-        """Point at a run folder; use `create` or `open` instead."""
         self.folder = folder
         self.checkpoint = folder / "checkpoint.pt"
         self.backbone = folder / "backbone.safetensors"

@@ -49,12 +49,6 @@ class Shards:
     """
 
     def __init__(self, paths: Sequence[Path]) -> None:
-        """Read the headers of the shards at `paths`.
-
-        Raises:
-            InputError: a shard is missing, compressed, damaged, without images, or
-                there twice; or a name in it does not tell one image from another.
-        """
         self.root = Path(os.path.commonpath([path.parent for path in paths]))
         # With the slash, which takes part in the order of names.
         prefixes = {
@@ -149,12 +143,7 @@ class ShardMasks:
 
 
 def _read_headers(path: Path) -> tuple[Names, NDArray[np.int64]]:
-    """Find the images of one shard, sorted by name.
-
-    Returns:
-        Their names, and int64 (N, 4): where each lies and its size, the same of its
-        mask; at 0: it has none.
-    """
+    """Find the images of one shard, sorted by name."""
     try:
         with path.open("rb") as file:
             start = file.read(8)

@@ -26,7 +26,6 @@ class PlainFolder:
     """The files of a folder of masks that has no manifest."""
 
     def __init__(self, names: list[str]) -> None:
-        """Take the names of all files."""
         # Of files with one stem the .png is the mask: data sets such as MSRA10K keep
         # the photograph beside it as .jpg.
         names = sorted(names, key=lambda name: name.lower().endswith(".png"))
@@ -63,7 +62,6 @@ class Index:
     """
 
     def __init__(self, folder: Path, layout: Layout) -> None:
-        """Map all parts of a folder; those that cannot be read are in `damaged`."""
         import pyarrow as pa
 
         self.paths: list[Path] = []

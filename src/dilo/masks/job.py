@@ -17,7 +17,7 @@ from dilo.masks.parts import check_name, digests
 from dilo.masks.remaining import Remaining, find_remaining, present_files
 from dilo.masks.store import MaskStore
 from dilo.masks.work import Engine, Task
-from dilo.progress import Progress, format_rate, format_seconds
+from dilo.progress import Progress, format_rate, format_seconds, notify
 
 # Confidence is fitted to the share of map and object that overlap; a map below this
 # is more wrong than right.

@@ -47,7 +47,6 @@ class MaskStore:
     """
 
     def __init__(self, folder: Path, manifest: Manifest | None) -> None:
-        """Use `open` or `create` instead."""
         self.folder = folder
         self._manifest = manifest  # None: a plain folder of masks
 

@@ -138,7 +138,6 @@ class PartRecord:
     """What becomes of the images of a part; threads may add to it."""
 
     def __init__(self, task: Task, part: Part) -> None:
-        """Begin a part."""
         self.task = task
         self.part = part
         self._rows: dict[int, Row] = {}  # by the place of the image

@@ -16,7 +16,6 @@ class ConvNet(nn.Module):
     """A chain of 3x3 convolution, batch norm and ReLU, then global average pooling."""
 
     def __init__(self, widths: Sequence[int], strides: Sequence[int]) -> None:
-        """Stack one layer for each width; its stride stands at the same place."""
         super().__init__()
         pairs = zip([3, *widths[:-1]], widths, strict=True)
         self.layers = nn.Sequential(
@@ -45,7 +44,6 @@ class AlexNet(nn.Module):
     """
 
     def __init__(self, small_stem: bool = False) -> None:
-        """Start with an 11x11 convolution of stride 4, or with 5x5 of stride 1."""
         super().__init__()
         kernel, stride = (5, 1) if small_stem else (11, 4)
         self.conv1 = _he_block(nn.Conv2d(3, 64, kernel, stride, padding=2, bias=False))

@@ -48,11 +48,6 @@ class Colorization(Objective):
         config: ColorizationConfig,
         loop: LoopConfig,
     ) -> None:
-        """Put a decoder on the last feature map of `backbone`.
-
-        Raises:
-            InputError: the backbone has no feature map.
-        """
         super().__init__()
         self.backbone = backbone
         self.layer = find_map_layer(backbone)

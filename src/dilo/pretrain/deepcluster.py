@@ -55,7 +55,6 @@ class DeepCluster(Objective):
         config: DeepClusterConfig,
         loop: LoopConfig,
     ) -> None:
-        """Put a classifier of clusters on `backbone`."""
         super().__init__()
         self.input = "sobel" if config.sobel else "rgb"
         self.backbone = backbone

@@ -106,7 +106,6 @@ class GroupedBatchNorm(TorchFunctionMode):
     """
 
     def __init__(self, sizes: Sequence[int]) -> None:
-        """Cut dimension 0 into groups of these sizes, one behind the other."""
         super().__init__()
         self.sizes = list(sizes)
 

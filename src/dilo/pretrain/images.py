@@ -83,11 +83,7 @@ def count_maps(maps: Maps | None, names: Sequence[str]) -> int:
 
 
 def _refuse_lonely(names: Sequence[str], maps: Maps) -> None:
-    """Refuse a set in which no two images can be each other's background.
-
-    Raises:
-        InputError: fewer than two images have a map with a foreground.
-    """
+    """Refuse a set in which no two images can be each other's background."""
     mapped = list(
         itertools.islice((name for name in names if can_paste(maps, name)), 2)
     )
@@ -100,11 +96,7 @@ def _refuse_lonely(names: Sequence[str], maps: Maps) -> None:
 
 
 def _refuse_missing(names: Sequence[str], maps: Maps) -> None:
-    """Refuse images that would stay as they are for want of a foreground map.
-
-    Raises:
-        InputError: there are such images.
-    """
+    """Refuse images that would stay as they are for want of a foreground map."""
     missing = [name for name in names if not can_paste(maps, name)]
     if missing:
         raise InputError(

@@ -31,7 +31,6 @@ class InstDisc(Objective):
         config: InstDiscConfig,
         loop: LoopConfig,
     ) -> None:
-        """Put a linear head on `backbone`, and a bank for all images beside it."""
         super().__init__()
         self.backbone = backbone
         self.head = linear_head(feature_dim(backbone), config.embedding_dim)
@@ -98,7 +97,6 @@ class InstDiscNCE(InstDisc):
         config: InstDiscNCEConfig,
         loop: LoopConfig,
     ) -> None:
-        """Put a linear head on `backbone`, and a bank for all images beside it."""
         super().__init__(backbone, info, config, loop)
         self.negatives = config.negatives
         start = RandomDirections(config.embedding_dim, config.temperature)
@@ -130,7 +128,6 @@ class RandomDirections:
     """The similarities of an untrained network: of directions drawn at random."""
 
     def __init__(self, dim: int, temperature: float) -> None:
-        """Take embeddings of `dim` numbers, whose cosines `temperature` divides."""
         # The density of angles between random directions goes with sin^(D - 2).
         angle = (np.arange(ANGLES) + 0.5) * (np.pi / ANGLES)
         log_weight = (dim - 2) * np.log(np.sin(angle))

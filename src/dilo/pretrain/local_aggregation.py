@@ -42,7 +42,6 @@ class LocalAggregation(InstDisc):
         config: LocalAggregationConfig,
         loop: LoopConfig,
     ) -> None:
-        """Put a linear head on `backbone`, and a bank for all images beside it."""
         super().__init__(backbone, info, config, loop)
         count = info.count
         # Saved, for a training may stop in the middle of an epoch: (runs, N).

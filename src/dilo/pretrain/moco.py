@@ -40,7 +40,6 @@ class MoCo(Objective):
         config: MoCoV1Config,
         loop: LoopConfig,
     ) -> None:
-        """Make the slow copy of `backbone` and `head`, and the queue."""
         super().__init__()
         self.backbone = backbone
         self.head = head

@@ -104,7 +104,6 @@ class Monitor:
     """Measure the geometry of a backbone's features."""
 
     def __init__(self, network: nn.Module, views: Views, fabric: Fabric) -> None:
-        """Watch `network` on a sample of `views`; nothing is read before the call."""
         self.network = network
         self.fabric = fabric
         self._source = replace(views, views=2)

@@ -42,7 +42,6 @@ class Objective(Task):
     survey: Survey  # for `start_epoch`; set by the training
 
     def __init__(self) -> None:
-        """Start at step 0."""
         super().__init__()
         self.step = 0
         self.survey = _no_survey

@@ -36,7 +36,6 @@ class Rotation(Objective):
         config: RotationConfig,
         loop: LoopConfig,
     ) -> None:
-        """Put a four-way classifier on `backbone`; of any images, with any config."""
         super().__init__()
         self.backbone = backbone
         self.head = linear_head(feature_dim(backbone), TURNS)

@@ -25,11 +25,6 @@ class Supervised(Objective):
         config: SupervisedConfig,
         loop: LoopConfig,
     ) -> None:
-        """Put a classifier of the images' classes on `backbone`.
-
-        Raises:
-            InputError: the images have no labels, or a single class.
-        """
         super().__init__()
         labels = info.labels
         if labels is None:

@@ -33,7 +33,6 @@ class Surveyor:
         config: PretrainConfig,
         fabric: Fabric,
     ) -> None:
-        """Prepare the survey of `examples` by `network`; call it to make one."""
         self.network = network
         self.examples = examples
         self.config = config
@@ -95,7 +94,6 @@ class CentreViews(Dataset[tuple[Image, bool]]):
     """The central crop of each image, and whether the image could be read."""
 
     def __init__(self, examples: Examples, crop_size: int) -> None:
-        """Crop `examples` to `crop_size` pixels."""
         self.examples = examples
         self.crop_size = crop_size
 

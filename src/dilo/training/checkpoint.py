@@ -18,7 +18,6 @@ class Checkpointer:
     """Write the checkpoint when it is due, and never of broken weights."""
 
     def __init__(self, logger: MetricsLogger, task: Task, optimizer: Any) -> None:
-        """Save the states of a training."""
         self.logger = logger
         self.parts = {"task": task, "optimizer": optimizer, "log": logger}
         self._last = time.monotonic()

@@ -27,7 +27,6 @@ class Curves:
     """Keep the picture of a run's curves up to date, without costing much time."""
 
     def __init__(self, run: Run) -> None:
-        """Draw the curves of `run`."""
         self.run = run
         self._drawn = time.monotonic()  # a short training is drawn at its end alone
         self._seconds = 0.0  # that the last picture took

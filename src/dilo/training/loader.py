@@ -174,7 +174,6 @@ class Waiting:
     """
 
     def __init__(self) -> None:
-        """Start with no time."""
         self.seconds = 0.0  # since it was last taken
 
     def over(self, batches: Iterable[Item]) -> Iterator[Item]:

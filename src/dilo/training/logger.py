@@ -31,7 +31,6 @@ class MetricsLogger:
     """
 
     def __init__(self, run: Run, training: "Training", *, writes: bool) -> None:
-        """Log to `run`; of several processes all count, but only one `writes`."""
         self.run = run
         self.training = training
         self.writes = writes

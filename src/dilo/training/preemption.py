@@ -23,7 +23,6 @@ class Preemption:
     """Take note of the signals while a block runs, instead of ending at once."""
 
     def __init__(self, device: torch.device, accumulate: int = 1) -> None:
-        """Exchange over `device`; a step has `accumulate` micro-batches."""
         self.device = device
         self.every = max(1, ASK_EVERY // accumulate)
         self._received: signal.Signals | None = None

@@ -69,12 +69,7 @@ def describe(fabric: Fabric, precision: Precision) -> dict[str, Any]:
 
 
 def _check_slurm(environment: Mapping[str, str]) -> None:
-    """Refuse processes of SLURM that would wait for each other for ever.
-
-    Raises:
-        RunError: there are several tasks, but srun has not started this one, or the
-            number of tasks on each node is not given.
-    """
+    """Refuse processes of SLURM that would wait for each other for ever."""
     tasks = int(environment.get("SLURM_NTASKS", "1"))
     if "WORLD_SIZE" in environment or tasks == 1:  # torchrun decides within a job
         return
