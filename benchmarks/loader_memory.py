@@ -8,7 +8,6 @@ order, parameters. Takes two to six minutes.
 
 import multiprocessing
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import numpy as np
 from dilo.augment import CopyPasteConfig, view_chain
 from dilo.data.image_set import Examples, SourceSet
 from dilo.data.sampler import BatchSampler
+from dilo.data.sources import ImageFiles
 from dilo.folder import Names
 from dilo.image import encode_image
 from dilo.pretrain.views import Views
@@ -28,15 +28,13 @@ INDICES = 1_000_000
 SEEN = (50_000, INDICES)  # after so many, memory is read
 
 
-@dataclass(frozen=True, kw_only=True)
-class ManyNames:
+@dataclass(frozen=True)
+class ManyNames(ImageFiles):
     """A million images, of which each is the same small one."""
 
-    names: Sequence[str]
     content: bytes
-    root: Path = Path()
 
-    def read(self, index: int) -> bytes:
+    def read(self, index: int) -> bytes:  # type: ignore[override]
         """Look the name up, as the folder does, and give the file."""
         assert self.names[index]
         return self.content
@@ -54,7 +52,7 @@ def measure_memory() -> dict[str, float]:
     names = Names(f"n{place % 1000:08d}/{place:012d}.JPEG" for place in range(INDICES))
     image = np.full((4, 4, 3), 99, np.uint8)
     examples = SourceSet(
-        source=ManyNames(names=names, content=encode_image(image)),
+        source=ManyNames(Path(), names, encode_image(image)),
         find_map=lambda name: np.ones((4, 4), np.float32),
     )
     batches = loader(examples, side=4, batch=500, workers=WORKERS)(0)

@@ -1,9 +1,6 @@
 import dataclasses
 import itertools
-import subprocess
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import PIL.Image
@@ -27,9 +24,10 @@ from dilo.data.image_set import Example, MemorySet, SourceSet
 from dilo.data.sampler import BatchSampler
 from dilo.data.sources import ImageFiles
 from dilo.data.synthetic import SceneConfig, make_scene
-from dilo.errors import DiloError, ImageError, RunError, StoreError
+from dilo.errors import DiloError, ImageError, StoreError
 from dilo.image import Image, encode_image
-from dilo.pretrain.views import ViewLoader, Views
+from dilo.pretrain.views import Views
+from dilo.training.loader import Loader
 
 RISING = ViewConfig(copy_paste=CopyPasteConfig(probability=1.0, ramp=0.8))
 ALWAYS = ViewConfig(copy_paste=CopyPasteConfig(probability=1.0, ramp=0.0))
@@ -51,7 +49,7 @@ class Noise:
         return Example(image=self.images[index], saliency=saliency)
 
 
-def loader(examples: Noise, workers: int = 0, epochs: int = 2) -> ViewLoader:
+def loader(examples: Noise, workers: int = 0, epochs: int = 2) -> Loader:
     views = Views(examples=examples, crop_size=8, config=RISING, seed=4, epochs=epochs)
     count = len(examples.names)
 
@@ -60,7 +58,7 @@ def loader(examples: Noise, workers: int = 0, epochs: int = 2) -> ViewLoader:
             count=count, batch_size=4, epochs=epochs, seed=4, first_step=first_step
         )
 
-    return ViewLoader(views, sampler, workers)
+    return Loader(views, sampler, workers)
 
 
 def stack(views: Views, epoch: int, index: int) -> Image:
@@ -73,8 +71,8 @@ def stack(views: Views, epoch: int, index: int) -> Image:
 def test_a_view_depends_on_seed_epoch_and_index_alone():
     examples = Noise(10)
     seen = 0
-    for step, batch in enumerate(loader(examples)(0)):
-        for view, index in zip(batch.views[0], batch.index.tolist(), strict=True):
+    for step, (stacks, indices) in enumerate(loader(examples)(0)):
+        for view, index in zip(stacks[:, 0], indices.tolist(), strict=True):
             rng = view_rng(4, step // 3, index)
             example = examples[index]
             expected = train_view(
@@ -99,16 +97,16 @@ def test_each_of_two_views_is_pasted_for_itself():
     assert len(seen) == 4
 
 
-def test_a_batch_holds_the_views_of_its_images_one_behind_the_other():
+def test_a_batch_holds_the_views_of_each_image():
     views = Views(examples=Noise(4), crop_size=8, config=RISING, seed=4, epochs=1)
     views = dataclasses.replace(views, views=2)
-    batches = ViewLoader(
+    batches = Loader(
         views, lambda step: BatchSampler(count=4, batch_size=4, epochs=1, seed=4), 0
     )
-    (batch,) = batches(0)
-    assert batch.views.shape == (2, 4, 8, 8, 3)
-    for place, index in enumerate(batch.index.tolist()):
-        np.testing.assert_array_equal(batch.views[:, place], stack(views, 0, index))
+    ((stacks, indices),) = batches(0)
+    assert stacks.shape == (4, 2, 8, 8, 3)
+    for own, index in zip(stacks, indices.tolist(), strict=True):
+        np.testing.assert_array_equal(own, stack(views, 0, index))
 
 
 @pytest.mark.parametrize(
@@ -208,31 +206,6 @@ def test_a_background_that_cannot_be_made_names_the_image(tmp_path):
     assert not views.take_failures()
 
 
-@pytest.mark.slow
-def test_workers_change_nothing():
-    alone = list(loader(Noise(10))(1))
-    helped = list(loader(Noise(10), workers=2)(1))
-    assert len(alone) == len(helped) == 5
-    for one, two in zip(alone, helped, strict=True):
-        np.testing.assert_array_equal(one.views, two.views)
-        assert one.index.tolist() == two.index.tolist()
-
-
-@pytest.mark.slow
-def test_workers_do_not_outlive_a_process_that_fails_beside_them(tmp_path):
-    script = """
-import sys
-sys.path[:0] = [TESTS]
-from test_pretrain_views import Noise, loader
-batches = loader(Noise(40), workers=1)(0)  # a global, which is not let go
-next(batches)
-raise SystemExit(3)
-"""
-    script = script.replace("TESTS", repr(str(Path(__file__).parent)))
-    ended = subprocess.run([sys.executable, "-c", script], timeout=120, cwd=tmp_path)
-    assert ended.returncode == 3
-
-
 def test_backgrounds_of_other_images_depend_on_the_stream_alone():
     examples = Noise(6, broken=[2])
     pasting = CopyPasteConfig(probability=1.0, ramp=0.0, background="other")
@@ -251,32 +224,13 @@ def test_backgrounds_of_other_images_depend_on_the_stream_alone():
     assert (first[0] != stack(views, 0, 0)).any()
 
 
-@pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.slow)])
-def test_a_batch_keeps_its_size_beside_unreadable_images(workers):
-    batches = loader(Noise(10, broken=[1, 6, 9]), workers, epochs=1)
-    drawn = list(batches(0))
-    assert [len(batch.index) for batch in drawn] == [4, 4, 2]
-    indices = {index for batch in drawn for index in batch.index.tolist()}
-    assert indices == {0, 2, 3, 4, 5, 7, 8}
-    assert batches.failures == {
-        f"{index}.png": f"{index}.png: the file is empty" for index in (1, 6, 9)
-    }
-
-
 def test_an_image_that_fails_twice_in_a_batch_is_replaced_twice():
     views = Views(
         examples=Noise(3, broken=[1]), crop_size=8, config=RISING, seed=4, epochs=1
     )
-    batches = ViewLoader(views, lambda step: [[(0, 1), (0, 2), (0, 1), (0, 0)]], 0)
-    (batch,) = batches(0)
-    assert batch.index.tolist() == [2, 0, 2, 2]
+    batches = Loader(views, lambda step: [[(0, 1), (0, 2), (0, 1), (0, 0)]], 0)
+    ((stacks, indices),) = batches(0)
+    assert indices.tolist() == [2, 0, 2, 2]
     for place in (2, 3):
-        np.testing.assert_array_equal(batch.views[:, place], batch.views[:, 0])
+        np.testing.assert_array_equal(stacks[place], stacks[0])
     assert list(batches.failures) == ["1.png"]
-
-
-def test_a_batch_without_a_readable_image_is_an_error():
-    with pytest.raises(
-        RunError, match=r"not one image of a batch can be read: .*empty"
-    ):
-        list(loader(Noise(4, broken=range(4)))(0))
