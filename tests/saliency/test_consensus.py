@@ -3,7 +3,6 @@ import pytest
 
 from authors_maps import agreement
 from dilo.saliency import consensus, gs, rbd
-from dilo.saliency.consensus import consensus_of_graph
 from dilo.saliency.graph import paint
 from dilo.saliency.mc import mc_of_graph
 from dilo.saliency.superpixels import image_graph
@@ -16,9 +15,6 @@ def test_consensus_is_the_mean_of_the_three_maps():
     mc_map = paint(mc_of_graph(graph), graph.labels)
     expected = (rbd(image) + gs(image) + mc_map) / 3
     np.testing.assert_allclose(consensus(image), expected, atol=1e-6)
-    np.testing.assert_array_equal(
-        consensus(image), paint(consensus_of_graph(graph), graph.labels)
-    )
 
 
 @pytest.mark.realdata

@@ -6,7 +6,6 @@ import pytest
 import reference
 from authors_maps import agreement, golden_images
 from dilo.saliency.color import mean_lab
-from dilo.saliency.frame import find_frame
 from dilo.saliency.graph import distances, region_graph
 from dilo.saliency.gs import (
     _border_contrast,
@@ -17,6 +16,7 @@ from dilo.saliency.gs import (
 )
 from dilo.saliency.rbd import rbd_steps
 from dilo.saliency.superpixels import image_graph
+from dilo.saliency.working import find_frame
 from pictures import blocks
 
 RNG = np.random.default_rng(0)

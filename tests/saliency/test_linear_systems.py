@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dilo.saliency.linear import eliminate, minimize, substitute
+from dilo.saliency.numeric import eliminate, minimize, substitute
 
 RNG = np.random.default_rng(0)
 

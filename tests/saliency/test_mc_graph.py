@@ -7,7 +7,7 @@ import reference
 from authors_maps import golden_images
 from dilo.saliency.color import MC_SPACE, mc_mean_lab, pixel_lab
 from dilo.saliency.graph import linked_pairs, neighbors_of, region_graph
-from dilo.saliency.mc_graph import (
+from dilo.saliency.mc import (
     add_corners,
     join_opposite_sides,
     outermost,

@@ -6,8 +6,8 @@ import pytest
 from authors_maps import correlation
 from dilo.image import read_image, read_map, read_mask
 from dilo.saliency.color import pixel_lab
-from dilo.saliency.frame import find_frame
 from dilo.saliency.graph import paint, region_graph
+from dilo.saliency.numeric import otsu
 from dilo.saliency.rbd import rbd, rbd_of_graph, rbd_steps
 from dilo.saliency.superpixels import (
     border_band,
@@ -15,7 +15,7 @@ from dilo.saliency.superpixels import (
     slic,
     superpixel_side,
 )
-from dilo.saliency.values import otsu
+from dilo.saliency.working import find_frame
 from pictures import object_on_ground
 
 STEPS = {

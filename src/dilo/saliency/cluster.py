@@ -72,7 +72,7 @@ def _iterate(lab, width, work, centers, rule):  # type: ignore[no-untyped-def]
     """
     labels, previous, nearest = work
     side, weight, iterations, row_step = rule
-    height, padded = labels.shape
+    height = len(labels)
     offsets = np.empty(2 * side + 2 * _VECTOR, lab.dtype)
     reach = np.empty((len(centers), 4), np.int64)
     sums = np.zeros((len(centers), 6), np.int64)
@@ -84,14 +84,14 @@ def _iterate(lab, width, work, centers, rule):  # type: ignore[no-untyped-def]
         for top in range(0, height, _STRIP):
             rows = (top, min(height, top + _STRIP), 1 if ends else row_step)
             if iteration == 0:  # here, where the strip is about to be used
-                _clear_rows(rows, labels.reshape(-1), padded)
+                labels[top : rows[1]] = 0
             _assign(rows, lab, (nearest, labels, offsets), centers, (reach, weight))
             if ends:
                 continue
             if iteration == 0:
                 row = changes[: (width + 8) // 8 * 8]
                 _sum_runs(rows, (lab, width), labels, (row, places), sums)
-                _copy_rows(rows, labels.reshape(-1), previous.reshape(-1), padded)
+                previous[top : rows[1]] = labels[top : rows[1]]
             else:
                 _sum_changes(rows, lab, (labels, previous), (changes, places), sums)
         if not ends:
@@ -195,18 +195,6 @@ def _sum_runs(rows, pixels, labels, work, sums):  # type: ignore[no-untyped-def]
             sums[k, 3] += count * (start + end - 1) // 2
             sums[k, 4] += count * y
             sums[k, 5] += count
-
-
-@njit(nogil=True)
-def _clear_rows(rows, target, width):  # type: ignore[no-untyped-def]
-    for x in range(np.uint64(rows[0] * width), np.uint64(rows[1] * width)):
-        target[x] = 0
-
-
-@njit(nogil=True)
-def _copy_rows(rows, source, target, width):  # type: ignore[no-untyped-def]
-    for x in range(np.uint64(rows[0] * width), np.uint64(rows[1] * width)):
-        target[x] = source[x]
 
 
 @njit(nogil=True)

@@ -82,10 +82,10 @@ def mean_lab(rgb: NDArray[np.floating]) -> NDArray[np.float64]:
         InputError: `rgb` is not (N, 3).
     """
     _check_colours(rgb)
-    return _mean_lab(rgb, _MEAN_XYZ)
+    return _region_lab(rgb / np.float64(255), 1 / 0.45, _MEAN_XYZ, (841 / 108, 4 / 29))
 
 
-def mc_mean_lab(rgb: NDArray[np.float64]) -> NDArray[np.float64]:
+def mc_mean_lab(rgb: NDArray[np.floating]) -> NDArray[np.float64]:
     """Convert mean colours, (N, 3) in 0..255, to MC's Lab of regions.
 
     The released program takes the curve of 0..1 at 0..255. That makes it a pure power;
@@ -95,12 +95,7 @@ def mc_mean_lab(rgb: NDArray[np.float64]) -> NDArray[np.float64]:
         InputError: `rgb` is not (N, 3).
     """
     _check_colours(rgb)
-    linear = ((rgb + 0.099) / 1.099) ** 2.222  # ITU-R BT.709
-    linear = np.where(linear < 0.018, rgb / 4.5138, linear)
-    t = linear @ _MC_XYZ.T
-    f = np.where(t > 0.008856, np.cbrt(t), 7.787069 * t + 0.137931)
-    x, y, z = f.T
-    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=1)
+    return _region_lab(rgb.astype(np.float64), 2.222, _MC_XYZ, (7.787069, 0.137931))
 
 
 def _check_colours(rgb: NDArray[np.floating]) -> None:
@@ -108,24 +103,18 @@ def _check_colours(rgb: NDArray[np.floating]) -> None:
         raise InputError(f"mean colours are an array (N, 3), got {np.shape(rgb)}")
 
 
-@njit(nogil=True)
-def _mean_lab(rgb, matrix):  # type: ignore[no-untyped-def]
-    lab, f = np.empty((len(rgb), 3)), np.empty(3)
-    linear = np.empty(3)
-    for i in range(len(rgb)):
-        for c in range(3):
-            grey = rgb[i, c] / 255.0
-            linear[c] = ((grey + 0.099) / 1.099) ** (1 / 0.45)  # ITU-R BT.709
-            if linear[c] < 0.018:
-                linear[c] = grey / 4.5138
-        for c in range(3):
-            t = 0.0
-            for d in range(3):
-                t += matrix[c, d] * linear[d]
-            f[c] = np.cbrt(t) if t >= 0.008856 else t * (841 / 108) + 4 / 29
-        lab[i, 0] = 116 * f[1] - 16
-        lab[i, 1], lab[i, 2] = 500 * (f[0] - f[1]), 200 * (f[1] - f[2])
-    return lab
+def _region_lab(
+    rgb: NDArray[np.float64],
+    exponent: float,
+    matrix: NDArray[np.float64],
+    line: tuple[float, float],
+) -> NDArray[np.float64]:
+    """Convert to Lab by the curve of ITU-R BT.709; near black the root is a line."""
+    linear = ((rgb + 0.099) / 1.099) ** exponent
+    linear = np.where(linear < 0.018, rgb / 4.5138, linear)
+    t = linear @ matrix.T
+    x, y, z = np.where(t > 0.008856, np.cbrt(t), line[0] * t + line[1]).T
+    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=1)
 
 
 @njit(nogil=True, fastmath={"contract"})

@@ -57,11 +57,13 @@ def region_graph(
     sums, links, border = _measure(
         np.ascontiguousarray(image), labels, (count, band), runs
     )
-    rgb, position = np.empty((count, 3), precision), np.empty((count, 2), precision)
-    missing = _means(sums, labels.shape, rgb, position)
-    if missing >= 0:
-        raise InputError(f"no pixel has label {missing} of {count}")
-    return RegionGraph(labels, rgb, position, links, border)
+    if not sums[:, 5].all():
+        raise InputError(f"no pixel has label {sums[:, 5].argmin()} of {count}")
+    means = sums[:, :5] / sums[:, 5:]
+    # Twice the column was summed, to keep whole numbers.
+    position = means[:, 3:] / (1, 2) / labels.shape
+    rgb = means[:, :3].astype(precision)
+    return RegionGraph(labels, rgb, position.astype(precision), links, border)
 
 
 @njit(nogil=True)
@@ -88,21 +90,6 @@ def _measure(image, labels, sizes, runs):  # type: ignore[no-untyped-def]
     for k in range(count):
         links[k, k] = False
     return sums, links, border
-
-
-@njit(nogil=True)
-def _means(sums, size, rgb, position):  # type: ignore[no-untyped-def]
-    """Divide sums by the pixels; return a region that has none, or -1."""
-    for k in range(len(sums)):
-        pixels = sums[k, 5]
-        if pixels == 0:
-            return k
-        for c in range(3):
-            rgb[k, c] = sums[k, c] / pixels
-        position[k, 0] = sums[k, 3] / pixels / size[0]
-        # Twice the column was summed, to keep whole numbers.
-        position[k, 1] = sums[k, 4] / 2 / pixels / size[1]
-    return -1
 
 
 @njit(nogil=True)

@@ -11,7 +11,6 @@ import numpy as np
 from dilo.image import Image, Map
 from dilo.kernel_cache import njit
 from dilo.saliency.color import mean_lab
-from dilo.saliency.frame import within_frame
 from dilo.saliency.graph import (
     Bools,
     Floats,
@@ -23,10 +22,10 @@ from dilo.saliency.graph import (
     paint,
     two_ring,
 )
+from dilo.saliency.numeric import stretch
 from dilo.saliency.rbd import RbdSteps
 from dilo.saliency.superpixels import image_graph
-from dilo.saliency.values import stretch
-from dilo.saliency.working import bounded
+from dilo.saliency.working import bounded, within_frame
 
 _SIMILAR_SHARE = 1 / 40  # of all regions: so many of the border must look alike
 _SEED_CONTRAST = 0.5  # of the strongest along the border; above, no background seed

@@ -11,7 +11,6 @@ import numpy as np
 from dilo.image import Image, Map
 from dilo.kernel_cache import njit
 from dilo.saliency.color import mean_lab
-from dilo.saliency.frame import within_frame
 from dilo.saliency.graph import (
     Floats,
     RegionGraph,
@@ -23,12 +22,11 @@ from dilo.saliency.graph import (
     paint,
     two_ring,
 )
-from dilo.saliency.linear import minimize
+from dilo.saliency.numeric import EPSILON, gaussian, minimize, otsu, stretch
 from dilo.saliency.paths import path_lengths, shortest_paths
 from dilo.saliency.scratch import scratch
 from dilo.saliency.superpixels import image_graph
-from dilo.saliency.values import EPSILON, copy, gaussian, otsu, stretch
-from dilo.saliency.working import bounded
+from dilo.saliency.working import bounded, within_frame
 
 _SPATIAL_SIGMA = 0.4  # of the contrast, in shares of the image side
 _BACKGROUND_WEIGHT = 5.0  # lambda of the released program
@@ -119,7 +117,7 @@ def _steps(color, position, links, border, room):  # type: ignore[no-untyped-def
     fill_distances(position, spatial)
     gaussian(spatial, _SPATIAL_SIGMA)
     contrast = _contrast(contrast_of, spatial, background)
-    copy(contrast_of, system)
+    system[:] = contrast_of
     gaussian(system, smoothness_sigma)
     _smoothness(system, ring, border, pairs)
     _system(system, weight, contrast)
