@@ -49,7 +49,7 @@ def pictures(scene: Scene, number: int) -> dict[str, Image]:
     rng = np.random.default_rng(number)
     saliency = rbd(scene.image)
     alpha = BLENDINGS["mix"](rng, map_to_alpha(saliency, SHARP))
-    background = grey_background(rng, *alpha.shape)
+    background = grey_background(rng, alpha.shape)
     return {
         "scene": scene.image,
         "RBD map": grey(saliency),

@@ -88,10 +88,10 @@ def is_collapsed(numbers: Mapping[str, float]) -> bool:
 
 def collapse_warning(metrics: Sequence[Mapping[str, Any]]) -> str | None:
     """Say whether the features are collapsed by the last of the lines that tell it."""
-    told = [line for line in metrics if "effective_rank" in line]
-    if not told or not is_collapsed(told[-1]):
+    measured = [line for line in metrics if "effective_rank" in line]
+    if not measured or not is_collapsed(measured[-1]):
         return None
-    last = told[-1]
+    last = measured[-1]
     return (
         f"the features have collapsed: they hardly tell images apart after epoch "
         f"{last['epoch']:.0f} (spread {last['spread']:.2g}, effective rank "
