@@ -4,13 +4,13 @@ import itertools
 from collections.abc import Mapping, Sequence
 
 from dilo.data.image_set import Examples, SourceSet, load_into_memory
-from dilo.data.shards import ShardMasks, Shards
+from dilo.data.shards import Shards
 from dilo.data.sources import ImageSource
 from dilo.errors import InputError, StoreError
 from dilo.masks import MaskStore
 from dilo.pretrain.config import DataConfig, PretrainConfig
 
-Maps = MaskStore | ShardMasks
+Maps = MaskStore | Shards
 
 
 def open_maps(data: DataConfig, source: ImageSource) -> Maps | None:
@@ -24,7 +24,7 @@ def open_maps(data: DataConfig, source: ImageSource) -> Maps | None:
     if data.masks is None:
         return None
     if data.masks == data.images and isinstance(source, Shards):
-        return ShardMasks(source)
+        return source
     return MaskStore.open(data.masks)
 
 
