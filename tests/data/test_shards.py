@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dilo.data.image_set import SourceSet
-from dilo.data.shards import ShardMasks, Shards
+from dilo.data.shards import Shards
 from dilo.errors import ImageError, StoreError
 from dilo.image import encode_image, encode_map
 
@@ -37,19 +37,18 @@ def shards(tmp_path: Path) -> Shards:
 
 
 def test_masks_lie_beside_their_images(shards):
-    masks = ShardMasks(shards)
-    assert [name in masks for name in shards.names] == [True, True, True, False]
-    np.testing.assert_array_equal(masks.foreground("x/a.png"), SQUARE)
+    assert [name in shards for name in shards.names] == [True, True, True, False]
+    np.testing.assert_array_equal(shards.foreground("x/a.png"), SQUARE)
     for name in ("x/b.png", "x/d.png", "y/a.png"):
-        assert masks.foreground(name) is None
-        assert masks.is_empty(name)
-    assert masks.path("x/d.png") == Path("x/d.mask.png")
+        assert shards.foreground(name) is None
+        assert shards.is_empty(name)
+    assert shards.path("x/d.png") == Path("x/d.mask.png")
     with pytest.raises(StoreError, match=r"x/c\.mask\.png: .*the file is empty"):
-        masks.foreground("x/c.png")
+        shards.foreground("x/c.png")
 
 
 def test_examples_come_with_their_masks_and_failures_with_their_names(shards):
-    examples = SourceSet(source=shards, find_map=ShardMasks(shards).foreground)
+    examples = SourceSet(source=shards, find_map=shards.foreground)
     np.testing.assert_array_equal(examples[0].image, IMAGE)
     np.testing.assert_array_equal(examples[0].saliency, SQUARE)
     assert examples[3].saliency is None

@@ -37,7 +37,7 @@ class _Member(NamedTuple):
 
 
 class Shards:
-    """The images of some tar files, in the order of their names.
+    """The images of some tar files, in the order of their names, and their masks.
 
     An image is a member KEY.jpg (or of another kind that we read), where KEY goes up to
     the first dot of the file name; its mask is KEY.mask.png. All else belongs to
@@ -79,14 +79,38 @@ class Shards:
         """
         return self._read(index, *self._places[index, :2].tolist())
 
-    def read_mask(self, index: int) -> bytes | None:
-        """Read the file of an image's mask; None: it has none. Errors as of `read`."""
-        offset, size = self._places[index, 2:].tolist()
-        return self._read(index, offset, size) if offset else None
+    def __contains__(self, name: str) -> bool:
+        """Tell whether an image has a mask beside it."""
+        index = self._find(name)
+        return index is not None and bool(self._places[index, 2])
 
-    def has_mask(self, index: int) -> bool:
-        """Tell whether a mask lies beside an image."""
-        return bool(self._places[index, 2])
+    def foreground(self, name: str) -> Map | None:
+        """Read the map of an image, or None where there is nothing to paste.
+
+        Raises:
+            StoreError: the mask is damaged.
+        """
+        index = self._find(name)
+        if index is None or not self._places[index, 2]:
+            return None
+        try:
+            saliency = read_map(self._read(index, *self._places[index, 2:].tolist()))
+        except ImageError as error:
+            raise StoreError(f"{self.path(name)}: {error}") from error
+        return saliency if has_foreground(saliency) else None
+
+    def is_empty(self, name: str) -> bool:
+        """Tell whether there is nothing to paste; errors as of `foreground`."""
+        return self.foreground(name) is None
+
+    def path(self, name: str) -> Path:
+        """Say how the mask of an image is, or would be, called."""
+        return Path(_split_key(name)[0] + MASK_KIND)
+
+    def _find(self, name: str) -> int | None:
+        place = bisect_left(self.names, name)
+        found = place < len(self.names) and self.names[place] == name
+        return place if found else None
 
     def _read(self, index: int, offset: int, size: int) -> bytes:
         # Opened each time: a forked worker would share the place in an open file.
@@ -102,44 +126,6 @@ class Shards:
         if len(content) < size:
             raise ImageError(f"{self.names[index]}: {path} has become shorter")
         return content
-
-
-class ShardMasks:
-    """The masks that lie in the shards beside the images, as KEY.mask.png."""
-
-    def __init__(self, shards: Shards) -> None:
-        self.shards = shards
-
-    def __contains__(self, name: str) -> bool:
-        index = self._find(name)
-        return index is not None and self.shards.has_mask(index)
-
-    def foreground(self, name: str) -> Map | None:
-        """Read the map of an image, or None where there is nothing to paste.
-
-        Raises:
-            StoreError: the mask is damaged.
-        """
-        index = self._find(name)
-        try:
-            content = None if index is None else self.shards.read_mask(index)
-            saliency = None if content is None else read_map(content)
-        except ImageError as error:
-            raise StoreError(f"{self.path(name)}: {error}") from error
-        return None if saliency is None or not has_foreground(saliency) else saliency
-
-    def is_empty(self, name: str) -> bool:
-        """Tell whether there is nothing to paste; errors as of `foreground`."""
-        return self.foreground(name) is None
-
-    def path(self, name: str) -> Path:
-        """Say how the mask of an image is, or would be, called."""
-        return Path(_split_key(name)[0] + MASK_KIND)
-
-    def _find(self, name: str) -> int | None:
-        names = self.shards.names
-        place = bisect_left(names, name)
-        return place if place < len(names) and names[place] == name else None
 
 
 def _read_headers(path: Path) -> tuple[Names, NDArray[np.int64]]:

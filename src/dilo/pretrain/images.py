@@ -8,14 +8,14 @@ import torch
 
 from dilo.data.image_set import Examples, SourceSet, load_into_memory
 from dilo.data.labels import read_labels
-from dilo.data.shards import ShardMasks, Shards
+from dilo.data.shards import Shards
 from dilo.data.sources import ImageSource
 from dilo.errors import InputError, StoreError
 from dilo.masks import MaskStore
 from dilo.pretrain.config import DataConfig, PretrainConfig
 from dilo.pretrain.objective import ImageSetInfo
 
-Maps = MaskStore | ShardMasks
+Maps = MaskStore | Shards
 
 
 def open_maps(data: DataConfig, source: ImageSource) -> Maps | None:
@@ -29,7 +29,7 @@ def open_maps(data: DataConfig, source: ImageSource) -> Maps | None:
     if data.masks is None:
         return None
     if data.masks == data.images and isinstance(source, Shards):
-        return ShardMasks(source)
+        return source
     return MaskStore.open(data.masks)
 
 

@@ -41,7 +41,6 @@ class GsSteps(NamedTuple):
     """What GS computes on the way, for N regions."""
 
     clip: float  # colour distance that costs nothing on a path
-    border_contrast: Floats  # (B,), how each region of the border differs from others
     seeds: Bools  # (N,), regions of the border that are taken for background
     reach: float  # Lab distance that the most salient regions are from the seeds
     saliency: Floats  # (N,), distance to the seeds in [0, 1], 1 from `reach` on
@@ -127,7 +126,7 @@ def _steps(color, clip, position, links, border):  # type: ignore[no-untyped-def
     saliency = np.zeros(count, color.dtype)
     if reach > 0:
         saliency = np.minimum(distance / reach, kind(1))
-    return border_contrast, seeds, reach, saliency
+    return seeds, reach, saliency
 
 
 @njit(nogil=True)

@@ -43,9 +43,7 @@ _WHITE = float(np.linalg.norm(mc_mean_lab(np.full((1, 3), 255.0))))
 class McSteps(NamedTuple):
     """What MC computes on the way, for N regions."""
 
-    color: Floats  # (N, 3) Lab, as `color.mc_mean_lab`
     step: float  # strongest colour distance of a link; from black to white it is 1
-    weights: Floats  # (N, N) of the links, 1 to itself and 0 where there is no link
     outliers: Bools  # (N,), regions of a colour that no region around has
     kept: Bools  # (N,), regions that the walk visits: all but outliers and a frame
     border: Bools  # (N,), kept regions that can absorb the walk
@@ -84,12 +82,12 @@ def mc_steps(graph: RegionGraph) -> McSteps:
     """Run MC on a graph's regions, with links of its own, and return every step."""
     color = mc_mean_lab(graph.rgb).astype(graph.rgb.dtype)
     step, *others = _steps(color, graph.links, graph.labels)
-    return McSteps(color, float(step) / _WHITE, *others)
+    return McSteps(float(step) / _WHITE, *others)
 
 
 @njit(nogil=True)
 def _steps(color, links, labels):  # type: ignore[no-untyped-def]
-    """Compute the fields of `McSteps` after the first: one call, for speed."""
+    """Compute the fields of `McSteps`: one call, for speed."""
     near = neighbors_of(linked_pairs(links), len(links))
     add_corners(labels, near)
     linked = near.copy()
@@ -105,7 +103,7 @@ def _steps(color, links, labels):  # type: ignore[no-untyped-def]
     for i in np.flatnonzero(outliers):
         if (saliency[near[i]] > _SALIENT_NEIGHBOR).any():
             saliency[i] = 1
-    return step, weights, outliers, kept, border, saliency
+    return step, outliers, kept, border, saliency
 
 
 @njit(nogil=True)
@@ -149,12 +147,9 @@ def join_opposite_sides(labels, pairs):  # type: ignore[no-untyped-def]
 @njit(nogil=True)
 def outermost(labels, count):  # type: ignore[no-untyped-def]
     """Regions with a pixel on the image border, (N,)."""
-    height, width = labels.shape
     border = np.zeros(count, np.bool_)
-    for y in range(height):
-        border[labels[y, 0]] = border[labels[y, width - 1]] = True
-    for x in range(width):
-        border[labels[0, x]] = border[labels[height - 1, x]] = True
+    border[labels[0]] = border[labels[-1]] = True
+    border[labels[:, 0]] = border[labels[:, -1]] = True
     return border
 
 

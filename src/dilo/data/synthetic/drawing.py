@@ -62,16 +62,6 @@ def noise(
     return total / np.float32(weight)
 
 
-def profile(rng: np.random.Generator, size: int, cells: int, octaves: int) -> Field:
-    """One line of noise, (S,): the outline of hills, tree tops or trunks."""
-    total = np.zeros((1, size), np.float32)
-    for octave in range(octaves):
-        lattice = rng.random((1, min((cells << octave) + 1, size)), dtype=np.float32)
-        smooth = cv2.resize(lattice, (size, 1), interpolation=cv2.INTER_CUBIC)
-        total += (2 * np.asarray(smooth, np.float32) - 1) * np.float32(0.5**octave)
-    return total[0] / np.float32(2)
-
-
 def voronoi(rng: np.random.Generator, x: Field, y: Field) -> tuple[Field, Field]:
     """Cells around one random point in each unit square of the plane.
 
@@ -165,8 +155,14 @@ class Draw(NamedTuple):
         self, base: float, height: float, cells: int = 3, octaves: int = 4
     ) -> Field:
         """Draw the coverage of what lies below an uneven line around y = `base`."""
-        line = base + height * profile(self.rng, self.size, cells, octaves)
-        return step(grid(self.size)[1] - line[None, :], 1 / self.size)
+        line = np.zeros((1, self.size), np.float32)
+        for octave in range(octaves):
+            shape = 1, min((cells << octave) + 1, self.size)
+            lattice = self.rng.random(shape, dtype=np.float32)
+            smooth = cv2.resize(lattice, (self.size, 1), interpolation=cv2.INTER_CUBIC)
+            line += (2 * np.asarray(smooth, np.float32) - 1) * np.float32(0.5**octave)
+        y = grid(self.size)[1]
+        return step(y - (base + height * (line / np.float32(2))), 1 / self.size)
 
     def turned(self, scale: float = 1.0) -> tuple[Field, Field]:
         """Draw coordinates turned by an angle and shifted, `scale` units wide."""
