@@ -176,6 +176,22 @@ def test_an_interrupt_keeps_what_is_done(images, store):
     assert compute_masks(images, store, brightness, 1).kept == 7
 
 
+def test_an_interrupt_does_not_wait_for_the_workers(images, store):
+    job = os.getpid()
+
+    def method(image):
+        if image.shape == (4, 6, 3):  # not the warm-up
+            os.kill(job, signal.SIGINT)
+            time.sleep(60)
+        return bright(image)
+
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        compute_masks(images, store, by_image(method), 2)
+    assert time.monotonic() - start < 20
+    assert compute_masks(images, store, brightness, 1).computed == 20
+
+
 def test_maps_of_a_killed_job_are_taken_without_computing(images, store):
     compute_masks(images, store, brightness, 1)
     for part in store.folder.glob("part-*.arrow"):

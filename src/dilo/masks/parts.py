@@ -128,12 +128,7 @@ def write_part(
     # Names of files need not be valid text, as Arrow's texts must be.
     texts = [row.name.encode(errors="replace").decode() for row in rows]
     fields = [
-        {
-            "path": text,
-            "key": digest(row.map_name),
-            "map": row.blob,
-            **row._asdict(),
-        }
+        {**row._asdict(), "path": text, "key": digest(row.map_name), "map": row.blob}
         for row, text in zip(rows, texts, strict=True)
     ]
     batch = pa.RecordBatch.from_pylist(fields, schema(layout))

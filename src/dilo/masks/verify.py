@@ -149,11 +149,8 @@ class _Check:
         file = png_path(self.folder, row.map_name)
         try:
             if row.blob is not None:
-                unpack(
-                    row.blob,
-                    stored_shape(*row.shape, self.layout.side),
-                    self.layout.bits,
-                )
+                small = stored_shape(*row.shape, self.layout.side)
+                unpack(row.blob, small, self.layout.bits)
             elif (shape := read_map(file).shape) != row.shape:
                 return f"its map is {_size(shape)}, not {_size(row.shape)}"
         except (DiloError, ValueError) as error:

@@ -81,8 +81,8 @@ def checked(saliency: Map, shape: tuple[int, ...]) -> Map:
     """Return a map if it has the height and width of its image."""
     if saliency.shape != shape:
         raise InputError(
-            f"the method gave a map of shape {saliency.shape} for an image of "
-            f"shape {shape}"
+            f"the method gave a map of shape {saliency.shape} for an image of shape "
+            f"{shape}"
         )
     return saliency
 

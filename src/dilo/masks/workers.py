@@ -5,12 +5,7 @@ import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import (
-    FIRST_COMPLETED,
-    Future,
-    ProcessPoolExecutor,
-    wait,
-)
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from itertools import islice
@@ -106,11 +101,8 @@ def _pool(task: Task, workers: int) -> Iterator[Submit]:
     methods = multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("fork" if "fork" in methods else None)
     ended, end = context.Pipe(duplex=False)
-    with (
-        ended,
-        end,
-        ProcessPoolExecutor(workers, context, _begin, (task, ended)) as executor,
-    ):
+    pool = ProcessPoolExecutor(workers, context, _begin, (task, ended))
+    with ended, end, pool as executor:
         try:
             yield lambda part: executor.submit(_do_part, part)
         except BaseException:  # Ctrl-C, say
