@@ -185,7 +185,7 @@ def _weigh_three(
     weights: NDArray[np.float32],
     total: NDArray[np.float32],
 ) -> None:
-    """Weigh up to three rows of levels in one pass, in 0.6 of the time."""
+    """Weigh up to three rows of levels in one pass."""
     last = len(weights) - 1
     a, b = np.uint64(start), np.uint64(start + min(1, last) * stride)
     c = np.uint64(start + last * stride)
