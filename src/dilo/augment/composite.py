@@ -60,10 +60,7 @@ def _composite(
     alpha: Map,
     background: NDArray[np.uint8],
 ) -> None:
-    """Composite rows of levels, (H, 3 W), over as many or over one for all, in place.
-
-    With the result in an array of its own, which might overlap, loops are scalar.
-    """
+    """Composite rows of levels, (H, 3 W), over as many or one for all, in place."""
     one, two, three = np.uint64(1), np.uint64(2), np.uint64(3)
     weights = np.empty(image.shape[1], np.float32)
     for y in range(len(image)):

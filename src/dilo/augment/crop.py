@@ -50,7 +50,7 @@ def crop_resize(image: Image, box: Box, size: tuple[int, int]) -> Image:
         )
     if min(box.height, box.width, *size) < 1:
         raise InputError(f"a crop holds at least one pixel, got {box} at size {size}")
-    if not _lies_within(box, image.shape):
+    if not lies_within(box, image.shape):
         image = _extend(image, box)
         box = Box(top=0, left=0, height=box.height, width=box.width)
     bottom, right = box.top + box.height, box.left + box.width
@@ -132,7 +132,8 @@ def find_taps(
     return first, weights
 
 
-def _lies_within(box: Box, shape: tuple[int, ...]) -> bool:
+def lies_within(box: Box, shape: tuple[int, ...]) -> bool:
+    """Whether an image of this shape holds all of a box."""
     bottom, right = box.top + box.height, box.left + box.width
     return min(box.top, box.left) >= 0 and bottom <= shape[0] and right <= shape[1]
 

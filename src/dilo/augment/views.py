@@ -19,7 +19,7 @@ from dilo.augment.chain import ViewConfig
 from dilo.augment.color_jitter import adjust_colour
 from dilo.augment.composite import composite
 from dilo.augment.copy_paste import CopyPasteConfig
-from dilo.augment.crop import crop_resize
+from dilo.augment.crop import crop_resize, lies_within
 from dilo.augment.parameters import (
     ViewParameters,
     centre_crop,
@@ -86,8 +86,7 @@ def apply_view(
         ImageError: pictures that the background is made of cannot be read.
     """
     shape, size, box = image.shape[:2], (crop_size, crop_size), parameters.box
-    bottom, right = box.top + box.height, box.left + box.width
-    if min(box.top, box.left) < 0 or bottom > shape[0] or right > shape[1]:
+    if not lies_within(box, shape):
         raise InputError(
             f"parameters drawn for another image: {box} lies outside of {shape}"
         )

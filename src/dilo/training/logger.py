@@ -147,9 +147,7 @@ class MetricsLogger:
             )
             self._warn(waited, elapsed)
         self._note["epoch"] = f"epoch {self.epoch:.1f}"
-        level = extra.get("chance_level")
-        chance = "" if level is None else f" (chance level {level:.3f})"
-        self._note["loss"] = f"loss {loss:.3f}{chance}"
+        self._note["loss"] = format_loss({"loss": loss, **extra})
         self._losses, self._images = [], 0
         self._since = time.monotonic()
 
@@ -210,3 +208,10 @@ class MetricsLogger:
         self.step, self._done = state["step"], state["done"]
         self._losses, self._images = state["losses"], state["images"]
         self._seconds, self._earlier = state["seconds"], state["spent"]
+
+
+def format_loss(metrics: Mapping[str, float]) -> str:
+    """Write a loss, and beside it its chance level where the task has logged one."""
+    level = metrics.get("chance_level")
+    chance = "" if level is None else f" (chance level {level:.3f})"
+    return f"loss {metrics['loss']:.3f}{chance}"

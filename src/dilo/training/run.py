@@ -15,6 +15,7 @@ from dilo.runs import Run
 from dilo.training.config import LoopConfig, OptimizerConfig
 from dilo.training.curves import Curves
 from dilo.training.loader import Loader, MapDataset, loader_warning, waited
+from dilo.training.logger import format_loss
 from dilo.training.loop import Measure, Training, train
 from dilo.training.processes import describe, launch, union
 from dilo.training.task import Task
@@ -62,11 +63,9 @@ class TrainingReport:
     def summary(self, title: str) -> str:
         """Say in a few lines what came out, and what was left out."""
         last = self.run.losses[-1]
-        level = last.get("chance_level")
-        chance = "" if level is None else f" (chance level {level:.3f})"
         lines = [
             f"{self.run.folder}: {title}",
-            f"loss {last['loss']:.3f}{chance} after {format_seconds(last['seconds'])}",
+            f"{format_loss(last)} after {format_seconds(last['seconds'])}",
             *(f"WARNING: {warning}" for warning in self.warnings),
         ]
         if self.failures:
@@ -114,7 +113,7 @@ def run_training(
     if fabric.is_global_zero:
         _start(run, config, describe(fabric, loop.precision))
     fabric.barrier()
-    loader = Loader(job.dataset, _sampler(images, loop, fabric), loop.workers)
+    loader = Loader(job.dataset, _sampler(images, steps, loop, fabric), loop.workers)
     curves = Curves(run)
 
     def measure(epoch: int) -> Mapping[str, float]:
@@ -158,10 +157,8 @@ def _start(run: Run, config: TrainingConfig, facts: Mapping[str, Any]) -> None:
 
 
 def _sampler(
-    images: int, loop: LoopConfig, fabric: Fabric
+    images: int, steps: int, loop: LoopConfig, fabric: Fabric
 ) -> Callable[[int], BatchSampler]:
-    steps = steps_per_epoch(images, loop.batch_size, fabric.world_size)
-
     def sampler(first_step: int) -> BatchSampler:
         return BatchSampler(
             count=images,
