@@ -3,10 +3,11 @@
 import numpy as np
 
 from dilo.augment.copy_paste import CopyPasteConfig
-from dilo.augment.crop import Box, find_taps, resize_columns, resize_rows
+from dilo.augment.crop import Box, resample_map
 from dilo.data.image_set import same_aspect
 from dilo.errors import InputError
 from dilo.image import Map
+from dilo.kernel_cache import njit
 
 
 def map_to_alpha(saliency: Map, config: CopyPasteConfig) -> Map:
@@ -16,10 +17,10 @@ def map_to_alpha(saliency: Map, config: CopyPasteConfig) -> Map:
         InputError: `saliency` is not float32 (H, W) with at least one pixel.
     """
     check_alpha(saliency)
-    alpha = saliency - np.float32(config.alpha_low)
-    alpha *= np.float32(1 / (config.alpha_high - config.alpha_low))
-    # Resampling leaves maps that exceed 1 by rounding, also with the curve 0 to 1.
-    return np.clip(alpha, 0, 1, out=alpha)
+    low, high = np.float32(config.alpha_low), np.float32(config.alpha_high)
+    alpha = np.empty(saliency.shape, np.float32)
+    _stretch(np.ascontiguousarray(saliency), low, high, alpha)
+    return alpha
 
 
 def view_alpha(
@@ -50,10 +51,9 @@ def view_alpha(
     if rows[0] >= rows[1] or columns[0] >= columns[1]:
         return np.zeros(size, np.float32)
     down, across = alpha.shape[0] / shape[0], alpha.shape[1] / shape[1]
-    start, length = box.left * across, box.width * across
-    wide = resize_columns(alpha, find_taps(start, length, size[1], columns))
-    start, length = box.top * down, box.height * down
-    return resize_rows(wide, find_taps(start, length, size[0], rows), (0, size[1]))
+    down_span = box.top * down, box.height * down, rows
+    across_span = box.left * across, box.width * across, columns
+    return resample_map(alpha, down_span, across_span, size)
 
 
 def check_alpha(alpha: Map) -> None:
@@ -66,3 +66,12 @@ def check_alpha(alpha: Map) -> None:
         raise InputError(f"a map is a numpy array, got {type(alpha).__name__}")
     if alpha.dtype != np.float32 or alpha.ndim != 2 or alpha.size == 0:
         raise InputError(f"a map is float32 (H, W), got {alpha.dtype} {alpha.shape}")
+
+
+@njit(nogil=True, error_model="numpy")
+def _stretch(saliency: Map, low: np.float32, high: np.float32, alpha: Map) -> None:
+    scale = np.float32(1) / (high - low)
+    for y in range(len(alpha)):
+        old, new = saliency[y], alpha[y]
+        for x in range(np.uint64(len(new))):
+            new[x] = min(max((old[x] - low) * scale, np.float32(0)), np.float32(1))

@@ -7,7 +7,7 @@ antialiased when reducing, the filter of Pillow and torchvision. Only the box is
 
 import math
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -17,8 +17,9 @@ from dilo.errors import InputError
 from dilo.image import Image, Map
 from dilo.kernel_cache import njit
 
-Pixels = TypeVar("Pixels", Image, Map)
-Taps = tuple[NDArray[np.int64], NDArray[np.float32]]
+# Where the first new pixel begins and how long all are, in old pixels; and the first
+# old pixel that may be used, and the one behind the last.
+Span = tuple[float, float, tuple[int, int]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,41 +57,27 @@ def crop_resize(image: Image, box: Box, size: tuple[int, int]) -> Image:
     bottom, right = box.top + box.height, box.left + box.width
     if (box.height, box.width) == size:
         return image[box.top : bottom, box.left : right].copy()
-    rows = find_taps(box.top, box.height, size[0], (box.top, bottom))
-    columns = find_taps(0, box.width, size[1], (0, box.width))
-    lines = resize_rows(image, rows, (box.left, right))
-    return resize_columns(lines, columns)
+    rows = box.top, box.height, (box.top, bottom)
+    columns = 0, box.width, (0, box.width)
+    lines = _resize_rows(image, rows, size[0], box.left, right)
+    # Weighing whole rows is vector work, and pays for transposing twice by far.
+    turned = cast(Image, cv2.transpose(lines))
+    turned = _resize_rows(turned, columns, size[1], 0, size[0])
+    return cast(Image, cv2.transpose(turned))
 
 
-def resize_columns(pixels: Pixels, columns: Taps) -> Pixels:
-    """Weigh old columns to new ones: (H, S, 3) of an Image, (H, S) of a Map.
-
-    They are the rows of the transpose: weighing whole rows is vector work, and pays for
-    transposing twice by far.
-    """
-    turned = cast(Pixels, cv2.transpose(pixels))
-    return cast(Pixels, cv2.transpose(resize_rows(turned, columns, (0, len(pixels)))))
-
-
-def resize_rows(pixels: Pixels, rows: Taps, span: tuple[int, int]) -> Pixels:
-    """Weigh old rows to new ones: (S, W, 3) of an Image, (S, W) of a Map.
+def resample_map(pixels: Map, down: Span, across: Span, size: tuple[int, int]) -> Map:
+    """Sample a map where the pixels of a view lie: float32 of `size`.
 
     Args:
-        pixels: an Image or a Map.
-        rows: first old row and the weights of each new one, of `find_taps`.
-        span: first column that is wanted, and the one behind the last.
+        pixels: float32 (H, W).
+        down: the view's rows.
+        across: the view's columns.
+        size: height and width of the result, in pixels.
     """
-    first, weights = rows
-    height, width = pixels.shape[:2]
-    each = pixels.size // (height * width)  # levels of a pixel
-    stride, whole = each * width, pixels.dtype == np.uint8
-    new: Any = np.empty(
-        (len(first), span[1] - span[0], *pixels.shape[2:]), pixels.dtype
-    )
-    starts = first * stride + each * span[0]
-    levels = np.ascontiguousarray(pixels).reshape(-1)
-    _weigh(levels, starts, stride, weights, whole, new.reshape(len(first), -1))
-    return cast(Pixels, new)
+    new = np.empty(size, np.float32)
+    _resample_map(np.ascontiguousarray(pixels), down, across, new)
+    return new
 
 
 @njit(nogil=True)
@@ -138,6 +125,14 @@ def lies_within(box: Box, shape: tuple[int, ...]) -> bool:
     return min(box.top, box.left) >= 0 and bottom <= shape[0] and right <= shape[1]
 
 
+def _resize_rows(image: Image, down: Span, count: int, left: int, right: int) -> Image:
+    """Weigh old rows to new ones, from one column to another: (count, W, 3)."""
+    new = np.empty((count, right - left, 3), np.uint8)
+    levels = np.ascontiguousarray(image).reshape(len(image), -1)
+    _resize_levels(levels, down, 3 * left, new.reshape(count, -1))
+    return new
+
+
 def _extend(image: Image, box: Box) -> Image:
     """Cut a box that leaves the image; the edge goes on beyond: (height, width, 3)."""
     rows = np.arange(box.top, box.top + box.height).clip(0, image.shape[0] - 1)
@@ -145,54 +140,68 @@ def _extend(image: Image, box: Box) -> Image:
     return image[rows].take(columns, axis=1)
 
 
+@njit(nogil=True, error_model="numpy")
+def _resize_levels(
+    levels: NDArray[np.uint8], down: Span, begin: int, new: NDArray[np.uint8]
+) -> None:
+    first, weights = find_taps(down[0], down[1], len(new), down[2])
+    _weigh(levels, first, weights, begin, np.float32(0.5), new)
+
+
+@njit(nogil=True, error_model="numpy")
+def _resample_map(pixels: Map, down: Span, across: Span, new: Map) -> None:
+    """Weigh columns, of those rows alone that the view shows, then rows."""
+    first, weights = find_taps(down[0], down[1], new.shape[0], down[2])
+    left, shares = find_taps(across[0], across[1], new.shape[1], across[2])
+    top, bottom = first[0], first[-1] + weights.shape[1]
+    wide = np.zeros((bottom - top, new.shape[1]), np.float32)
+    for t in range(shares.shape[1]):
+        share, place = shares[:, t].copy(), left + t
+        for y in range(len(wide)):
+            line, row = pixels[top + y], wide[y]
+            for x in range(np.uint64(len(row))):
+                row[x] += share[x] * line[np.uint64(place[x])]
+    _weigh(wide, first - top, weights, 0, np.float32(0), new)
+
+
 # Indices are unsigned: signed ones, which might count from the end, keep the compiler
 # from using vector instructions.
 @njit(nogil=True, error_model="numpy")
 def _weigh(
     levels: NDArray[Any],
-    starts: NDArray[np.int64],
-    stride: int,
+    first: NDArray[np.int64],
     weights: NDArray[np.float32],
-    whole: bool,
+    begin: int,
+    half: np.float32,
     new: NDArray[Any],
 ) -> None:
-    """Weigh old rows into new ones; `starts` says where the first old row of each is.
+    """Weigh rows of levels from column `begin` on, and add `half`, to round them.
 
-    Three rows are enough for most views. Whole levels are rounded.
+    Four old rows are enough for most views, and are weighed in one pass.
     """
+    last, end = weights.shape[1] - 1, begin + new.shape[1]
+    size = np.uint64(new.shape[1])
     total = np.empty(new.shape[1], np.float32)
     for y in range(len(new)):
-        if weights.shape[1] <= 3:
-            _weigh_three(levels, starts[y], stride, weights[y], total)
+        row, top = new[y], first[y]
+        if last < 4:
+            a = levels[top][begin:end]
+            b = levels[top + min(1, last)][begin:end]
+            c = levels[top + min(2, last)][begin:end]
+            d = levels[top + last][begin:end]
+            of_a = weights[y, 0]
+            of_b = weights[y, 1] if last > 0 else np.float32(0)
+            of_c = weights[y, 2] if last > 1 else np.float32(0)
+            of_d = weights[y, 3] if last > 2 else np.float32(0)
+            for x in range(size):
+                upper = of_a * np.float32(a[x]) + of_b * np.float32(b[x])
+                lower = of_c * np.float32(c[x]) + of_d * np.float32(d[x])
+                row[x] = upper + lower + half
         else:
-            total[:] = 0
-            for t in range(weights.shape[1]):
-                weight, place = weights[y, t], np.uint64(starts[y] + t * stride)
-                for i in range(np.uint64(len(total))):
-                    total[i] += weight * np.float32(levels[place + i])
-        row = new[y]
-        if whole:
-            for i in range(np.uint64(len(total))):
-                row[i] = np.int32(total[i] + np.float32(0.5))
-        else:
-            row[:] = total
-
-
-@njit(nogil=True, error_model="numpy")
-def _weigh_three(
-    levels: NDArray[Any],
-    start: int,
-    stride: int,
-    weights: NDArray[np.float32],
-    total: NDArray[np.float32],
-) -> None:
-    """Weigh up to three rows of levels in one pass."""
-    last = len(weights) - 1
-    a, b = np.uint64(start), np.uint64(start + min(1, last) * stride)
-    c = np.uint64(start + last * stride)
-    first = weights[0]
-    second = weights[1] if last > 0 else np.float32(0)
-    third = weights[2] if last > 1 else np.float32(0)
-    for i in range(np.uint64(len(total))):
-        two = first * np.float32(levels[a + i]) + second * np.float32(levels[b + i])
-        total[i] = two + third * np.float32(levels[c + i])
+            total[:] = half
+            for t in range(last + 1):
+                weight, line = weights[y, t], levels[top + t][begin:end]
+                for x in range(size):
+                    total[x] += weight * np.float32(line[x])
+            for x in range(size):
+                row[x] = total[x]
