@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from dilo.augment.alpha import check_alpha
 from dilo.augment.crop import Box
-from dilo.config import difference, to_dict
+from dilo.config import SHARE, Rule, check, difference, setting, to_dict
 from dilo.cores import available_cores
 from dilo.data.image_set import check_aspect, reduce_short_side
 from dilo.errors import DiloError, InputError, StoreError, shortened
@@ -42,6 +42,10 @@ CHUNK = 512  # images handed to the threads at a time
 LEAST_CROPS = 100  # below, the same backgrounds come back too often
 
 
+def _between(low: int, high: int) -> Rule:
+    return f"must be in [{low}, {high}]", lambda value: low <= value <= high
+
+
 @dataclass(frozen=True, kw_only=True)
 class MiningConfig:
     """What counts as a crop without saliency response, and how it is kept."""
@@ -49,22 +53,22 @@ class MiningConfig:
     # On RBD maps of DUTS-TR: of 77 % of the images a crop; one in seven shows more than
     # 1 % of true foreground. At 0.1 it is 83 % and one in five, at 0.02 69 % and one in
     # ten (benchmarks/mining.py).
-    threshold: float = 0.05
-    # Of the image's short side. At 0.5 only 12 % of the images have a crop.
-    min_side: float = 0.3
-    side: int = 256  # larger crops are reduced to this, in pixels
-    quality: int = 92  # of the JPEG files
+    threshold: float = setting(0.05, SHARE)
+    """The largest value of the map inside a crop; higher finds more crops, with more of
+    the objects in them."""
+
+    # At 0.5 only 12 % of the images have a crop.
+    min_side: float = setting(0.3, SHARE)
+    """Least side of a crop, as a share of the image's short side."""
+
+    side: int = setting(256, _between(LEAST_SIDE, 4096))
+    """Larger crops are reduced to this, in pixels."""
+
+    quality: int = setting(92, _between(1, 100))
+    """Of the JPEG files, up to 100."""
 
     def __post_init__(self) -> None:
-        for name, low, high in (
-            ("threshold", 0, 1),
-            ("min_side", 0, 1),
-            ("side", LEAST_SIDE, 4096),
-            ("quality", 1, 100),
-        ):
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise InputError(f"{name} must be in [{low}, {high}], got {value}")
+        check(self)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,7 @@ COMMANDS = {
     "score": ("scoring:score", "compare maps with ground-truth masks; --plot draws"),
     "preview": ("training:preview", "draw a contact sheet of maps and composites"),
     "mine-backgrounds": (
-        "masks:mine_backgrounds",
+        "mining:mine_backgrounds",
         "collect crops that show background alone",
     ),
     "pretrain": (

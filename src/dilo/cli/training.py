@@ -11,12 +11,11 @@ import tyro
 
 from dilo.augment.chain import ViewConfig, view_chain
 from dilo.cli.output import say
+from dilo.cli.usage import Unnamed
 from dilo.errors import InputError
 from dilo.pretrain.config import PretrainConfig
 from dilo.pretrain.objective_configs import OBJECTIVE_CONFIGS
 from dilo.pretrain.recipes import recipe
-
-Unnamed = tyro.conf.arg(name="")
 
 # Several of one --set, and of several.
 Assignments = Annotated[

@@ -32,6 +32,9 @@ except ImportError:  # a tyro that draws a box, and ends with the same status
 
 MAX_WIDTH = 100  # of a description: longer lines are hard to read
 
+# Of a parameter that is a config: its fields are flags, without its name before them.
+Unnamed = tyro.conf.arg(name="")
+
 _RULES = ConstructorRegistry()
 _MARKERS = (
     tyro.conf.AvoidSubcommands,  # of several configs, the one that is the default

@@ -26,10 +26,6 @@ class Clusters:
         """Count the rows of each cluster, int64 (K,)."""
         return torch.bincount(self.labels, minlength=len(self.centroids))
 
-    def inertia(self, rows: Tensor) -> float:
-        """Sum the squared distances of the rows to the centroids of their clusters."""
-        return float((rows - self.centroids[self.labels]).square().sum())
-
 
 def cluster_count(asked: int, images: int) -> int:
     """Lower a number of clusters for a small set: two images in each, or more."""
