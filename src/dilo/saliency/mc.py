@@ -111,25 +111,17 @@ def add_corners(labels, pairs):  # type: ignore[no-untyped-def]
     """Link regions whose pixels touch only at a corner.
 
     Of four pixels around a corner two opposite ones are not linked yet only if no two
-    side by side are of one region. That is rare: eight corners are passed at once.
+    side by side are of one region.
     """
     height, width = labels.shape
-    lonely = np.zeros((width + 7) // 8 * 8, np.bool_)
-    blocks = lonely.view(np.uint64)
     for y in range(height - 1):
         above, below = labels[y], labels[y + 1]
         for x in range(width - 1):
             rows = (above[x] != above[x + 1]) & (below[x] != below[x + 1])
             columns = (above[x] != below[x]) & (above[x + 1] != below[x + 1])
-            lonely[x] = rows & columns
-        for block in range(blocks.size):
-            if blocks[block]:
-                for x in range(8 * block, min(8 * block + 8, width - 1)):
-                    if lonely[x]:
-                        one, other = above[x], below[x + 1]
-                        pairs[one, other] = pairs[other, one] = True
-                        one, other = above[x + 1], below[x]
-                        pairs[one, other] = pairs[other, one] = True
+            if rows & columns:
+                pairs[above[x], below[x + 1]] = pairs[below[x + 1], above[x]] = True
+                pairs[above[x + 1], below[x]] = pairs[below[x], above[x + 1]] = True
 
 
 @njit(nogil=True)
