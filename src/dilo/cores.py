@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from dilo.errors import InputError
+
 CGROUP = Path("/sys/fs/cgroup")
 
 
@@ -17,6 +19,19 @@ def available_cores() -> int:
         cores = os.cpu_count() or 1
     quota = _cgroup_quota()
     return cores if quota is None else max(1, min(cores, round(quota)))
+
+
+def check_workers(workers: int | None) -> int:
+    """Give a number of workers: one for each core by default.
+
+    Raises:
+        InputError: it is less than 1.
+    """
+    if workers is None:
+        return available_cores()
+    if workers < 1:
+        raise InputError(f"workers must be at least 1, got {workers}")
+    return workers
 
 
 def _cgroup_quota() -> float | None:

@@ -44,26 +44,26 @@ def pack(saliency: Map, layout: Layout) -> bytes:
     return packed
 
 
-def unpack(blob: Any, shape: tuple[int, int], bits: int) -> Map:
-    """Give back a map of the stored shape.
+def unpack(blob: Any, shape: tuple[int, int], layout: Layout) -> Map:
+    """Give back a map, of the shape in which it is stored.
 
     Args:
         blob: what `pack` gave: bytes, or any buffer of them.
-        shape: height and width at which it is stored.
-        bits: of the stored levels, 4 or 8.
+        shape: height and width of the image.
+        layout: as it was packed.
 
     Raises:
         StoreError: the bytes are damaged.
     """
-    height, width = shape
-    rows = height if bits == 8 else (height + 1) // 2  # of bytes
+    height, width = shape = stored_shape(*shape, layout.side)
+    rows = height if layout.bits == 8 else (height + 1) // 2  # of bytes
     try:
         # To a known size, whatever the bytes themselves say of it.
         raw = _codec().decompress(blob, rows * width)
     except (OSError, ValueError) as error:
         raise StoreError(f"cannot be decompressed ({error})") from error
     packed = np.frombuffer(raw, np.uint8)
-    if bits == 8:
+    if layout.bits == 8:
         return packed.astype(np.float32).reshape(shape) / np.float32(255)
     saliency = np.empty(2 * rows * width, np.float32)
     _spread(packed, np.uint64(width), saliency)

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from dilo.cores import available_cores
+from dilo.cores import check_workers
 from dilo.errors import InputError, StoreError
 from dilo.folder import Names, scan_images
 from dilo.foreground import is_empty
@@ -156,19 +156,6 @@ def write_maps(
     for name in maps:
         if name in report.failures:
             raise StoreError(f"{store.folder}: {name}: {report.failures[name]}")
-
-
-def check_workers(workers: int | None) -> int:
-    """Give a number of processes.
-
-    Raises:
-        InputError: it is less than 1.
-    """
-    if workers is None:
-        return available_cores()
-    if workers < 1:
-        raise InputError(f"workers must be at least 1, got {workers}")
-    return workers
 
 
 def _choose_engine(engine: EngineName, workers: int | None, method: Method) -> Engine:

@@ -10,11 +10,10 @@ import numpy as np
 
 from dilo.errors import InputError, StoreError, shortened
 from dilo.folder import Names, walk
-from dilo.masks.index import Index
+from dilo.masks.index import Index, Remaining, present_files
 from dilo.masks.lock import locked
 from dilo.masks.manifest import MANIFEST, Manifest, MethodError, first_errors
 from dilo.masks.parts import check_name, digests
-from dilo.masks.remaining import Remaining, find_remaining, present_files
 from dilo.masks.store import MaskStore
 from dilo.masks.work import Engine, Task
 from dilo.progress import Progress, format_rate, format_seconds, notify
@@ -106,7 +105,9 @@ def fill_store(
             store.manifest.failures |= failures
             store.manifest.write(store.folder)  # so that the folder is known again
             try:
-                computed = _do_parts(store.manifest, remaining, task, engine)
+                computed = _do_parts(
+                    store.manifest, remaining, len(names), task, engine
+                )
             finally:
                 index = _save(store, names, failures)
     except OSError as error:
@@ -149,25 +150,23 @@ def _find_remaining(store: MaskStore, names: Names, batch_size: int) -> Remainin
     for path in index.damaged:  # made again, with the same number
         path.unlink()
     files = present_files(folder) if manifest.layout.format == "png" else None
-    remaining = find_remaining(names, index, manifest.failures, files)
+    remaining = Remaining(names, index, manifest.failures, files)
     manifest.grow_parts(len(remaining), batch_size)
-    remaining.part_size = manifest.part_size
     manifest.failures = {**index.failures, **manifest.failures}
     manifest.errors = {}  # their images are tried again
     return remaining
 
 
 def _do_parts(
-    manifest: Manifest, remaining: Remaining, task: Task, engine: Engine
+    manifest: Manifest, remaining: Remaining, total: int, task: Task, engine: Engine
 ) -> int:
     """Do all parts, note what fails, and return how many maps were made."""
-    total, computed = len(remaining.names), 0
-    done = total - len(remaining)
-    if done == total:
+    if not len(remaining):
         return 0
+    computed, parts = 0, remaining.parts(manifest.part_size)
     with (
-        Progress("masks", total, "images", done) as progress,
-        closing(engine(task, remaining.parts())) as results,
+        Progress("masks", total, "images", total - len(remaining)) as progress,
+        closing(engine(task, parts)) as results,
     ):
         for result in results:
             manifest.failures |= result.failures
@@ -191,13 +190,18 @@ def _save(store: MaskStore, names: Names, failures: Mapping[str, str]) -> Index:
         raise error
     manifest.maps = len(index)
     manifest.empty = int(index.column("empty").sum())
+
+    def holds(name: str) -> bool:  # the map of this very image, not of a namesake
+        number = index.find(name)
+        return number is not None and index[number].name == name
+
     # Images that have gone, or have a map by now, fail no more.
     noted = manifest.failures
     there = np.isin(digests(noted), digests(names)).tolist()
     manifest.failures = {
         name: why
         for (name, why), known in zip(noted.items(), there, strict=True)
-        if name in failures or (known and not index.holds(name))
+        if name in failures or (known and not holds(name))
     }
     manifest.write(store.folder)
     store.refresh()

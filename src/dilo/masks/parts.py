@@ -9,6 +9,7 @@ confidence, empty and, in stores of the format arrow, map.
 import hashlib
 import io
 import json
+import math
 import posixpath
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from dilo.errors import InputError, StoreError
 from dilo.files import write_atomic
+from dilo.folder import list_images
 from dilo.masks.manifest import Layout
 
 
@@ -31,7 +33,7 @@ class Row(NamedTuple):
     height: int  # of the upright image, pixels
     width: int
     confidence: float  # in [0, 1]; NaN where nobody said
-    empty: bool | None  # None in a plain folder of masks: only the map can tell
+    empty: bool  # without foreground; in a plain folder only the map can tell
     blob: Any = None  # bytes or a buffer of them, in a store of the format arrow
 
     @property
@@ -125,6 +127,20 @@ def write_part(
     """Write maps and failures (name -> reason); the same gives the same bytes."""
     import pyarrow as pa
 
+    batch = _as_batch(rows, layout, failures)
+    notes = {**batch.schema.metadata, "crc32": str(_checksum(batch))}
+    batch = batch.replace_schema_metadata(notes)
+    stream = io.BytesIO()
+    with pa.ipc.new_file(stream, batch.schema) as writer:
+        writer.write_batch(batch)
+    write_atomic(path, stream.getvalue())
+
+
+def _as_batch(
+    rows: Sequence[Row], layout: Layout, failures: Mapping[str, str] | None = None
+) -> Any:
+    import pyarrow as pa
+
     # Names of files need not be valid text, as Arrow's texts must be.
     texts = [row.name.encode(errors="replace").decode() for row in rows]
     fields = [
@@ -144,12 +160,7 @@ def write_part(
     }
     if clashing:  # absent where there are none, as from earlier versions
         notes["clashing"] = json.dumps(clashing)
-    checksum = _checksum(batch.replace_schema_metadata(notes))
-    batch = batch.replace_schema_metadata({**notes, "crc32": str(checksum)})
-    stream = io.BytesIO()
-    with pa.ipc.new_file(stream, batch.schema) as writer:
-        writer.write_batch(batch)
-    write_atomic(path, stream.getvalue())
+    return batch.replace_schema_metadata(notes)
 
 
 def read_part(
@@ -175,22 +186,41 @@ def read_part(
             reader = pa.ipc.open_file(file.read_buffer())
         (batch,) = map(reader.get_batch, range(reader.num_record_batches))
         batch.validate(full=True)
-        metadata = batch.schema.metadata
-        notes = {key.decode(): json.loads(metadata[key]) for key in metadata}
+        notes = _notes(batch)
         if check and notes["crc32"] != (found := _checksum(batch)):
             raise ValueError(f"checksum {found} instead of {notes['crc32']}")
         if notes["layout"] != layout.fields():
             raise ValueError("it keeps maps in another way than its store")
         if not batch.schema.equals(schema(layout)):
             raise ValueError(f"columns {batch.schema.names}")
-        for key in ("odd_paths", "clashing"):
-            notes[key] = {int(row): name for row, name in notes.get(key, {}).items()}
         return batch, notes
     except (pa.ArrowException, ValueError, OSError, LookupError, TypeError) as error:
         raise StoreError(
             f"{path}: damaged ({error}); run `dilo masks` again with --verify "
             f"--repair, then without"
         ) from error
+
+
+def read_plain(folder: Path) -> tuple[Any, dict[str, Any]]:
+    """Take the masks of a folder without manifest as the rows of a part.
+
+    Raises:
+        InputError: there is no such folder, or no image file in it.
+    """
+    # Of files with one stem the .png is the mask, and the last row holds: data sets
+    # such as MSRA10K keep the photograph beside it as .jpg.
+    names = sorted(list_images(folder), key=lambda name: name.lower().endswith(".png"))
+    rows = [Row(name, stem(name), 0, 0, math.nan, empty=False) for name in names]
+    batch = _as_batch(rows, Layout())
+    return batch, _notes(batch)
+
+
+def _notes(batch: Any) -> dict[str, Any]:
+    metadata = batch.schema.metadata
+    notes = {key.decode(): json.loads(metadata[key]) for key in metadata}
+    for key in ("odd_paths", "clashing"):
+        notes[key] = {int(row): name for row, name in notes.get(key, {}).items()}
+    return notes
 
 
 def _checksum(batch: Any) -> int:

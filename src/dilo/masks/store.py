@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dilo.errors import ImageError, InputError, StoreError
-from dilo.folder import list_images
 from dilo.foreground import has_foreground
 from dilo.image import Map, read_map, read_mask, resize
-from dilo.masks.codec import stored_shape, unpack
-from dilo.masks.index import Index, PlainFolder
+from dilo.masks.codec import unpack
+from dilo.masks.index import Index
 from dilo.masks.manifest import (
     MANIFEST,
     Format,
@@ -51,10 +50,9 @@ class MaskStore:
         self._manifest = manifest  # None: a plain folder of masks
 
     @cached_property
-    def _index(self) -> Index | PlainFolder:
-        if self._manifest is None:
-            return PlainFolder(list_images(self.folder))
-        index = Index(self.folder, self._manifest.layout)
+    def _index(self) -> Index:
+        manifest = self._manifest
+        index = Index(self.folder, None if manifest is None else manifest.layout)
         for error in index.damaged.values():
             raise error
         return index
@@ -213,12 +211,9 @@ class MaskStore:
 
     def is_empty(self, name: str) -> bool:
         """Say whether the map has no foreground, so that it must not be pasted."""
-        empty = self._find(name).empty
-        return not has_foreground(self[name]) if empty is None else empty
-
-    def empty_names(self) -> set[str]:
-        """Name the images whose map has no foreground."""
-        return {name for name in self._index.names() if self.is_empty(name)}
+        if self._manifest is None:
+            return not has_foreground(self[name])
+        return self._find(name).empty
 
     def confidence(self, name: str) -> float:
         """Say how much a map can be trusted, in [0, 1]; NaN where nobody said."""
@@ -244,9 +239,7 @@ class MaskStore:
         try:
             if row.blob is None:
                 return read_map(self._file(row))
-            layout = self.manifest.layout
-            shape = stored_shape(*row.shape, layout.side)
-            return unpack(row.blob, shape, layout.bits)
+            return unpack(row.blob, row.shape, self.manifest.layout)
         except (ImageError, StoreError) as error:
             raise StoreError(
                 f"{error}; delete it and run `dilo masks` again"

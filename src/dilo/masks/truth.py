@@ -8,9 +8,9 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from dilo.cores import check_workers
 from dilo.errors import DiloError, InputError, StoreError, shortened
 from dilo.image import Map, resize
-from dilo.masks.compute import check_workers
 from dilo.masks.store import MaskStore
 from dilo.progress import Progress
 
