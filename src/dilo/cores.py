@@ -1,11 +1,19 @@
-"""How many processor cores this process may use."""
+"""How many processor cores this process may use, and their use by threads."""
 
 import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
-from dilo.errors import InputError
+from dilo.errors import DiloError, InputError
 
 CGROUP = Path("/sys/fs/cgroup")
+AHEAD = 64  # items that are begun for each thread before the first is asked for
+
+ItemT = TypeVar("ItemT")
+ResultT = TypeVar("ResultT")
 
 
 def available_cores() -> int:
@@ -32,6 +40,39 @@ def check_workers(workers: int | None) -> int:
     if workers < 1:
         raise InputError(f"workers must be at least 1, got {workers}")
     return workers
+
+
+def in_threads(
+    function: Callable[[ItemT], ResultT], items: Iterable[ItemT], workers: int | None
+) -> Iterator[tuple[ItemT, ResultT | DiloError]]:
+    """Yield each item, in order, with what the function gives, or the error it raises.
+
+    Only some items are begun ahead, and none after Ctrl-C.
+
+    Raises:
+        InputError: `workers` < 1.
+        Exception: what the function raises, but for a DiloError.
+    """
+
+    def call(item: ItemT) -> ResultT | DiloError:
+        try:
+            return function(item)
+        except DiloError as error:
+            return error
+
+    count = check_workers(workers)
+    waiting: deque[tuple[ItemT, Future[ResultT | DiloError]]] = deque()
+    pool = ThreadPoolExecutor(count)
+    try:
+        for item in items:
+            waiting.append((item, pool.submit(call, item)))
+            if len(waiting) > AHEAD * count:
+                first, future = waiting.popleft()
+                yield first, future.result()
+        for first, future in waiting:
+            yield first, future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _cgroup_quota() -> float | None:

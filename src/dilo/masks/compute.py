@@ -15,13 +15,12 @@ from dilo.folder import Names, scan_images
 from dilo.foreground import is_empty
 from dilo.image import Map, encode_image, read_size
 from dilo.masks.batched import BatchMethod, run_batched
+from dilo.masks.engines import import_ray, run_pool, run_ray
 from dilo.masks.job import MaskReport, fill_store
 from dilo.masks.manifest import Layout
 from dilo.masks.parts import check_name
-from dilo.masks.ray_engine import import_ray, run_ray
 from dilo.masks.store import MaskStore
 from dilo.masks.work import Engine, Part, Results, Task, checked
-from dilo.masks.workers import run_pool
 from dilo.progress import notify_if_slow
 
 Method = Callable[[Path], Map] | BatchMethod  # the former takes the file of an image

@@ -1,14 +1,13 @@
 """Compare mask stores with ground truth, by any measure of a map and its mask."""
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dilo.cores import check_workers
+from dilo.cores import in_threads
 from dilo.errors import DiloError, InputError, StoreError, shortened
 from dilo.image import Map, resize
 from dilo.masks.store import MaskStore
@@ -74,30 +73,23 @@ def compare_with_truth(
     """
     if not stores:
         raise InputError("there are no stores to compare with the truth")
-    pool = ThreadPoolExecutor(check_workers(workers))
     pairs, left_out = _match(stores, truth)
     measured: dict[str, list[ValueT]] = {}
     failures: dict[str, str] = {}
     resized: dict[str, list[str]] = {}
 
-    def measure_image(name: str) -> tuple[list[ValueT], list[str]] | DiloError:
-        try:
-            return _measure(stores, pairs[name], truth.mask(name), measure)
-        except DiloError as error:
-            return error
+    def measure_image(name: str) -> tuple[list[ValueT], list[str]]:
+        return _measure(stores, pairs[name], truth.mask(name), measure)
 
-    try:
-        with Progress("score", len(pairs), "images") as progress:
-            for name, result in zip(pairs, pool.map(measure_image, pairs), strict=True):
-                progress.advance()
-                if isinstance(result, DiloError):
-                    failures[name] = str(result)
-                    continue
-                measured[name], folders = result
-                for folder in folders:
-                    resized.setdefault(folder, []).append(name)
-    finally:
-        pool.shutdown(cancel_futures=True)  # after Ctrl-C nothing more is begun
+    with Progress("score", len(pairs), "images") as progress:
+        for name, result in in_threads(measure_image, pairs, workers):
+            progress.advance()
+            if isinstance(result, DiloError):
+                failures[name] = str(result)
+                continue
+            measured[name], folders = result
+            for folder in folders:
+                resized.setdefault(folder, []).append(name)
     if not measured:
         first, reason = next(iter(failures.items()))
         raise StoreError(

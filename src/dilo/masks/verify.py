@@ -1,27 +1,29 @@
-"""Check every map of a store, and delete what is bad so that it is made again."""
+"""Check the maps of a store one by one, and look at them all at a glance."""
 
 import itertools
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from dilo.cores import check_workers
-from dilo.errors import DiloError, ImageError, StoreError, shortened
+from dilo.cores import in_threads
+from dilo.errors import ImageError, StoreError, shortened
 from dilo.folder import scan_images, walk
-from dilo.image import read_map, read_size
+from dilo.image import Map, read_map, read_size, resize
 from dilo.masks.codec import unpack
 from dilo.masks.index import Index
 from dilo.masks.job import PARTIAL
 from dilo.masks.lock import LOCK_FILES, locked
-from dilo.masks.manifest import LARGEST_PART, MANIFEST, Layout, Manifest
+from dilo.masks.manifest import MANIFEST, Layout, Manifest
 from dilo.masks.parts import Row, digests, part_paths, png_path, read_part
+from dilo.masks.store import MaskStore
 from dilo.progress import Progress
 
 SHOWN = 20  # of each kind
+MEAN_SIDE = 256  # pixels
+MOST = 10_000  # maps; more would not change what is seen in their mean
 
 
 @dataclass
@@ -117,38 +119,25 @@ def _bad_maps(
 ) -> Iterator[tuple[str, str, set[Path]]]:
     """Read every map, and the size of its image; yield as `_bad_parts` does."""
 
-    def wrong(row: Row) -> str | None:
-        file = png_path(folder, row.map_name)
-        try:
-            if row.blob is not None:
-                unpack(row.blob, row.shape, layout)
-            elif (shape := read_map(file).shape) != row.shape:
-                return f"its map is {_size(shape)}, not {_size(row.shape)}"
-        except (DiloError, ValueError) as error:
-            return _brief(error, file)
-        try:
-            size = read_size(images / row.name)
-        except ImageError:
-            return None  # the image has gone or is broken: its map is not to blame
-        if size != row.shape:
-            return f"its image is {_size(size)}, its map of one of {_size(row.shape)}"
-        return None
+    def check(row: Row) -> None:
+        if row.blob is not None:
+            unpack(row.blob, row.shape, layout)
+        elif (shape := read_map(png_path(folder, row.map_name)).shape) != row.shape:
+            raise StoreError(f"its map is {_size(shape)}, not {_size(row.shape)}")
+        with suppress(ImageError):  # it has gone or is broken: its map is not to blame
+            if (size := read_size(images / row.name)) != row.shape:
+                it, its = _size(size), _size(row.shape)
+                raise StoreError(f"its image is {it}, its map of one of {its}")
 
-    with (
-        ThreadPoolExecutor(check_workers(workers)) as pool,
-        Progress("verify", len(index), "maps") as progress,
-    ):
-        held = index.rows()
-        for start in range(0, len(held), LARGEST_PART):
-            numbers = held[start : start + LARGEST_PART].tolist()
-            rows = [index[number] for number in numbers]
-            for number, row, why in zip(
-                numbers, rows, pool.map(wrong, rows), strict=True
-            ):
-                progress.advance()
-                if why is not None:
-                    files = {index.part(number), png_path(folder, row.map_name)}
-                    yield row.name, why, files
+    held = index.rows().tolist()
+    with Progress("verify", len(held), "maps") as progress:
+        rows = map(index.__getitem__, held)
+        results = in_threads(check, rows, workers)
+        for number, (row, error) in zip(held, results, strict=True):
+            progress.advance()
+            if error is not None:
+                file = png_path(folder, row.map_name)
+                yield row.name, _brief(error, file), {index.part(number), file}
 
 
 def _strays(folder: Path, index: Index) -> Iterator[str]:
@@ -168,3 +157,32 @@ def _brief(error: Exception, file: Path) -> str:
 def _size(shape: tuple[int, ...]) -> str:
     height, width = shape
     return f"{width} x {height}"
+
+
+def mean_map(store: MaskStore, side: int = MEAN_SIDE, most: int = MOST) -> Map:
+    """Average maps, each stretched to a square.
+
+    Of photographs it is a soft blob in the middle. A frame, a corner or an even grey
+    shows that the method fails.
+
+    Args:
+        store: the maps.
+        side: of the mean map, pixels.
+        most: of larger stores, this many maps are taken, evenly spread over the names.
+
+    Returns:
+        float32 (side, side) in [0, 1].
+
+    Raises:
+        StoreError: there are no maps, or one is damaged.
+    """
+    names = store.names()
+    if not names:
+        raise StoreError(f"{store.folder}: holds no maps")
+    chosen = np.unique(np.linspace(0, len(names) - 1, min(most, len(names))).round())
+    total = np.zeros((side, side))
+    with Progress("mean map", len(chosen), "maps") as progress:
+        for place in chosen.astype(int):
+            total += resize(store.stored(names[place]), side, side)
+            progress.advance()
+    return (total / len(chosen)).clip(0, 1).astype(np.float32)
