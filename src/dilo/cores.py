@@ -10,7 +10,7 @@ from typing import TypeVar
 from dilo.errors import DiloError, InputError
 
 CGROUP = Path("/sys/fs/cgroup")
-AHEAD = 64  # items that are begun for each thread before the first is asked for
+AHEAD = 1024  # items whose results may wait: they are small, as a rule
 
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
@@ -43,11 +43,14 @@ def check_workers(workers: int | None) -> int:
 
 
 def in_threads(
-    function: Callable[[ItemT], ResultT], items: Iterable[ItemT], workers: int | None
+    function: Callable[[ItemT], ResultT],
+    items: Iterable[ItemT],
+    workers: int | None,
+    ahead: int = AHEAD,
 ) -> Iterator[tuple[ItemT, ResultT | DiloError]]:
     """Yield each item, in order, with what the function gives, or the error it raises.
 
-    Only some items are begun ahead, and none after Ctrl-C.
+    At most so many items are begun ahead, and none after Ctrl-C.
 
     Raises:
         InputError: `workers` < 1.
@@ -60,13 +63,12 @@ def in_threads(
         except DiloError as error:
             return error
 
-    count = check_workers(workers)
     waiting: deque[tuple[ItemT, Future[ResultT | DiloError]]] = deque()
-    pool = ThreadPoolExecutor(count)
+    pool = ThreadPoolExecutor(check_workers(workers))
     try:
         for item in items:
             waiting.append((item, pool.submit(call, item)))
-            if len(waiting) > AHEAD * count:
+            if len(waiting) > ahead:
                 first, future = waiting.popleft()
                 yield first, future.result()
         for first, future in waiting:
