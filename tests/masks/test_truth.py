@@ -68,7 +68,7 @@ def test_many_names_are_counted(tmp_path):
     store = fill(tmp_path / "x", n0=0)
     summary = compare_with_truth([store], truth, mean_of_map).summary()
     assert "8 of" in summary
-    assert summary.endswith("n1.png, n2.png, n3.png, n4.png, n5.png and 3 more")
+    assert summary.endswith("n1.png, n2.png, n3.png, n4.png, n5.png, and 3 more")
 
 
 def test_maps_of_another_size_are_scaled_and_named(truth, tmp_path):

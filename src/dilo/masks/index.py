@@ -17,7 +17,6 @@ from dilo.masks.parts import (
     check_name,
     digest,
     digests,
-    part_number,
     part_paths,
     read_part,
     read_plain,
@@ -33,32 +32,44 @@ class Index:
     Holds some arrays, 25 bytes a map, and the mapped parts: no object for each map, so
     that forked workers share all of it. Rows are numbered through all parts; of several
     rows of one map the last holds.
+
+    Args:
+        folder: of the store, or of masks.
+        layout: of the store; None for a plain folder.
+        damaged: takes the parts that cannot be read, and are left out.
+
+    Raises:
+        InputError: there is no such folder, or no mask in a plain one.
+        StoreError: a part cannot be read, and there is no list of `damaged`.
     """
 
-    def __init__(self, folder: Path, layout: Layout | None) -> None:
+    def __init__(
+        self, folder: Path, layout: Layout | None, damaged: list[Path] | None = None
+    ) -> None:
         import pyarrow as pa
 
-        self.paths: list[Path] = []
-        self.damaged: dict[Path, StoreError] = {}
+        self._parts: dict[int, Path] = {}  # by their first row
+        self.numbers: set[int] = set()  # of the parts
         self.failures: dict[str, str] = {}  # image -> reason, of all parts
         batches: list[Any] = []
-        self._starts: list[int] = []  # of the parts, in rows
         self._odd: dict[int, str] = {}  # row -> name that is no valid text
         self._map_names: dict[int, str] = {}  # row -> where it is not the image's stem
         start = 0
-        for path in part_paths(folder) if layout else [folder]:
+        for number, path in (part_paths(folder) if layout else {0: folder}).items():
             try:
                 batch, notes = read_part(path, layout) if layout else read_plain(folder)
-            except StoreError as error:
-                self.damaged[path] = error
+            except StoreError:
+                if damaged is None:
+                    raise
+                damaged.append(path)
                 continue
+            self.numbers.add(number)
             self.failures |= notes["failures"]
             odd, clashing = notes["odd_paths"], notes["clashing"]
             self._odd |= {start + row: name for row, name in odd.items()}
             self._map_names |= {start + row: name for row, name in clashing.items()}
-            self.paths.append(path)
+            self._parts[start] = path
             batches.append(batch.replace_schema_metadata())
-            self._starts.append(start)
             start += len(batch)
         table = pa.Table.from_batches(batches, schema(layout or Layout()))
         self._columns = dict(zip(table.column_names, table.columns, strict=True))
@@ -120,7 +131,7 @@ class Index:
 
     def part(self, row: int) -> Path:
         """Give the part of a row."""
-        return self.paths[int(np.searchsorted(self._starts, row, side="right")) - 1]
+        return self._parts[max(start for start in self._parts if start <= row)]
 
     def _name(self, row: int) -> str:
         return check_name(self._odd.get(row) or self._columns["path"][row].as_py())
@@ -150,7 +161,7 @@ class Remaining:
         files: NDArray[np.uint64] | None = None,
     ) -> None:
         self._names = names
-        self._numbers = set(map(part_number, index.paths))
+        self._numbers = index.numbers
         exact = digests(names, len(names))
         stems = digests(map(stem, names), len(names))
         owners = digests(index.names(), len(index))

@@ -109,20 +109,17 @@ def fill_store(
                     store.manifest, remaining, len(names), task, engine
                 )
             finally:
-                index = _save(store, names, failures)
+                empty, doubtful = _save(store, names, failures)
     except OSError as error:
         raise StoreError(
             f"{store.folder}: cannot write: {error.strerror or error}; make room or "
             f"give access, then run again to go on"
         ) from error
-    ours = np.isin(digests(index.names(), len(index)), digests(names))
-    empty = index.column("empty")[ours]
-    doubtful = index.column("confidence")[ours] < LOW_CONFIDENCE
     return MaskReport(
         images=len(names) + len(failures),
         computed=computed,
-        empty=int(empty.sum()),
-        doubtful=int((doubtful & ~empty).sum()),
+        empty=empty,
+        doubtful=doubtful,
         failures=store.manifest.failures,
         seconds=time.monotonic() - start,
         errors=store.manifest.errors,
@@ -146,8 +143,9 @@ def _find_remaining(store: MaskStore, names: Names, batch_size: int) -> Remainin
     """Clear away what is unfinished or damaged, and find what is left to do."""
     folder, manifest = store.folder, store.manifest
     _clean_up(folder)
-    index = Index(folder, manifest.layout)
-    for path in index.damaged:  # made again, with the same number
+    damaged: list[Path] = []
+    index = Index(folder, manifest.layout, damaged)
+    for path in damaged:  # made again, with the same number
         path.unlink()
     files = present_files(folder) if manifest.layout.format == "png" else None
     remaining = Remaining(names, index, manifest.failures, files)
@@ -181,31 +179,29 @@ def _do_parts(
     return computed
 
 
-def _save(store: MaskStore, names: Names, failures: Mapping[str, str]) -> Index:
-    """Count what is there, and save what is known."""
+def _save(
+    store: MaskStore, names: Names, failures: Mapping[str, str]
+) -> tuple[int, int]:
+    """Save what is known; count the maps of the images that are empty or doubtful."""
     _clean_up(store.folder)
     manifest = store.manifest
     index = Index(store.folder, manifest.layout)
-    for error in index.damaged.values():
-        raise error
-    manifest.maps = len(index)
-    manifest.empty = int(index.column("empty").sum())
-
-    def holds(name: str) -> bool:  # the map of this very image, not of a namesake
-        number = index.find(name)
-        return number is not None and index[number].name == name
-
+    empty = index.column("empty")
+    doubtful = (index.column("confidence") < LOW_CONFIDENCE) & ~empty
+    manifest.maps, manifest.empty = len(index), int(empty.sum())
+    owners, wanted = digests(index.names(), len(index)), digests(names, len(names))
     # Images that have gone, or have a map by now, fail no more.
-    noted = manifest.failures
-    there = np.isin(digests(noted), digests(names)).tolist()
+    noted = digests(manifest.failures)
+    fail = np.isin(noted, wanted) & ~np.isin(noted, owners)
     manifest.failures = {
         name: why
-        for (name, why), known in zip(noted.items(), there, strict=True)
-        if name in failures or (known and not holds(name))
+        for (name, why), fails in zip(manifest.failures.items(), fail, strict=True)
+        if fails or name in failures
     }
     manifest.write(store.folder)
     store.refresh()
-    return index
+    ours = np.isin(owners, wanted)
+    return int(empty[ours].sum()), int(doubtful[ours].sum())
 
 
 def _clean_up(folder: Path) -> None:

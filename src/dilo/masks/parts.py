@@ -87,18 +87,10 @@ def part_path(folder: Path, number: int) -> Path:
     return folder / f"part-{number:05d}.arrow"
 
 
-def part_number(path: Path) -> int:
-    """Give the number of a part."""
-    return int(path.stem.removeprefix("part-"))
-
-
-def part_paths(folder: Path) -> list[Path]:
-    """List the parts of a store in the order of their numbers."""
-    paths = folder.glob("part-*.arrow")
-    return sorted(
-        (path for path in paths if path.stem.removeprefix("part-").isdecimal()),
-        key=part_number,
-    )
+def part_paths(folder: Path) -> dict[int, Path]:
+    """Give the parts of a store by their numbers, in order."""
+    found = {path.stem[5:]: path for path in folder.glob("part-*.arrow")}
+    return dict(sorted((int(n), found[n]) for n in found if n.isdecimal()))
 
 
 def schema(layout: Layout) -> Any:

@@ -52,10 +52,7 @@ class MaskStore:
     @cached_property
     def _index(self) -> Index:
         manifest = self._manifest
-        index = Index(self.folder, None if manifest is None else manifest.layout)
-        for error in index.damaged.values():
-            raise error
-        return index
+        return Index(self.folder, None if manifest is None else manifest.layout)
 
     @classmethod
     def open(cls, folder: str | Path) -> Self:

@@ -32,7 +32,8 @@ class Comparison(Generic[ValueT]):
     def summary(self) -> str:
         """Say what was left out or scaled; empty if nothing was."""
         lines = [
-            f"Not compared: {len(names)} {what}: {_listed(names)}"
+            f"Not compared: {len(names)} {what}: "
+            + ", ".join(shortened(names, NAMES_SHOWN))
             for what, names in self.left_out.items()
         ]
         if self.failures:
@@ -41,7 +42,7 @@ class Comparison(Generic[ValueT]):
             lines += [f"  {line}" for line in shortened(reasons, NAMES_SHOWN)]
         lines += [
             f"Scaled to the size of their truth: {len(names)} maps of {folder}: "
-            f"{_listed(names)}"
+            + ", ".join(shortened(names, NAMES_SHOWN))
             for folder, names in self.resized.items()
         ]
         return "\n".join(lines)
@@ -157,9 +158,3 @@ def _match(
 
 def _example(store: MaskStore) -> str:
     return ", ".join([*store.names()[:1], "..."]) if len(store) else "no maps"
-
-
-def _listed(names: Sequence[str]) -> str:
-    *shown, last = shortened(names, NAMES_SHOWN)
-    joint = " " if len(names) > NAMES_SHOWN else ", "
-    return ", ".join(shown) + joint + last if shown else last

@@ -84,7 +84,7 @@ def verify_store(
     names = scan_images(Path(images))
     with locked(folder) if repair else nullcontext():
         manifest = Manifest.read(folder)
-        index = Index(folder, manifest.layout)
+        index = Index(folder, manifest.layout, damaged=[])
         check, to_delete = StoreCheck(len(index)), set[Path]()
         for name, why, files in itertools.chain(
             _bad_parts(folder, manifest.layout),
@@ -107,7 +107,7 @@ def verify_store(
 
 def _bad_parts(folder: Path, layout: Layout) -> Iterator[tuple[str, str, set[Path]]]:
     """Compare every part with its checksum; yield what is bad, why, and its files."""
-    for path in part_paths(folder):
+    for path in part_paths(folder).values():
         try:
             read_part(path, layout, check=True)
         except StoreError as error:
@@ -142,7 +142,7 @@ def _bad_maps(
 
 def _strays(folder: Path, index: Index) -> Iterator[str]:
     """Yield the names of the files that the store does not know."""
-    known = {MANIFEST, *(path.name for path in part_paths(folder))}
+    known = {MANIFEST, *(path.name for path in part_paths(folder).values())}
     for name in walk(folder, lambda name: name not in LOCK_FILES):
         is_map = name.endswith(".png") and index.find_map(name[:-4]) is not None
         if name not in known and not is_map:
@@ -159,8 +159,8 @@ def _size(shape: tuple[int, ...]) -> str:
     return f"{width} x {height}"
 
 
-def mean_map(store: MaskStore, side: int = MEAN_SIDE, most: int = MOST) -> Map:
-    """Average maps, each stretched to a square.
+def mean_map(store: MaskStore, side: int = MEAN_SIDE) -> Map:
+    """Average maps, each stretched to a square: of many, some spread over the names.
 
     Of photographs it is a soft blob in the middle. A frame, a corner or an even grey
     shows that the method fails.
@@ -168,7 +168,6 @@ def mean_map(store: MaskStore, side: int = MEAN_SIDE, most: int = MOST) -> Map:
     Args:
         store: the maps.
         side: of the mean map, pixels.
-        most: of larger stores, this many maps are taken, evenly spread over the names.
 
     Returns:
         float32 (side, side) in [0, 1].
@@ -179,7 +178,7 @@ def mean_map(store: MaskStore, side: int = MEAN_SIDE, most: int = MOST) -> Map:
     names = store.names()
     if not names:
         raise StoreError(f"{store.folder}: holds no maps")
-    chosen = np.unique(np.linspace(0, len(names) - 1, min(most, len(names))).round())
+    chosen = np.unique(np.linspace(0, len(names) - 1, min(MOST, len(names))).round())
     total = np.zeros((side, side))
     with Progress("mean map", len(chosen), "maps") as progress:
         for place in chosen.astype(int):
