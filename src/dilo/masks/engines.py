@@ -44,10 +44,10 @@ def run_pool(task: Task, parts: Iterable[Part], *, workers: int) -> Results:
     Raises:
         StoreError: workers are killed time and again while they work on no image.
     """
-    waiting = iter(parts)
     if workers == 1:
-        yield from (do_part(task, part) for part in waiting)
+        yield from (do_part(task, part) for part in parts)
         return
+    waiting = iter(parts)
     while lost := deque((yield from _run_until_loss(task, waiting, workers))):
         while lost:
             alone = iter([after_loss(task.folder, lost.popleft())])

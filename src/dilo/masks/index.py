@@ -33,14 +33,8 @@ class Index:
     that forked workers share all of it. Rows are numbered through all parts; of several
     rows of one map the last holds.
 
-    Args:
-        folder: of the store, or of masks.
-        layout: of the store; None for a plain folder.
-        damaged: takes the parts that cannot be read, and are left out.
-
-    Raises:
-        InputError: there is no such folder, or no mask in a plain one.
-        StoreError: a part cannot be read, and there is no list of `damaged`.
+    Without layout it is a plain folder. Parts that cannot be read go to the list
+    `damaged`; without one they are a StoreError.
     """
 
     def __init__(
