@@ -24,10 +24,9 @@ import numpy as np
 from dilo.folder import scan_images
 from dilo.image import Map, encode_image
 from dilo.masks import Layout, MaskStore, compute_masks
-from dilo.masks.codec import pack
 from dilo.masks.index import Index, Remaining
 from dilo.masks.manifest import LARGEST_PART, Manifest, Origin
-from dilo.masks.parts import Row, part_path, stem, write_part
+from dilo.masks.parts import Row, pack, part_path, stem, write_part
 from record import record
 
 IMAGENET = 1_281_167  # images of its training set

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from dilo.errors import InputError, StoreError
 from dilo.image import read_map
 from dilo.masks import Layout, MaskStore, convert_store, mean_map, write_maps
-from dilo.masks.codec import pack, stored_shape, unpack
-from dilo.masks.parts import digest
+from dilo.masks.parts import digest, pack, stored_shape, unpack
 
 RNG = np.random.default_rng(0)
 

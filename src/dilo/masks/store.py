@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from dilo.errors import ImageError, InputError, StoreError
 from dilo.foreground import has_foreground
 from dilo.image import Map, read_map, read_mask, resize
-from dilo.masks.codec import unpack
 from dilo.masks.index import Index
 from dilo.masks.manifest import (
     MANIFEST,
@@ -22,7 +21,7 @@ from dilo.masks.manifest import (
     Supervision,
     check_free,
 )
-from dilo.masks.parts import Row, png_path, stem
+from dilo.masks.parts import Row, png_path, stem, unpack
 
 
 class MaskStore:

@@ -17,9 +17,8 @@ import numpy as np
 from dilo.errors import DiloError, ImageError, InputError, StoreError
 from dilo.files import write_atomic
 from dilo.image import Map, encode_map, read_map, to_bytes
-from dilo.masks.codec import pack
 from dilo.masks.manifest import MANIFEST, Layout, MethodError, first_errors
-from dilo.masks.parts import Row, part_path, png_path, write_part
+from dilo.masks.parts import Row, pack, part_path, png_path, write_part
 
 KILLED = "its process was killed; is the memory too small?"
 PATIENCE = 3  # losses at a part for which no image is to blame
