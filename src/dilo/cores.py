@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -47,7 +47,7 @@ def in_threads(
     items: Iterable[ItemT],
     workers: int | None,
     ahead: int = AHEAD,
-) -> Iterator[tuple[ItemT, ResultT | DiloError]]:
+) -> Generator[tuple[ItemT, ResultT | DiloError], None, None]:
     """Yield each item, in order, with what the function gives, or the error it raises.
 
     At most so many items are begun ahead, and none after Ctrl-C.

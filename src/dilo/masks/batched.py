@@ -1,7 +1,8 @@
 """Parts of a job, done by a method of many images at once, in this process."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -11,6 +12,9 @@ from dilo.image import Image, Map, read_image
 from dilo.masks.work import Part, PartRecord, Results, Task, checked
 
 AHEAD = 2  # batches that are decoded while the method works on one
+
+_Place = tuple[PartRecord, int]
+_Result = tuple[PartRecord, int, Map | Exception, bool]
 
 
 @dataclass(frozen=True)
@@ -44,56 +48,47 @@ def run_batched(
     size = method.batch_size
     records = (PartRecord(task, part) for part in parts)
     places = ((record, k) for record in records for k in range(len(record.part.images)))
-    pool = ThreadPoolExecutor(threads)
-    try:
-        decoded = in_threads(_decode, places, threads, AHEAD * size)
-        for record, of_part in groupby(decoded, lambda result: result[0][0]):
-            writing: list[Future[None]] = []
-            for _, batch in groupby(of_part, lambda result: result[0][1] // size):
-                images = {place: image for (_, place), image in batch}
-                before, writing = writing, _do_batch(record, images, method, pool)
-                for future in before:  # so that no more than a batch waits
-                    future.result()
-            for future in writing:
-                future.result()
+    with (
+        closing(in_threads(_decode, places, threads, AHEAD * size)) as decoded,
+        closing(in_threads(_keep, _made(decoded, method), threads, size)) as kept,
+    ):
+        for record, results in groupby(kept, lambda result: result[0][0]):
+            deque(results, maxlen=0)  # until all are kept
             yield record.write()
-    finally:
-        pool.shutdown(cancel_futures=True)  # after Ctrl-C nothing more is begun
 
 
-def _decode(place: tuple[PartRecord, int]) -> Image:
+def _decode(place: _Place) -> Image:
     record, number = place
     return read_image(record.task.images / record.part.images[number].name)
 
 
-def _do_batch(
-    record: PartRecord,
-    decoded: Mapping[int, Image | DiloError],
-    method: BatchMethod,
-    pool: ThreadPoolExecutor,
-) -> "list[Future[None]]":
-    """Make the maps of a batch, and let threads rate, encode and write them."""
-    images: dict[int, Image] = {}
-    for place, image in decoded.items():
-        if isinstance(image, DiloError):
-            record.fail(place, image)
-        else:
-            images[place] = image
-    maps: Mapping[int, Map | Exception] = {
-        place: there
-        for place in images
-        if (there := record.kept_map(place)) is not None
-    }
-    kept = len(maps) == len(images)
-    if not kept:
-        maps = _maps(method, images)
-    writing: list[Future[None]] = []
-    for place, saliency in maps.items():
-        if isinstance(saliency, Exception):
-            record.fail(place, saliency)
-        else:
-            writing.append(pool.submit(record.add, place, saliency, kept=kept))
-    return writing
+def _made(
+    decoded: Iterator[tuple[_Place, Image | DiloError]], method: BatchMethod
+) -> Iterator[_Result]:
+    """Yield the map of each image, or why there is none, and whether it was there."""
+    size = method.batch_size
+    for (record, _), batch in groupby(
+        decoded, lambda result: (result[0][0], result[0][1] // size)
+    ):
+        images: dict[int, Image] = {}
+        for (_, place), image in batch:
+            if isinstance(image, DiloError):
+                yield record, place, image, False
+            else:
+                images[place] = image
+        there = {place: record.kept_map(place) for place in images}
+        maps = {place: found for place, found in there.items() if found is not None}
+        kept = len(maps) == len(images)
+        for place, saliency in (maps if kept else _maps(method, images)).items():
+            yield record, place, saliency, kept
+
+
+def _keep(result: _Result) -> None:
+    record, place, saliency, kept = result
+    if isinstance(saliency, Exception):
+        record.fail(place, saliency)
+    else:
+        record.add(place, saliency, kept=kept)
 
 
 def _maps(
