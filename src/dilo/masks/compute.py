@@ -50,7 +50,7 @@ def compute_masks(
             image; the traceback of each kind of error is kept once in the store.
         workers: processes, each on one thread; the usable CPU cores by default. With
             1 everything runs in the calling process. Of a `BatchMethod`, the threads
-            that read images and write maps.
+            that read images, and as many that write maps.
         confidence: Map -> how much it can be trusted, in [0, 1]; NaN is kept without.
         engine: local, or ray: the cluster that the variable RAY_ADDRESS names, whose
             machines share the folders, or one on this machine. `workers` is then the

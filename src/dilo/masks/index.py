@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dilo.errors import StoreError
-from dilo.folder import IMAGE_SUFFIXES, Names, walk
+from dilo.folder import IMAGE_SUFFIXES, Names
 from dilo.masks.manifest import Layout
 from dilo.masks.parts import (
     Row,
@@ -144,7 +144,7 @@ class Remaining:
         names: all images, sorted.
         index: the maps that are there.
         tried: the images known to have failed, but for those that the parts name.
-        files: `present_files` of a store of the format png.
+        files: digests of the maps of which there are files, in the format png.
     """
 
     def __init__(
@@ -199,12 +199,6 @@ class Remaining:
         suffix = posixpath.splitext(map_name)[1].lower()
         certain = name not in self._shared and suffix not in IMAGE_SUFFIXES
         return PartImage(name, map_name, keep and certain)
-
-
-def present_files(folder: Path) -> NDArray[np.uint64]:
-    """Give the digests of the names of the maps of all PNG files of a store, (N,)."""
-    files = walk(folder, lambda name: name.endswith(".png"))
-    return digests(name.removesuffix(".png") for name in files)
 
 
 def _find_clashes(

@@ -17,7 +17,7 @@ import numpy as np
 
 from dilo.errors import InputError, StoreError, shortened
 from dilo.folder import Names, walk
-from dilo.masks.index import Index, Remaining, present_files
+from dilo.masks.index import Index, Remaining
 from dilo.masks.manifest import MANIFEST, Manifest, MethodError, first_errors
 from dilo.masks.parts import check_name, digests
 from dilo.masks.store import MaskStore
@@ -164,7 +164,10 @@ def _find_remaining(store: MaskStore, names: Names, batch_size: int) -> Remainin
     index = Index(folder, manifest.layout, damaged)
     for path in damaged:  # made again, with the same number
         path.unlink()
-    files = present_files(folder) if manifest.layout.format == "png" else None
+    files = None
+    if manifest.layout.format == "png":
+        found = walk(folder, lambda name: name.endswith(".png"))
+        files = digests(name.removesuffix(".png") for name in found)
     remaining = Remaining(names, index, manifest.failures, files)
     manifest.grow_parts(len(remaining), batch_size)
     manifest.failures = {**index.failures, **manifest.failures}
