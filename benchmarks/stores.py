@@ -24,11 +24,9 @@ import numpy as np
 from dilo.folder import scan_images
 from dilo.image import Map, encode_image
 from dilo.masks import Layout, MaskStore, compute_masks
-from dilo.masks.codec import pack
-from dilo.masks.index import Index
+from dilo.masks.index import Index, Remaining
 from dilo.masks.manifest import LARGEST_PART, Manifest, Origin
-from dilo.masks.parts import Row, part_path, stem, write_part
-from dilo.masks.remaining import find_remaining
+from dilo.masks.parts import Row, pack, part_path, stem, write_part
 from record import record
 
 IMAGENET = 1_281_167  # images of its training set
@@ -150,7 +148,9 @@ def measure_listing(folder: Path) -> dict[str, float]:
     with growth() as scanned:
         names = scan_images(folder)
     with growth() as planned:
-        parts = sum(1 for _ in find_remaining(names, Index(folder, LAYOUT)).parts())
+        parts = sum(
+            1 for _ in Remaining(names, Index(folder, LAYOUT)).parts(LARGEST_PART)
+        )
     assert parts == -(-LISTED // LARGEST_PART)
     return {
         "files": LISTED,

@@ -3,7 +3,8 @@ import os
 import pytest
 
 from dilo import cores
-from dilo.cores import available_cores
+from dilo.cores import available_cores, in_threads
+from dilo.errors import ImageError, InputError
 
 
 @pytest.fixture(autouse=True)
@@ -55,3 +56,32 @@ def test_the_quota_of_version_2_of_control_groups(machine, limit, cores):
 def test_the_quota_of_version_1_of_control_groups(machine, quota, cores):
     version_1(machine, quota)
     assert available_cores() == cores
+
+
+@pytest.mark.parametrize("workers", [1, 3, None])
+def test_threads_give_results_in_order_and_begin_only_some_ahead(workers):
+    begun = []
+
+    def items():
+        for number in range(20):
+            begun.append(number)
+            yield number
+
+    for number, square in in_threads(lambda k: k * k, items(), workers, ahead=4):
+        assert square == number**2
+        assert len(begun) <= number + 5
+    assert len(begun) == 20
+
+
+def test_threads_hand_on_our_errors_and_raise_others():
+    def odd(number):
+        if number % 2 == 0:
+            raise ImageError("even")
+        return 1 // (number - 3)
+
+    results = in_threads(odd, range(5), 2)
+    assert [str(next(results)[1]) for _ in range(3)] == ["even", "-1", "even"]
+    with pytest.raises(ZeroDivisionError):
+        next(results)
+    with pytest.raises(InputError, match="workers must be at least 1, got 0"):
+        next(in_threads(odd, [1], 0))

@@ -11,10 +11,8 @@ threshold and yield are not told).
 
 import functools
 import io
-import itertools
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +24,7 @@ from numpy.typing import NDArray
 from dilo.augment.alpha import check_alpha
 from dilo.augment.crop import Box
 from dilo.config import SHARE, Rule, check, difference, setting, to_dict
-from dilo.cores import available_cores
+from dilo.cores import in_threads
 from dilo.data.image_set import check_aspect, reduce_short_side
 from dilo.errors import DiloError, InputError, StoreError, shortened
 from dilo.files import write_atomic, write_json_atomic
@@ -38,7 +36,6 @@ from dilo.progress import Progress
 
 MANIFEST = "bank.json"
 LEAST_SIDE = 32  # pixels; a smaller crop would be a blur behind the object
-CHUNK = 512  # images handed to the threads at a time
 LEAST_CROPS = 100  # below, the same backgrounds come back too often
 
 
@@ -166,11 +163,11 @@ def mine_backgrounds(
     found: dict[str, int] = dict.fromkeys(("crop", "no_map", "no_room"), 0)
     failures: dict[str, str] = {}
     with Progress("mining", total=len(names), unit="images") as progress:
-        for name, outcome in _in_threads(mine, names):
-            if outcome in found:
-                found[outcome] += 1
+        for name, outcome in in_threads(mine, names, None):
+            if isinstance(outcome, DiloError):
+                failures[name] = str(outcome)
             else:
-                failures[name] = outcome
+                found[outcome] += 1
             progress.advance()
     report = MiningReport(
         bank=bank,
@@ -245,21 +242,18 @@ def find_background(
 def _mine_one(
     name: str, images: Path, masks: MaskStore, bank: Path, config: MiningConfig
 ) -> str:
-    """Say what became of an image: a key of `found`, or why it failed."""
+    """Say what became of an image: a key of `found`."""
     path = bank / f"{name}.jpg"
     if path.exists():
         return "crop"
-    try:
-        if name not in masks or masks.is_empty(name):
-            return "no_map"
-        saliency = masks.stored(name)
-        side = empty_square(saliency, config.threshold).height
-        if side < config.min_side * min(saliency.shape) - 1:
-            return "no_room"  # known without reading the image
-        image = read_image(images / name)
-        check_aspect(name, image, saliency)
-    except DiloError as error:
-        return str(error)
+    if name not in masks or masks.is_empty(name):
+        return "no_map"
+    saliency = masks.stored(name)
+    side = empty_square(saliency, config.threshold).height
+    if side < config.min_side * min(saliency.shape) - 1:
+        return "no_room"  # known without reading the image
+    image = read_image(images / name)
+    check_aspect(name, image, saliency)
     crop = cut_background(image, saliency, config)
     if crop is None:
         return "no_room"
@@ -267,13 +261,6 @@ def _mine_one(
     PIL.Image.fromarray(crop).save(buffer, "JPEG", quality=config.quality)
     write_atomic(path, buffer.getvalue(), durable=False)
     return "crop"
-
-
-def _in_threads(mine: Any, names: Sequence[str]) -> Iterator[tuple[str, str]]:
-    with ThreadPoolExecutor(available_cores()) as pool:
-        rest: Iterable[str] = iter(names)
-        while chunk := list(itertools.islice(rest, CHUNK)):
-            yield from zip(chunk, pool.map(mine, chunk), strict=True)
 
 
 @njit(nogil=True)

@@ -5,6 +5,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from dilo import cores
 from dilo.data import image_set
 from dilo.data.image_set import (
     Example,
@@ -163,7 +164,7 @@ def test_processes_of_one_machine_share_its_cores(
             super().__init__(1)
 
     monkeypatch.setattr(image_set, "available_cores", lambda: 8)
-    monkeypatch.setattr(image_set, "ThreadPoolExecutor", Pool)
+    monkeypatch.setattr(cores, "ThreadPoolExecutor", Pool)
     names = write_images(tmp_path, 1)
     load_into_memory(SourceSet(source=ImageFiles(tmp_path, names)))
     assert asked == [threads]

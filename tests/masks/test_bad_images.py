@@ -180,7 +180,12 @@ def test_every_method_has_a_map_of_every_size_and_none_of_nothing(images, method
 def test_rbd_finds_nothing_in_hardly_any_pixels(images):
     write_featureless(images)
     _, store = job(images)
-    assert store.empty_names() >= {"one.png", "line.png", "column.png", "flat.png"}
+    assert set(filter(store.is_empty, store.names())) >= {
+        "one.png",
+        "line.png",
+        "column.png",
+        "flat.png",
+    }
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")

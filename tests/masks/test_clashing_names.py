@@ -150,4 +150,4 @@ def test_each_is_compared_with_its_own_truth(images, tmp_path):
         stores = [MaskStore.open(tmp_path / maps)]
         found = compare_with_truth(stores, MaskStore.open(tmp_path / truth), difference)
         assert found.values == [[True] * 5]
-        assert found.left_out == {}
+        assert found.summary() == ""

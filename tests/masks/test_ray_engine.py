@@ -18,7 +18,7 @@ import pytest
 from dilo.errors import InputError, StoreError
 from dilo.image import read_image
 from dilo.masks import MaskStore, compute_masks
-from dilo.masks.ray_engine import import_ray
+from dilo.masks.engines import import_ray
 
 ray = pytest.importorskip("ray", reason="the extra `ray` is not installed")
 

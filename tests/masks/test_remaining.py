@@ -5,10 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dilo.folder import Names
-from dilo.masks.index import Index
+from dilo.masks.index import Index, Remaining
 from dilo.masks.manifest import Layout, Manifest, Origin
 from dilo.masks.parts import Row, digest, part_path, write_part
-from dilo.masks.remaining import find_remaining
 
 LAYOUT = Layout(format="arrow")
 
@@ -28,13 +27,11 @@ def write(folder, parts, failures=()):
 
 def remaining_of(names, folder, files=None):
     index = Index(folder, LAYOUT)
-    remaining = find_remaining(Names(names), index, files=files)
-    remaining.part_size = 8
-    return remaining
+    return Remaining(Names(names), index, files=files)
 
 
 def parts_of(names, folder, files=None):
-    return list(remaining_of(names, folder, files).parts())
+    return list(remaining_of(names, folder, files).parts(8))
 
 
 def map_names(parts):

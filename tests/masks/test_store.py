@@ -82,7 +82,6 @@ def test_an_empty_map_stays_flagged(tmp_path):
     store = MaskStore.open(tmp_path)
     assert store.is_empty("dark.jpg")
     assert not store.is_empty("b.jpg")
-    assert store.empty_names() == {"dark.jpg"}
     with pytest.raises(StoreError, match="no map"):
         store.is_empty("z.jpg")
 
@@ -170,7 +169,6 @@ def test_a_plain_folder_of_masks_is_a_store_to_read(tmp_path):
     assert store.mask("a/b.jpg").all()
     assert not store.is_empty("a/b.jpg")
     assert store.is_empty("c.jpg")
-    assert store.empty_names() == {"c.bmp"}
     assert store.origin is None
     assert store.failures == {}
     with pytest.raises(StoreError, match="only read"):

@@ -68,7 +68,7 @@ def test_many_names_are_counted(tmp_path):
     store = fill(tmp_path / "x", n0=0)
     summary = compare_with_truth([store], truth, mean_of_map).summary()
     assert "8 of" in summary
-    assert summary.endswith("n1.png, n2.png, n3.png, n4.png, n5.png and 3 more")
+    assert summary.endswith("n1.png, n2.png, n3.png, n4.png, n5.png, and 3 more")
 
 
 def test_maps_of_another_size_are_scaled_and_named(truth, tmp_path):
@@ -78,8 +78,9 @@ def test_maps_of_another_size_are_scaled_and_named(truth, tmp_path):
     PIL.Image.new("L", (31, 17), 255).save(tmp_path / "x/c.png")
     comparison = compare_with_truth([store], truth, mean_of_map)
     np.testing.assert_allclose(comparison.values, [[0, 0.5, 1]], atol=1e-6)
-    assert comparison.resized == {str(store.folder): ["b.png", "c.png"]}
-    assert "Scaled to the size of their truth: 2 maps of" in comparison.summary()
+    assert comparison.summary() == (
+        f"Scaled to the size of their truth: 2 maps of {store.folder}: b.png, c.png"
+    )
 
 
 def test_unreadable_files_are_named_and_leave_the_others(truth, tmp_path):
@@ -88,7 +89,6 @@ def test_unreadable_files_are_named_and_leave_the_others(truth, tmp_path):
     (truth.folder / "b.png").write_bytes(b"")
     comparison = compare_with_truth([store], truth, mean_of_map)
     assert comparison.names == ["c.png"]
-    assert list(comparison.failures) == ["a.png", "b.png"]
     assert "Not compared: 2 that cannot be read:" in comparison.summary()
     assert "x/a.png: not an image" in comparison.summary()
     assert "truth/b.png: the file is empty" in comparison.summary()

@@ -3,14 +3,13 @@
 import math
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from dilo.cores import available_cores
+from dilo.cores import available_cores, in_threads
 from dilo.data.sources import ImageSource
 from dilo.errors import DiloError, ImageError, InputError
 from dilo.image import Image, Map, Pixels, read_image, resize, to_bytes
@@ -112,28 +111,18 @@ def load_into_memory(source: Examples) -> tuple[MemorySet, dict[str, str]]:
     Raises:
         InputError: none could be read.
     """
-
-    def read(index: int) -> Example | DiloError:
-        try:
-            return source[index]
-        except DiloError as error:
-            return error
-
     examples: dict[str, Example] = {}
     failures: dict[str, str] = {}
     count = len(source.names)
     processes = os.environ.get("LOCAL_WORLD_SIZE", "")  # of this machine, by torchrun
     share = available_cores() // (int(processes) if processes.isdigit() else 1)
-    with (
-        ThreadPoolExecutor(max(1, share)) as pool,
-        Progress("reading images", count, "images") as progress,
-    ):
-        results = pool.map(read, range(count))
-        for name, result in zip(source.names, results, strict=True):
-            if isinstance(result, Example):
-                examples[name] = result
-            else:
+    results = in_threads(source.__getitem__, range(count), max(1, share))
+    with Progress("reading images", count, "images") as progress:
+        for name, (_, result) in zip(source.names, results, strict=True):
+            if isinstance(result, DiloError):
                 failures[name] = str(result)
+            else:
+                examples[name] = result
             progress.advance()
     if not examples:
         raise InputError(f"none of {count} images can be read: {failures}")

@@ -5,10 +5,9 @@ from dilo.masks.batched import BatchMethod
 from dilo.masks.compute import compute_masks, convert_store, write_maps
 from dilo.masks.job import MaskReport
 from dilo.masks.manifest import Layout
-from dilo.masks.mean import mean_map
 from dilo.masks.store import MaskStore
 from dilo.masks.truth import Comparison, compare_with_truth
-from dilo.masks.verify import StoreCheck, verify_store
+from dilo.masks.verify import StoreCheck, mean_map, verify_store
 
 __all__ = [
     "BatchMethod",

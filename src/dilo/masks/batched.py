@@ -2,14 +2,19 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
+from itertools import groupby
 
-from dilo.errors import ImageError, InputError
+from dilo.cores import in_threads
+from dilo.errors import DiloError, InputError
 from dilo.image import Image, Map, read_image
 from dilo.masks.work import Part, PartRecord, Results, Task, checked
 
 AHEAD = 2  # batches that are decoded while the method works on one
+
+_Place = tuple[PartRecord, int]
+_Result = tuple[PartRecord, int, Map | Exception, bool]
 
 
 @dataclass(frozen=True)
@@ -31,80 +36,59 @@ class BatchMethod:
             raise InputError(f"batch_size must be at least 1, got {self.batch_size}")
 
 
-@dataclass(frozen=True)
-class _Batch:
-    """Images of one part that the method is given together.
+def run_batched(
+    task: Task, parts: Iterable[Part], *, method: BatchMethod, threads: int
+) -> Results:
+    """Do the parts in this process, while threads decode images and write maps.
 
     Batches never reach over the end of a part, and an image that cannot be decoded
     leaves its place empty: so a job that goes on gives the method the same images
     together, and its maps are the same to the last bit.
     """
-
-    record: PartRecord
-    images: "dict[int, Future[Image]]"  # by their place in the part
-    is_last: bool  # of its part
-
-
-def run_batched(
-    task: Task, parts: Iterable[Part], *, method: BatchMethod, threads: int
-) -> Results:
-    """Do the parts in this process, while threads decode images and write maps."""
-    pool = ThreadPoolExecutor(threads)
-    try:
-        writing: list[Future[None]] = []
-        for batch in _decoded_ahead(task, parts, method.batch_size, pool):
-            before, writing = writing, _do_batch(batch, method, pool)
-            for future in [*before, *(writing if batch.is_last else ())]:
-                future.result()  # so that no more than a batch waits to be written
-            if batch.is_last:
-                yield batch.record.write()
-    finally:
-        pool.shutdown(cancel_futures=True)  # after Ctrl-C nothing more is begun
+    size = method.batch_size
+    records = (PartRecord(task, part) for part in parts)
+    places = ((record, k) for record in records for k in range(len(record.part.images)))
+    with (
+        closing(in_threads(_decode, places, threads, AHEAD * size)) as decoded,
+        closing(in_threads(_keep, _made(decoded, method), threads, size)) as kept,
+    ):
+        for record, results in groupby(kept, lambda result: result[0][0]):
+            deque(results, maxlen=0)  # until all are kept
+            yield record.write()
 
 
-def _decoded_ahead(
-    task: Task, parts: Iterable[Part], size: int, pool: ThreadPoolExecutor
-) -> Iterator[_Batch]:
-    """Yield batches of which some more are being decoded meanwhile."""
-    waiting: deque[_Batch] = deque()
-    for part in parts:
-        record = PartRecord(task, part)
-        paths = [task.images / image.name for image in part.images]
-        for start in range(0, len(paths), size):
-            places = range(start, min(start + size, len(paths)))
-            images = {place: pool.submit(read_image, paths[place]) for place in places}
-            waiting.append(_Batch(record, images, places.stop == len(paths)))
-            if len(waiting) > AHEAD:
-                yield waiting.popleft()
-    yield from waiting
+def _decode(place: _Place) -> Image:
+    record, number = place
+    return read_image(record.task.images / record.part.images[number].name)
 
 
-def _do_batch(
-    batch: _Batch, method: BatchMethod, pool: ThreadPoolExecutor
-) -> "list[Future[None]]":
-    """Make the maps of a batch, and let threads rate, encode and write them."""
-    record = batch.record
-    images: dict[int, Image] = {}
-    for place, future in batch.images.items():
-        try:
-            images[place] = future.result()
-        except ImageError as error:
-            record.fail(place, error)
-    maps: Mapping[int, Map | Exception] = {
-        place: there
-        for place in images
-        if (there := record.kept_map(place)) is not None
-    }
-    kept = len(maps) == len(images)
-    if not kept:
-        maps = _maps(method, images)
-    writing: list[Future[None]] = []
-    for place, saliency in maps.items():
-        if isinstance(saliency, Exception):
-            record.fail(place, saliency)
-        else:
-            writing.append(pool.submit(record.add, place, saliency, kept=kept))
-    return writing
+def _made(
+    decoded: Iterator[tuple[_Place, Image | DiloError]], method: BatchMethod
+) -> Iterator[_Result]:
+    """Yield the map of each image, or why there is none, and whether it was there."""
+    size = method.batch_size
+    for (record, _), batch in groupby(
+        decoded, lambda result: (result[0][0], result[0][1] // size)
+    ):
+        images: dict[int, Image] = {}
+        for (_, place), image in batch:
+            if isinstance(image, DiloError):
+                yield record, place, image, False
+            else:
+                images[place] = image
+        there = {place: record.kept_map(place) for place in images}
+        maps = {place: found for place, found in there.items() if found is not None}
+        kept = len(maps) == len(images)
+        for place, saliency in (maps if kept else _maps(method, images)).items():
+            yield record, place, saliency, kept
+
+
+def _keep(result: _Result) -> None:
+    record, place, saliency, kept = result
+    if isinstance(saliency, Exception):
+        record.fail(place, saliency)
+    else:
+        record.add(place, saliency, kept=kept)
 
 
 def _maps(

@@ -9,19 +9,18 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from dilo.cores import available_cores
+from dilo.cores import check_workers
 from dilo.errors import InputError, StoreError
 from dilo.folder import Names, scan_images
 from dilo.foreground import is_empty
 from dilo.image import Map, encode_image, read_size
 from dilo.masks.batched import BatchMethod, run_batched
+from dilo.masks.engines import import_ray, run_pool, run_ray
 from dilo.masks.job import MaskReport, fill_store
 from dilo.masks.manifest import Layout
 from dilo.masks.parts import check_name
-from dilo.masks.ray_engine import import_ray, run_ray
 from dilo.masks.store import MaskStore
 from dilo.masks.work import Engine, Part, Results, Task, checked
-from dilo.masks.workers import run_pool
 from dilo.progress import notify_if_slow
 
 Method = Callable[[Path], Map] | BatchMethod  # the former takes the file of an image
@@ -51,7 +50,7 @@ def compute_masks(
             image; the traceback of each kind of error is kept once in the store.
         workers: processes, each on one thread; the usable CPU cores by default. With
             1 everything runs in the calling process. Of a `BatchMethod`, the threads
-            that read images and write maps.
+            that read images, and as many that write maps.
         confidence: Map -> how much it can be trusted, in [0, 1]; NaN is kept without.
         engine: local, or ray: the cluster that the variable RAY_ADDRESS names, whose
             machines share the folders, or one on this machine. `workers` is then the
@@ -156,19 +155,6 @@ def write_maps(
     for name in maps:
         if name in report.failures:
             raise StoreError(f"{store.folder}: {name}: {report.failures[name]}")
-
-
-def check_workers(workers: int | None) -> int:
-    """Give a number of processes.
-
-    Raises:
-        InputError: it is less than 1.
-    """
-    if workers is None:
-        return available_cores()
-    if workers < 1:
-        raise InputError(f"workers must be at least 1, got {workers}")
-    return workers
 
 
 def _choose_engine(engine: EngineName, workers: int | None, method: Method) -> Engine:

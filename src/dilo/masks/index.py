@@ -1,8 +1,8 @@
-"""Where the map of each image is: in the parts of a store, or in a plain folder."""
+"""What a store holds, and what is left to do in it."""
 
-import math
+import itertools
+import posixpath
 from collections.abc import Iterable, Iterator
-from itertools import chain, compress
 from pathlib import Path
 from typing import Any
 
@@ -10,156 +10,227 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dilo.errors import StoreError
+from dilo.folder import IMAGE_SUFFIXES, Names
 from dilo.masks.manifest import Layout
 from dilo.masks.parts import (
     Row,
     check_name,
     digest,
+    digests,
     part_paths,
     read_part,
+    read_plain,
     schema,
     stem,
 )
-
-
-class PlainFolder:
-    """The files of a folder of masks that has no manifest."""
-
-    def __init__(self, names: list[str]) -> None:
-        # Of files with one stem the .png is the mask: data sets such as MSRA10K keep
-        # the photograph beside it as .jpg.
-        names = sorted(names, key=lambda name: name.lower().endswith(".png"))
-        self._files = {stem(name): name for name in names}
-        self._stems = list(self._files)
-        self._numbers = {map_name: k for k, map_name in enumerate(self._stems)}
-
-    def __len__(self) -> int:
-        return len(self._files)
-
-    def find(self, name: str) -> int | None:
-        """Give the number of the map of an image, by its name up to the suffix."""
-        return self._numbers.get(stem(name))
-
-    def __getitem__(self, number: int) -> Row:
-        map_name = self._stems[number]
-        return Row(self._files[map_name], map_name, 0, 0, math.nan, empty=None)
-
-    def names(self) -> Iterable[str]:
-        """Give the names of all masks."""
-        return self._files.values()
-
-    def map_names(self) -> dict[str, str]:
-        """Give for each mask its name without suffix, and the name of its file."""
-        return self._files
+from dilo.masks.work import Part, PartImage
 
 
 class Index:
-    """The rows of all parts, in 29 bytes a map.
+    """The rows of all parts of a store, or the masks of a plain folder.
 
-    Holds some arrays and the mapped parts: no object for each map, so that forked
-    workers share all of it. Of several rows of one map the last part's holds. Maps are
-    numbered in the order of the parts.
+    Holds some arrays, 25 bytes a map, and the mapped parts: no object for each map, so
+    that forked workers share all of it. Rows are numbered through all parts; of several
+    rows of one map the last holds.
+
+    Without layout it is a plain folder. Parts that cannot be read go to the list
+    `damaged`; without one they are a StoreError.
     """
 
-    def __init__(self, folder: Path, layout: Layout) -> None:
+    def __init__(
+        self, folder: Path, layout: Layout | None, damaged: list[Path] | None = None
+    ) -> None:
         import pyarrow as pa
 
-        self.paths: list[Path] = []
-        self.damaged: dict[Path, StoreError] = {}
+        self._parts: dict[int, Path] = {}  # by their first row
+        self.numbers: set[int] = set()  # of the parts
         self.failures: dict[str, str] = {}  # image -> reason, of all parts
         batches: list[Any] = []
-        self._starts: list[int] = []  # of the parts, in rows
         self._odd: dict[int, str] = {}  # row -> name that is no valid text
         self._map_names: dict[int, str] = {}  # row -> where it is not the image's stem
         start = 0
-        for path in part_paths(folder):
+        for number, path in (part_paths(folder) if layout else {0: folder}).items():
             try:
-                batch, notes = read_part(path, layout)
-            except StoreError as error:
-                self.damaged[path] = error
+                batch, notes = read_part(path, layout) if layout else read_plain(folder)
+            except StoreError:
+                if damaged is None:
+                    raise
+                damaged.append(path)
                 continue
+            self.numbers.add(number)
             self.failures |= notes["failures"]
             odd, clashing = notes["odd_paths"], notes["clashing"]
             self._odd |= {start + row: name for row, name in odd.items()}
             self._map_names |= {start + row: name for row, name in clashing.items()}
-            self.paths.append(path)
+            self._parts[start] = path
             batches.append(batch.replace_schema_metadata())
-            self._starts.append(start)
             start += len(batch)
-        table = pa.Table.from_batches(batches, schema(layout))
+        table = pa.Table.from_batches(batches, schema(layout or Layout()))
         self._columns = dict(zip(table.column_names, table.columns, strict=True))
-        self._rows = _last_rows(self._columns["key"].to_numpy())
-        keys: NDArray[np.uint64] = self.column("key")  # digests of map names
-        self._order = np.argsort(keys).astype(np.int32)
-        self._sorted_keys = keys[self._order]
+        keys = self._columns["key"].to_numpy()
+        self._keys, from_end = np.unique(keys[::-1], return_index=True)
+        self._rows = (len(keys) - 1 - from_end).astype(np.int32)  # those of the keys
         self._numbers = [
-            self.column(name) for name in ("height", "width", "confidence", "empty")
+            self._columns[name].to_numpy()
+            for name in ("height", "width", "confidence", "empty")
         ]
         self._clashing = {
             self._name(row): map_name
             for row, map_name in self._map_names.items()
-            if (number := self.find_map(map_name)) is not None
-            and self._rows[number] == row
+            if self.find_map(map_name) == row
         }
 
     def __len__(self) -> int:
         return len(self._rows)
 
+    def rows(self) -> NDArray[np.int32]:
+        """Give the rows that hold, in their order, (N,)."""
+        return np.sort(self._rows)
+
     def column(self, name: str) -> Any:
-        """Give a column of the parts as an array, (N,)."""
-        return self._columns[name].to_numpy()[self._rows]
-
-    def find(self, name: str) -> int | None:
-        """Look up an image: by its full name, then by its name up to the suffix."""
-        return self.find_map(self._clashing.get(name) or stem(name))
-
-    def holds(self, name: str) -> bool:
-        """Say whether the map of this very image is there, not of a namesake."""
-        number = self.find(name)
-        return number is not None and self[number].name == name
-
-    def find_map(self, map_name: str) -> int | None:
-        """Give the number of a map, by its own name, which has no suffix."""
-        key = np.uint64(digest(map_name))
-        at = self._sorted_keys.searchsorted(key)
-        if at == len(self) or self._sorted_keys[at] != key:
-            return None
-        return int(self._order[at])
-
-    def __getitem__(self, number: int) -> Row:
-        """Give what is known of a map."""
-        row = int(self._rows[number])
-        name, maps = self._name(row), self._columns.get("map")
-        map_name = self._map_names.get(row) or stem(name)
-        height, width, confidence, empty = (
-            column[number].item() for column in self._numbers
-        )
-        blob = None if maps is None else maps[row].as_buffer()
-        return Row(name, map_name, height, width, confidence, empty, blob)
-
-    def part(self, number: int) -> Path:
-        """Give the part of a map."""
-        row = self._rows[number]
-        return self.paths[int(np.searchsorted(self._starts, row, side="right")) - 1]
+        """Give a column of the rows that hold, (N,)."""
+        return self._columns[name].to_numpy()[self.rows()]
 
     def names(self) -> Iterator[str]:
-        """Yield the names of the images that have a map."""
+        """Yield the names of the images of the rows that hold."""
         chunks = self._columns["path"].chunks
-        names = chain.from_iterable(chunk.to_pylist() for chunk in chunks)
+        names = itertools.chain.from_iterable(chunk.to_pylist() for chunk in chunks)
         holds = np.zeros(len(self._columns["path"]), bool)
         holds[self._rows] = True
-        for row, name in compress(enumerate(names), holds):
+        for row, name in itertools.compress(enumerate(names), holds):
             yield check_name(self._odd.get(row, name))
 
     def map_names(self) -> dict[str, str]:
         """Give the name of each map, and that of its image."""
         return {self._clashing.get(name) or stem(name): name for name in self.names()}
 
+    def find(self, name: str) -> int | None:
+        """Give the row of an image: by its full name, then by that up to the suffix."""
+        return self.find_map(self._clashing.get(name) or stem(name))
+
+    def find_map(self, map_name: str) -> int | None:
+        """Give the row of a map, by its own name, which has no suffix."""
+        at = _place(self._keys, digest(map_name))
+        return None if at is None else int(self._rows[at])
+
+    def __getitem__(self, row: int) -> Row:
+        """Give what is known of a map."""
+        name, maps = self._name(row), self._columns.get("map")
+        map_name = self._map_names.get(row) or stem(name)
+        height, width, confidence, empty = (
+            numbers[row].item() for numbers in self._numbers
+        )
+        blob = None if maps is None else maps[row].as_buffer()
+        return Row(name, map_name, height, width, confidence, empty, blob)
+
+    def part(self, row: int) -> Path:
+        """Give the part of a row."""
+        return self._parts[max(start for start in self._parts if start <= row)]
+
     def _name(self, row: int) -> str:
         return check_name(self._odd.get(row) or self._columns["path"][row].as_py())
 
 
-def _last_rows(keys: NDArray[np.uint64]) -> NDArray[np.int32]:
-    """Give the rows that hold, sorted: of each key the last."""
-    _, from_end = np.unique(keys[::-1], return_index=True)
-    return np.sort(len(keys) - 1 - from_end).astype(np.int32)
+class Remaining:
+    """The images of a job that need a map, and in which parts they are done.
+
+    New images go, in their order, into parts of a fixed size with the lowest numbers
+    that are free. So a part that is missing because the job was killed, or because it
+    was damaged and deleted, comes about again with the same number and the same images.
+    Images that were tried before are tried again after all others, in further parts:
+    they never shift the first.
+
+    Args:
+        names: all images, sorted.
+        index: the maps that are there.
+        tried: the images known to have failed, but for those that the parts name.
+        files: digests of the maps of which there are files, in the format png.
+    """
+
+    def __init__(
+        self,
+        names: Names,
+        index: Index,
+        tried: Iterable[str] = (),
+        files: NDArray[np.uint64] | None = None,
+    ) -> None:
+        self._names = names
+        self._numbers = index.numbers
+        exact = digests(names, len(names))
+        stems = digests(map(stem, names), len(names))
+        owners = digests(index.names(), len(index))
+        keys = index.column("key")
+        whole = np.ones(len(index), bool) if files is None else np.isin(keys, files)
+        # Maps whose image is there keep their names; others are overwritten.
+        kept = whole & np.isin(owners, exact)
+        missing = ~np.isin(exact, owners[kept])
+        late = np.isin(exact, digests([*tried, *index.failures]))
+        late |= np.isin(exact, owners[~kept]) | np.isin(stems, keys[~kept])
+        taken = np.isin(stems, keys[kept])
+        self._new = np.flatnonzero(missing & ~late)  # places in `names`
+        self._late = np.flatnonzero(missing & late)
+        self._shared, self._map_names = _find_clashes(
+            names, stems, missing, taken, keys[whole]
+        )
+
+    def __len__(self) -> int:
+        return len(self._new) + len(self._late)
+
+    def parts(self, size: int) -> Iterator[Part]:
+        """Yield parts of so many images; the names of each when its turn has come."""
+        free = (number for number in itertools.count() if number not in self._numbers)
+        last = max(self._numbers, default=-1)
+        for images in self._slices(self._new, size, keep=True):
+            last = max(last, number := next(free))
+            yield Part(number, images)
+        for number, images in enumerate(self._slices(self._late, size), last + 1):
+            yield Part(number, images, late=True)
+
+    def _slices(
+        self, places: NDArray[np.int64], size: int, *, keep: bool = False
+    ) -> Iterator[tuple[PartImage, ...]]:
+        for start in range(0, len(places), size):
+            chosen = places[start : start + size].tolist()
+            yield tuple(self._image(self._names[place], keep) for place in chosen)
+
+    def _image(self, name: str, keep: bool) -> PartImage:
+        map_name = self._map_names.get(name) or stem(name)
+        # A PNG file that several images may own might be that of another.
+        suffix = posixpath.splitext(map_name)[1].lower()
+        certain = name not in self._shared and suffix not in IMAGE_SUFFIXES
+        return PartImage(name, map_name, keep and certain)
+
+
+def _find_clashes(
+    names: Names,
+    stems: NDArray[np.uint64],
+    missing: NDArray[np.bool_],
+    taken: NDArray[np.bool_],
+    keys: NDArray[np.uint64],
+) -> tuple[set[str], dict[str, str]]:
+    """Name the images without a map that share their stem, and the maps of the later.
+
+    Of images with one stem the first by name gets it, unless it is taken already. The
+    others keep their whole name, and more if that is the stem of a further image.
+    """
+    places = np.flatnonzero(missing)
+    different, counts = np.unique(stems, return_counts=True)
+    shared = counts[different.searchsorted(stems[places])] > 1
+    _, firsts = np.unique(stems[places], return_index=True)
+    clashing = taken[places]
+    clashing[np.delete(np.arange(len(places)), firsts)] = True
+    used = np.union1d(stems, keys) if clashing.any() else stems
+    map_names: dict[str, str] = {}
+    for name in map(names.__getitem__, places[clashing].tolist()):
+        map_name = name
+        while _place(used, digest(map_name)) is not None:
+            map_name += "~"
+        map_names[name] = map_name
+    of_groups = map(names.__getitem__, places[shared].tolist())
+    return {*of_groups, *map_names}, map_names
+
+
+def _place(numbers: NDArray[np.uint64], number: int) -> int | None:
+    """Look a number up in sorted ones."""
+    at = int(numbers.searchsorted(np.uint64(number)))
+    return at if at < len(numbers) and numbers[at] == number else None

@@ -1,20 +1,25 @@
-"""A job fills a store with maps from anywhere, part by part, and can be continued."""
+"""A job fills a store with maps from anywhere, part by part, and can be continued.
 
+One job at a time writes into a store.
+"""
+
+import errno
+import os
+import socket
 import time
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import filelock
 import numpy as np
 
 from dilo.errors import InputError, StoreError, shortened
 from dilo.folder import Names, walk
-from dilo.masks.index import Index
-from dilo.masks.lock import locked
+from dilo.masks.index import Index, Remaining
 from dilo.masks.manifest import MANIFEST, Manifest, MethodError, first_errors
 from dilo.masks.parts import check_name, digests
-from dilo.masks.remaining import Remaining, find_remaining, present_files
 from dilo.masks.store import MaskStore
 from dilo.masks.work import Engine, Task
 from dilo.progress import Progress, format_rate, format_seconds, notify
@@ -25,6 +30,17 @@ LOW_CONFIDENCE = 0.3
 FAILURES_SHOWN = 5
 ERRORS_SHOWN = 3
 PARTIAL = ".partial"  # the suffix of what `files.py` has not finished
+
+LOCK = ".lock"
+SOFT_LOCK = ".lock-soft"  # where the file system has no locks
+HOLDER = ".lock-holder"  # says who holds the lock
+LOCK_FILES = (LOCK, SOFT_LOCK, HOLDER)
+
+# The workers of a killed job hold its lock for the moment that they outlive it.
+SECONDS_OF_PATIENCE = 2.0
+
+# What file systems without locks answer; filelock itself knows only ENOSYS.
+_NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK}
 
 
 @dataclass(frozen=True)
@@ -106,22 +122,21 @@ def fill_store(
             store.manifest.failures |= failures
             store.manifest.write(store.folder)  # so that the folder is known again
             try:
-                computed = _do_parts(store.manifest, remaining, task, engine)
+                computed = _do_parts(
+                    store.manifest, remaining, len(names), task, engine
+                )
             finally:
-                index = _save(store, names, failures)
+                empty, doubtful = _save(store, names, failures)
     except OSError as error:
         raise StoreError(
             f"{store.folder}: cannot write: {error.strerror or error}; make room or "
             f"give access, then run again to go on"
         ) from error
-    ours = np.isin(digests(index.names(), len(index)), digests(names))
-    empty = index.column("empty")[ours]
-    doubtful = index.column("confidence")[ours] < LOW_CONFIDENCE
     return MaskReport(
         images=len(names) + len(failures),
         computed=computed,
-        empty=int(empty.sum()),
-        doubtful=int((doubtful & ~empty).sum()),
+        empty=empty,
+        doubtful=doubtful,
         failures=store.manifest.failures,
         seconds=time.monotonic() - start,
         errors=store.manifest.errors,
@@ -145,29 +160,31 @@ def _find_remaining(store: MaskStore, names: Names, batch_size: int) -> Remainin
     """Clear away what is unfinished or damaged, and find what is left to do."""
     folder, manifest = store.folder, store.manifest
     _clean_up(folder)
-    index = Index(folder, manifest.layout)
-    for path in index.damaged:  # made again, with the same number
+    damaged: list[Path] = []
+    index = Index(folder, manifest.layout, damaged)
+    for path in damaged:  # made again, with the same number
         path.unlink()
-    files = present_files(folder) if manifest.layout.format == "png" else None
-    remaining = find_remaining(names, index, manifest.failures, files)
+    files = None
+    if manifest.layout.format == "png":
+        found = walk(folder, lambda name: name.endswith(".png"))
+        files = digests(name.removesuffix(".png") for name in found)
+    remaining = Remaining(names, index, manifest.failures, files)
     manifest.grow_parts(len(remaining), batch_size)
-    remaining.part_size = manifest.part_size
     manifest.failures = {**index.failures, **manifest.failures}
     manifest.errors = {}  # their images are tried again
     return remaining
 
 
 def _do_parts(
-    manifest: Manifest, remaining: Remaining, task: Task, engine: Engine
+    manifest: Manifest, remaining: Remaining, total: int, task: Task, engine: Engine
 ) -> int:
     """Do all parts, note what fails, and return how many maps were made."""
-    total, computed = len(remaining.names), 0
-    done = total - len(remaining)
-    if done == total:
+    if not len(remaining):
         return 0
+    computed, parts = 0, remaining.parts(manifest.part_size)
     with (
-        Progress("masks", total, "images", done) as progress,
-        closing(engine(task, remaining.parts())) as results,
+        Progress("masks", total, "images", total - len(remaining)) as progress,
+        closing(engine(task, parts)) as results,
     ):
         for result in results:
             manifest.failures |= result.failures
@@ -182,29 +199,77 @@ def _do_parts(
     return computed
 
 
-def _save(store: MaskStore, names: Names, failures: Mapping[str, str]) -> Index:
-    """Count what is there, and save what is known."""
+def _save(
+    store: MaskStore, names: Names, failures: Mapping[str, str]
+) -> tuple[int, int]:
+    """Save what is known; count the maps of the images that are empty or doubtful."""
     _clean_up(store.folder)
     manifest = store.manifest
     index = Index(store.folder, manifest.layout)
-    for error in index.damaged.values():
-        raise error
-    manifest.maps = len(index)
-    manifest.empty = int(index.column("empty").sum())
+    empty = index.column("empty")
+    doubtful = (index.column("confidence") < LOW_CONFIDENCE) & ~empty
+    manifest.maps, manifest.empty = len(index), int(empty.sum())
+    owners, wanted = digests(index.names(), len(index)), digests(names, len(names))
     # Images that have gone, or have a map by now, fail no more.
-    noted = manifest.failures
-    there = np.isin(digests(noted), digests(names)).tolist()
+    noted = digests(manifest.failures)
+    fail = np.isin(noted, wanted) & ~np.isin(noted, owners)
     manifest.failures = {
         name: why
-        for (name, why), known in zip(noted.items(), there, strict=True)
-        if name in failures or (known and not index.holds(name))
+        for (name, why), fails in zip(manifest.failures.items(), fail, strict=True)
+        if fails or name in failures
     }
     manifest.write(store.folder)
     store.refresh()
-    return index
+    ours = np.isin(owners, wanted)
+    return int(empty[ours].sum()), int(doubtful[ours].sum())
 
 
 def _clean_up(folder: Path) -> None:
     """Delete the unfinished files of a killed job."""
     for name in walk(folder, lambda name: name[0] == "." and name.endswith(PARTIAL)):
         (folder / name).unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other jobs from writing into a store, on this and other machines.
+
+    The system frees the lock of a process that ends, however it ends. On a file system
+    without locks the file `.lock-soft` itself is the lock; that of a killed job is
+    recognised by the number of its process, on the same machine only.
+
+    Raises:
+        StoreError: another job is writing into the store.
+        OSError: the folder cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        lock = _acquire(folder)
+    except filelock.Timeout as error:
+        holder = "unknown"
+        with suppress(OSError):
+            holder = (folder / HOLDER).read_text(errors="replace")
+        raise StoreError(
+            f"{folder}: another job is writing into this store ({holder}); wait until "
+            f"it has ended, or stop it"
+        ) from error
+    try:
+        holder = f"process {os.getpid()} on {socket.gethostname()}"
+        (folder / HOLDER).write_text(holder)
+        yield
+    finally:
+        (folder / HOLDER).unlink(missing_ok=True)
+        (folder / LOCK).unlink(missing_ok=True)
+        lock.release()
+
+
+def _acquire(folder: Path) -> filelock.BaseFileLock:
+    lock: filelock.BaseFileLock = filelock.FileLock(folder / LOCK, SECONDS_OF_PATIENCE)
+    try:
+        lock.acquire()
+    except OSError as error:  # Timeout is one, without a number
+        if error.errno not in _NO_LOCKS:
+            raise
+        lock = filelock.SoftFileLock(folder / SOFT_LOCK, SECONDS_OF_PATIENCE)
+        lock.acquire()
+    return lock

@@ -9,9 +9,11 @@ confidence, empty and, in stores of the format arrow, map.
 import hashlib
 import io
 import json
+import math
 import posixpath
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +22,13 @@ from numpy.typing import NDArray
 
 from dilo.errors import InputError, StoreError
 from dilo.files import write_atomic
+from dilo.folder import list_images
+from dilo.image import Map, check_map, resize
+from dilo.kernel_cache import njit
 from dilo.masks.manifest import Layout
+
+# Takes 0.25 ms a map; level 9 makes it 3 % larger in 0.15 ms, 15 3 % smaller in 0.9 ms.
+ZSTD_LEVEL = 12
 
 
 class Row(NamedTuple):
@@ -31,7 +39,7 @@ class Row(NamedTuple):
     height: int  # of the upright image, pixels
     width: int
     confidence: float  # in [0, 1]; NaN where nobody said
-    empty: bool | None  # None in a plain folder of masks: only the map can tell
+    empty: bool  # without foreground; in a plain folder only the map can tell
     blob: Any = None  # bytes or a buffer of them, in a store of the format arrow
 
     @property
@@ -85,18 +93,10 @@ def part_path(folder: Path, number: int) -> Path:
     return folder / f"part-{number:05d}.arrow"
 
 
-def part_number(path: Path) -> int:
-    """Give the number of a part."""
-    return int(path.stem.removeprefix("part-"))
-
-
-def part_paths(folder: Path) -> list[Path]:
-    """List the parts of a store in the order of their numbers."""
-    paths = folder.glob("part-*.arrow")
-    return sorted(
-        (path for path in paths if path.stem.removeprefix("part-").isdecimal()),
-        key=part_number,
-    )
+def part_paths(folder: Path) -> dict[int, Path]:
+    """Give the parts of a store by their numbers, in order."""
+    found = {path.stem[5:]: path for path in folder.glob("part-*.arrow")}
+    return dict(sorted((int(n), found[n]) for n in found if n.isdecimal()))
 
 
 def schema(layout: Layout) -> Any:
@@ -125,6 +125,20 @@ def write_part(
     """Write maps and failures (name -> reason); the same gives the same bytes."""
     import pyarrow as pa
 
+    batch = _as_batch(rows, layout, failures)
+    notes = {**batch.schema.metadata, "crc32": str(_checksum(batch))}
+    batch = batch.replace_schema_metadata(notes)
+    stream = io.BytesIO()
+    with pa.ipc.new_file(stream, batch.schema) as writer:
+        writer.write_batch(batch)
+    write_atomic(path, stream.getvalue())
+
+
+def _as_batch(
+    rows: Sequence[Row], layout: Layout, failures: Mapping[str, str] | None = None
+) -> Any:
+    import pyarrow as pa
+
     # Names of files need not be valid text, as Arrow's texts must be.
     texts = [row.name.encode(errors="replace").decode() for row in rows]
     fields = [
@@ -144,12 +158,7 @@ def write_part(
     }
     if clashing:  # absent where there are none, as from earlier versions
         notes["clashing"] = json.dumps(clashing)
-    checksum = _checksum(batch.replace_schema_metadata(notes))
-    batch = batch.replace_schema_metadata({**notes, "crc32": str(checksum)})
-    stream = io.BytesIO()
-    with pa.ipc.new_file(stream, batch.schema) as writer:
-        writer.write_batch(batch)
-    write_atomic(path, stream.getvalue())
+    return batch.replace_schema_metadata(notes)
 
 
 def read_part(
@@ -175,22 +184,41 @@ def read_part(
             reader = pa.ipc.open_file(file.read_buffer())
         (batch,) = map(reader.get_batch, range(reader.num_record_batches))
         batch.validate(full=True)
-        metadata = batch.schema.metadata
-        notes = {key.decode(): json.loads(metadata[key]) for key in metadata}
+        notes = _notes(batch)
         if check and notes["crc32"] != (found := _checksum(batch)):
             raise ValueError(f"checksum {found} instead of {notes['crc32']}")
         if notes["layout"] != layout.fields():
             raise ValueError("it keeps maps in another way than its store")
         if not batch.schema.equals(schema(layout)):
             raise ValueError(f"columns {batch.schema.names}")
-        for key in ("odd_paths", "clashing"):
-            notes[key] = {int(row): name for row, name in notes.get(key, {}).items()}
         return batch, notes
     except (pa.ArrowException, ValueError, OSError, LookupError, TypeError) as error:
         raise StoreError(
             f"{path}: damaged ({error}); run `dilo masks` again with --verify "
             f"--repair, then without"
         ) from error
+
+
+def read_plain(folder: Path) -> tuple[Any, dict[str, Any]]:
+    """Take the masks of a folder without manifest as the rows of a part.
+
+    Raises:
+        InputError: there is no such folder, or no image file in it.
+    """
+    # Of files with one stem the .png is the mask, and the last row holds: data sets
+    # such as MSRA10K keep the photograph beside it as .jpg.
+    names = sorted(list_images(folder), key=lambda name: name.lower().endswith(".png"))
+    rows = [Row(name, stem(name), 0, 0, math.nan, empty=False) for name in names]
+    batch = _as_batch(rows, Layout())
+    return batch, _notes(batch)
+
+
+def _notes(batch: Any) -> dict[str, Any]:
+    metadata = batch.schema.metadata
+    notes = {key.decode(): json.loads(metadata[key]) for key in metadata}
+    for key in ("odd_paths", "clashing"):
+        notes[key] = {int(row): name for row, name in notes.get(key, {}).items()}
+    return notes
 
 
 def _checksum(batch: Any) -> int:
@@ -212,3 +240,79 @@ def _checksum(batch: Any) -> int:
         total = zlib.crc32(ends.tobytes(), total)
         total = zlib.crc32(content.slice(0, int(ends[-1])), total)
     return total
+
+
+def stored_shape(height: int, width: int, side: int) -> tuple[int, int]:
+    """Give the shape in which the map of an image is kept; never enlarged."""
+    scale = min(1.0, side / max(height, width))
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def pack(saliency: Map, layout: Layout) -> bytes:
+    """Reduce a map to the stored size and levels, and compress it.
+
+    Raises:
+        InputError: `saliency` is no Map.
+    """
+    check_map(saliency)
+    height, width = saliency.shape
+    shape = stored_shape(height, width, layout.side)
+    if saliency.shape != shape:
+        # Averaging can round to just above 1.
+        saliency = resize(saliency, *shape).clip(0, 1)
+    top = np.float32(2**layout.bits - 1)
+    levels = np.rint(saliency * top).astype(np.uint8)
+    if layout.bits == 4:
+        # A pixel and the one below in a byte: 6 % smaller than with the one beside.
+        if len(levels) % 2:
+            levels = np.vstack([levels, levels[-1:]])
+        levels = levels[0::2] << 4 | levels[1::2]
+    packed: bytes = _codec().compress(levels.tobytes(), asbytes=True)
+    return packed
+
+
+def unpack(blob: Any, shape: tuple[int, int], layout: Layout) -> Map:
+    """Give back a map, of the shape in which it is stored.
+
+    Args:
+        blob: what `pack` gave: bytes, or any buffer of them.
+        shape: height and width of the image.
+        layout: as it was packed.
+
+    Raises:
+        StoreError: the bytes are damaged.
+    """
+    height, width = shape = stored_shape(*shape, layout.side)
+    rows = height if layout.bits == 8 else (height + 1) // 2  # of bytes
+    try:
+        # To a known size, whatever the bytes themselves say of it.
+        raw = _codec().decompress(blob, rows * width)
+    except (OSError, ValueError) as error:
+        raise StoreError(f"cannot be decompressed ({error})") from error
+    packed = np.frombuffer(raw, np.uint8)
+    if layout.bits == 8:
+        return packed.astype(np.float32).reshape(shape) / np.float32(255)
+    saliency = np.empty(2 * rows * width, np.float32)
+    _spread(packed, np.uint64(width), saliency)
+    return saliency[: height * width].reshape(shape)
+
+
+@njit(nogil=True, error_model="numpy")
+def _spread(
+    packed: NDArray[np.uint8], width: np.uint64, saliency: NDArray[np.float32]
+) -> None:
+    """Write the two pixels in each byte, one above the other, in [0, 1]."""
+    top = np.float32(15)
+    for begin in range(np.uint64(0), np.uint64(len(packed)), width):
+        above, below = begin + begin, begin + begin + width
+        for x in range(width):
+            byte = np.int32(packed[begin + x])  # wider numbers would be no vectors
+            saliency[above + x] = np.float32(np.int32(byte >> 4)) / top
+            saliency[below + x] = np.float32(np.int32(byte & 15)) / top
+
+
+@cache
+def _codec() -> Any:
+    import pyarrow as pa  # here, for it takes 0.2 s to import
+
+    return pa.Codec("zstd", compression_level=ZSTD_LEVEL)

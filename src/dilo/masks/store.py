@@ -9,11 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dilo.errors import ImageError, InputError, StoreError
-from dilo.folder import list_images
 from dilo.foreground import has_foreground
 from dilo.image import Map, read_map, read_mask, resize
-from dilo.masks.codec import stored_shape, unpack
-from dilo.masks.index import Index, PlainFolder
+from dilo.masks.index import Index
 from dilo.masks.manifest import (
     MANIFEST,
     Format,
@@ -23,7 +21,7 @@ from dilo.masks.manifest import (
     Supervision,
     check_free,
 )
-from dilo.masks.parts import Row, png_path, stem
+from dilo.masks.parts import Row, png_path, stem, unpack
 
 
 class MaskStore:
@@ -51,13 +49,9 @@ class MaskStore:
         self._manifest = manifest  # None: a plain folder of masks
 
     @cached_property
-    def _index(self) -> Index | PlainFolder:
-        if self._manifest is None:
-            return PlainFolder(list_images(self.folder))
-        index = Index(self.folder, self._manifest.layout)
-        for error in index.damaged.values():
-            raise error
-        return index
+    def _index(self) -> Index:
+        manifest = self._manifest
+        return Index(self.folder, None if manifest is None else manifest.layout)
 
     @classmethod
     def open(cls, folder: str | Path) -> Self:
@@ -213,12 +207,9 @@ class MaskStore:
 
     def is_empty(self, name: str) -> bool:
         """Say whether the map has no foreground, so that it must not be pasted."""
-        empty = self._find(name).empty
-        return not has_foreground(self[name]) if empty is None else empty
-
-    def empty_names(self) -> set[str]:
-        """Name the images whose map has no foreground."""
-        return {name for name in self._index.names() if self.is_empty(name)}
+        if self._manifest is None:
+            return not has_foreground(self[name])
+        return self._find(name).empty
 
     def confidence(self, name: str) -> float:
         """Say how much a map can be trusted, in [0, 1]; NaN where nobody said."""
@@ -244,9 +235,7 @@ class MaskStore:
         try:
             if row.blob is None:
                 return read_map(self._file(row))
-            layout = self.manifest.layout
-            shape = stored_shape(*row.shape, layout.side)
-            return unpack(row.blob, shape, layout.bits)
+            return unpack(row.blob, row.shape, self.manifest.layout)
         except (ImageError, StoreError) as error:
             raise StoreError(
                 f"{error}; delete it and run `dilo masks` again"

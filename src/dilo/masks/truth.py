@@ -1,16 +1,15 @@
 """Compare mask stores with ground truth, by any measure of a map and its mask."""
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dilo.cores import in_threads
 from dilo.errors import DiloError, InputError, StoreError, shortened
 from dilo.image import Map, resize
-from dilo.masks.compute import check_workers
 from dilo.masks.store import MaskStore
 from dilo.progress import Progress
 
@@ -26,26 +25,11 @@ class Comparison(Generic[ValueT]):
 
     names: list[str]  # of the truth
     values: list[list[ValueT]]  # for each store
-    left_out: dict[str, list[str]]  # what -> names
-    failures: dict[str, str]  # name -> reason
-    resized: dict[str, list[str]]  # store -> names
+    remarks: list[str]  # what was left out or scaled
 
     def summary(self) -> str:
         """Say what was left out or scaled; empty if nothing was."""
-        lines = [
-            f"Not compared: {len(names)} {what}: {_listed(names)}"
-            for what, names in self.left_out.items()
-        ]
-        if self.failures:
-            lines.append(f"Not compared: {len(self.failures)} that cannot be read:")
-            reasons = [f"{name}: {why}" for name, why in self.failures.items()]
-            lines += [f"  {line}" for line in shortened(reasons, NAMES_SHOWN)]
-        lines += [
-            f"Scaled to the size of their truth: {len(names)} maps of {folder}: "
-            f"{_listed(names)}"
-            for folder, names in self.resized.items()
-        ]
-        return "\n".join(lines)
+        return "\n".join(self.remarks)
 
 
 def compare_with_truth(
@@ -74,38 +58,38 @@ def compare_with_truth(
     """
     if not stores:
         raise InputError("there are no stores to compare with the truth")
-    pool = ThreadPoolExecutor(check_workers(workers))
-    pairs, left_out = _match(stores, truth)
+    pairs, remarks = _match(stores, truth)
     measured: dict[str, list[ValueT]] = {}
     failures: dict[str, str] = {}
     resized: dict[str, list[str]] = {}
 
-    def measure_image(name: str) -> tuple[list[ValueT], list[str]] | DiloError:
-        try:
-            return _measure(stores, pairs[name], truth.mask(name), measure)
-        except DiloError as error:
-            return error
+    def measure_image(name: str) -> tuple[list[ValueT], list[str]]:
+        return _measure(stores, pairs[name], truth.mask(name), measure)
 
-    try:
-        with Progress("score", len(pairs), "images") as progress:
-            for name, result in zip(pairs, pool.map(measure_image, pairs), strict=True):
-                progress.advance()
-                if isinstance(result, DiloError):
-                    failures[name] = str(result)
-                    continue
-                measured[name], folders = result
-                for folder in folders:
-                    resized.setdefault(folder, []).append(name)
-    finally:
-        pool.shutdown(cancel_futures=True)  # after Ctrl-C nothing more is begun
+    with Progress("score", len(pairs), "images") as progress:
+        for name, result in in_threads(measure_image, pairs, workers):
+            progress.advance()
+            if isinstance(result, DiloError):
+                failures[name] = str(result)
+                continue
+            measured[name], folders = result
+            for folder in folders:
+                resized.setdefault(folder, []).append(name)
     if not measured:
         first, reason = next(iter(failures.items()))
         raise StoreError(
             f"{truth.folder}: none of {len(pairs)} images could be compared; the "
             f"first, {first}: {reason}"
         )
+    if failures:
+        remarks.append(f"Not compared: {len(failures)} that cannot be read:")
+        reasons = [f"{name}: {why}" for name, why in failures.items()]
+        remarks += [f"  {line}" for line in shortened(reasons, NAMES_SHOWN)]
+    for folder, names in resized.items():
+        what = f"maps of {folder}: " + ", ".join(shortened(names, NAMES_SHOWN))
+        remarks.append(f"Scaled to the size of their truth: {len(names)} {what}")
     values = [list(column) for column in zip(*measured.values(), strict=True)]
-    return Comparison(list(measured), values, left_out, failures, resized)
+    return Comparison(list(measured), values, remarks)
 
 
 def _measure(
@@ -129,14 +113,14 @@ def _measure(
 
 def _match(
     stores: Sequence[MaskStore], truth: MaskStore
-) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
-    """Give the maps of each mask, one of each store; and what some have, others lack.
+) -> tuple[dict[str, list[str]], list[str]]:
+    """Give the maps of each mask, one of each store; and say what others lack.
 
     A mask of a store belongs to the map of the same image; a file of a plain folder to
     the map of which the file would have that name.
     """
     found: list[dict[str, str]] = []
-    left_out: dict[str, list[str]] = {}
+    remarks: list[str] = []
     masks = truth.map_names()
     for store in stores:
         maps = store.map_names()
@@ -151,23 +135,20 @@ def _match(
                 f"no name occurs both in {store.folder} ({_example(store)}) and in "
                 f"{truth.folder} ({_example(truth)})"
             )
-        lacking = set(pairs) - set(found[-1])
-        left_out[f"of {truth.folder} without a map in {store.folder}"] = sorted(lacking)
-        unused = images - set(found[-1].values())
-        left_out[f"of {store.folder} without truth"] = sorted(unused)
+        lacking, unused = set(pairs) - set(found[-1]), images - set(found[-1].values())
+        for names, what in (
+            (lacking, f"of {truth.folder} without a map in {store.folder}"),
+            (unused, f"of {store.folder} without truth"),
+        ):
+            if names:
+                shown = ", ".join(shortened(sorted(names), NAMES_SHOWN))
+                remarks.append(f"Not compared: {len(names)} {what}: {shown}")
     common = sorted(set.intersection(*map(set, found)))
     if not common:
         folders = ", ".join(str(store.folder) for store in stores)
         raise StoreError(f"no image has a map in all of {folders}; score them apart")
-    left_out = {what: names for what, names in left_out.items() if names}
-    return {name: [maps[name] for maps in found] for name in common}, left_out
+    return {name: [maps[name] for maps in found] for name in common}, remarks
 
 
 def _example(store: MaskStore) -> str:
     return ", ".join([*store.names()[:1], "..."]) if len(store) else "no maps"
-
-
-def _listed(names: Sequence[str]) -> str:
-    *shown, last = shortened(names, NAMES_SHOWN)
-    joint = " " if len(names) > NAMES_SHOWN else ", "
-    return ", ".join(shown) + joint + last if shown else last

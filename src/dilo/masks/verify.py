@@ -1,26 +1,27 @@
-"""Check every map of a store, and delete what is bad so that it is made again."""
+"""Check the maps of a store one by one, and look at them all at a glance."""
 
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+import itertools
+from collections.abc import Iterator
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from dilo.cores import available_cores
-from dilo.errors import DiloError, ImageError, StoreError, shortened
-from dilo.folder import Names, scan_images, walk
-from dilo.image import read_map, read_size
-from dilo.masks.codec import stored_shape, unpack
+from dilo.cores import in_threads
+from dilo.errors import ImageError, StoreError, shortened
+from dilo.folder import scan_images, walk
+from dilo.image import Map, read_map, read_size, resize
 from dilo.masks.index import Index
-from dilo.masks.job import PARTIAL
-from dilo.masks.lock import LOCK_FILES, locked
-from dilo.masks.manifest import LARGEST_PART, MANIFEST, Layout, Manifest
-from dilo.masks.parts import Row, digests, part_paths, png_path, read_part
+from dilo.masks.job import LOCK_FILES, PARTIAL, locked
+from dilo.masks.manifest import MANIFEST, Layout, Manifest
+from dilo.masks.parts import Row, digests, part_paths, png_path, read_part, unpack
+from dilo.masks.store import MaskStore
 from dilo.progress import Progress
 
 SHOWN = 20  # of each kind
+MEAN_SIDE = 256  # pixels
+MOST = 10_000  # maps; more would not change what is seen in their mean
 
 
 @dataclass
@@ -81,87 +82,69 @@ def verify_store(
     names = scan_images(Path(images))
     with locked(folder) if repair else nullcontext():
         manifest = Manifest.read(folder)
-        check = _Check(Path(images), folder, manifest.layout)
-        check.read_parts()
-        check.read_maps(workers or available_cores())
-        check.compare_names(names, manifest.failures)
-        for path in check.to_delete if repair else ():
+        index = Index(folder, manifest.layout, damaged=[])
+        check, to_delete = StoreCheck(len(index)), set[Path]()
+        for name, why, files in itertools.chain(
+            _bad_parts(folder, manifest.layout),
+            _bad_maps(Path(images), folder, manifest.layout, index, workers),
+        ):
+            check.bad[name] = why
+            to_delete |= files
+        known = digests([*index.names(), *manifest.failures])
+        there = np.isin(digests(names, len(names)), known)
+        check.missing = [names[place] for place in np.flatnonzero(~there)]
+        check.stray = list(_strays(folder, index))
+        ours = (name for name in check.stray if name.endswith((".png", PARTIAL)))
+        to_delete.update(folder / name for name in ours)
+        for path in to_delete if repair else ():
             with suppress(FileNotFoundError):
                 path.unlink()
-                check.found.deleted += 1
-        return check.found
+                check.deleted += 1
+        return check
 
 
-class _Check:
-    """One check of a store."""
-
-    def __init__(self, images: Path, folder: Path, layout: Layout) -> None:
-        self.images = images
-        self.folder = folder
-        self.layout = layout
-        self.index = Index(folder, layout)
-        self.found = StoreCheck(len(self.index))
-        self.to_delete: set[Path] = set()
-
-    def read_parts(self) -> None:
-        """Compare every part with its checksum."""
-        for path in part_paths(self.folder):
-            try:
-                read_part(path, self.layout, check=True)
-            except StoreError as error:
-                self.found.bad[path.name] = _brief(error, path)
-                self.to_delete.add(path)
-
-    def read_maps(self, workers: int) -> None:
-        """Read every map, and the size of its image."""
-        count = len(self.index)
-        with (
-            ThreadPoolExecutor(workers) as pool,
-            Progress("verify", count, "maps") as progress,
-        ):
-            for start in range(0, count, LARGEST_PART):
-                numbers = range(start, min(start + LARGEST_PART, count))
-                rows = [self.index[number] for number in numbers]
-                reasons = pool.map(self._wrong_with, rows)
-                for number, row, why in zip(numbers, rows, reasons, strict=True):
-                    progress.advance()
-                    if why is not None:
-                        self.found.bad[row.name] = why
-                        self.to_delete.add(self.index.part(number))
-                        self.to_delete.add(png_path(self.folder, row.map_name))
-
-    def compare_names(self, names: Names, failures: Mapping[str, str]) -> None:
-        """Find images that nothing is known of, and files that nobody knows."""
-        accounted = digests([*self.index.names(), *failures])
-        there = np.isin(digests(names, len(names)), accounted)
-        self.found.missing = [names[place] for place in np.flatnonzero(~there)]
-        known = {MANIFEST, *(path.name for path in part_paths(self.folder))}
-        for name in walk(self.folder, lambda name: name not in LOCK_FILES):
-            is_map = name.endswith(".png")
-            if name in known or (is_map and self.index.find_map(name[:-4]) is not None):
-                continue
-            self.found.stray.append(name)
-            if is_map or name.endswith(PARTIAL):
-                self.to_delete.add(self.folder / name)
-
-    def _wrong_with(self, row: Row) -> str | None:
-        """Say what is wrong with a map, or give None."""
-        file = png_path(self.folder, row.map_name)
+def _bad_parts(folder: Path, layout: Layout) -> Iterator[tuple[str, str, set[Path]]]:
+    """Compare every part with its checksum; yield what is bad, why, and its files."""
+    for path in part_paths(folder).values():
         try:
-            if row.blob is not None:
-                small = stored_shape(*row.shape, self.layout.side)
-                unpack(row.blob, small, self.layout.bits)
-            elif (shape := read_map(file).shape) != row.shape:
-                return f"its map is {_size(shape)}, not {_size(row.shape)}"
-        except (DiloError, ValueError) as error:
-            return _brief(error, file)
-        try:
-            size = read_size(self.images / row.name)
-        except ImageError:
-            return None  # the image has gone or is broken: its map is not to blame
-        if size != row.shape:
-            return f"its image is {_size(size)}, its map of one of {_size(row.shape)}"
-        return None
+            read_part(path, layout, check=True)
+        except StoreError as error:
+            yield path.name, _brief(error, path), {path}
+
+
+def _bad_maps(
+    images: Path, folder: Path, layout: Layout, index: Index, workers: int | None
+) -> Iterator[tuple[str, str, set[Path]]]:
+    """Read every map, and the size of its image; yield as `_bad_parts` does."""
+
+    def check(row: Row) -> None:
+        if row.blob is not None:
+            unpack(row.blob, row.shape, layout)
+        elif (shape := read_map(png_path(folder, row.map_name)).shape) != row.shape:
+            raise StoreError(f"its map is {_size(shape)}, not {_size(row.shape)}")
+        with suppress(ImageError):  # it has gone or is broken: its map is not to blame
+            if (size := read_size(images / row.name)) != row.shape:
+                it, its = _size(size), _size(row.shape)
+                raise StoreError(f"its image is {it}, its map of one of {its}")
+
+    held = index.rows().tolist()
+    with Progress("verify", len(held), "maps") as progress:
+        rows = map(index.__getitem__, held)
+        results = in_threads(check, rows, workers)
+        for number, (row, error) in zip(held, results, strict=True):
+            progress.advance()
+            if error is not None:
+                file = png_path(folder, row.map_name)
+                yield row.name, _brief(error, file), {index.part(number), file}
+
+
+def _strays(folder: Path, index: Index) -> Iterator[str]:
+    """Yield the names of the files that the store does not know."""
+    known = {MANIFEST, *(path.name for path in part_paths(folder).values())}
+    for name in walk(folder, lambda name: name not in LOCK_FILES):
+        is_map = name.endswith(".png") and index.find_map(name[:-4]) is not None
+        if name not in known and not is_map:
+            yield name
 
 
 def _brief(error: Exception, file: Path) -> str:
@@ -172,3 +155,31 @@ def _brief(error: Exception, file: Path) -> str:
 def _size(shape: tuple[int, ...]) -> str:
     height, width = shape
     return f"{width} x {height}"
+
+
+def mean_map(store: MaskStore, side: int = MEAN_SIDE) -> Map:
+    """Average maps, each stretched to a square: of many, some spread over the names.
+
+    Of photographs it is a soft blob in the middle. A frame, a corner or an even grey
+    shows that the method fails.
+
+    Args:
+        store: the maps.
+        side: of the mean map, pixels.
+
+    Returns:
+        float32 (side, side) in [0, 1].
+
+    Raises:
+        StoreError: there are no maps, or one is damaged.
+    """
+    names = store.names()
+    if not names:
+        raise StoreError(f"{store.folder}: holds no maps")
+    chosen = np.unique(np.linspace(0, len(names) - 1, min(MOST, len(names))).round())
+    total = np.zeros((side, side))
+    with Progress("mean map", len(chosen), "maps") as progress:
+        for place in chosen.astype(int):
+            total += resize(store.stored(names[place]), side, side)
+            progress.advance()
+    return (total / len(chosen)).clip(0, 1).astype(np.float32)

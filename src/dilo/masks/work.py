@@ -17,9 +17,8 @@ import numpy as np
 from dilo.errors import DiloError, ImageError, InputError, StoreError
 from dilo.files import write_atomic
 from dilo.image import Map, encode_map, read_map, to_bytes
-from dilo.masks.codec import pack
 from dilo.masks.manifest import MANIFEST, Layout, MethodError, first_errors
-from dilo.masks.parts import Row, part_path, png_path, write_part
+from dilo.masks.parts import Row, pack, part_path, png_path, write_part
 
 KILLED = "its process was killed; is the memory too small?"
 PATIENCE = 3  # losses at a part for which no image is to blame
@@ -96,13 +95,7 @@ def do_part(task: Task, part: Part) -> PartResult:
             continue
         if part.losses:
             note.write_text(str(place))
-        kept = record.kept_map(place)
-        try:
-            saliency = task.find_map(image.name) if kept is None else kept
-        except Exception as error:  # whatever a method may raise
-            record.fail(place, error)
-        else:
-            record.add(place, saliency, kept=kept is not None)
+        record.add(place)
     note.unlink(missing_ok=True)
     return record.write()
 
@@ -154,11 +147,20 @@ class PartRecord:
                 return read_map(path)
         return None
 
-    def add(self, place: int, saliency: Map, *, kept: bool) -> None:
-        """Keep the map of an image, which may be `kept_map`; if it is none, fail."""
+    def add(
+        self, place: int, saliency: Map | None = None, *, kept: bool = False
+    ) -> None:
+        """Keep the map of an image; if it is none, fail.
+
+        Without a map, which may be `kept_map`, that is taken, or one is made.
+        """
         image, task = self.part.images[place], self.task
         packed = content = None
         try:
+            if saliency is None:
+                saliency, kept = self.kept_map(place), True
+            if saliency is None:
+                saliency, kept = task.find_map(image.name), False
             if task.layout.format == "arrow":
                 packed = pack(saliency, task.layout)
             elif not kept:
@@ -166,7 +168,7 @@ class PartRecord:
                 # Rated as it will be read, so that one kept is rated as one made.
                 saliency = to_bytes(saliency).astype(np.float32) / np.float32(255)
             rating = task.rate(image.name, saliency)
-        except Exception as error:  # of the method too: no Map, or no confidence
+        except Exception as error:  # whatever a method may raise, or no Map
             self.fail(place, error)
             return
         try:
