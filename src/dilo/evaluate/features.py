@@ -1,8 +1,9 @@
 """Features once, for all scores: decode, take the test view, run the backbone."""
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from dilo.augment import centre_view
-from dilo.cores import available_cores
+from dilo.cores import available_cores, in_threads
 from dilo.data.labels import LabelledImages
-from dilo.errors import ImageError, InputError
+from dilo.errors import DiloError, InputError
 from dilo.image import Image, read_image
 from dilo.models.inference import LoadedBackbone, device_of, evaluating
 from dilo.models.normalise import normalise
@@ -64,13 +65,17 @@ def extract(
         Progress(title, total=len(images), unit="images") as progress,
         evaluating(loaded.module),
     ):
-        for start, batch in _views(images, loaded.crop_size, workers):
-            failures += [view for view in batch if isinstance(view, str)]
-            good = [i for i, view in enumerate(batch) if not isinstance(view, str)]
+        workers = workers or min(available_cores(), MAX_WORKERS)
+        make = partial(_view, crop_size=loaded.crop_size)
+        made = in_threads(make, images, workers, ahead=2 * BATCH_SIZE)
+        numbered = enumerate(view for _, view in made)
+        while batch := list(islice(numbered, BATCH_SIZE)):
+            failures += [str(view) for _, view in batch if isinstance(view, DiloError)]
+            good = {i: view for i, view in batch if not isinstance(view, DiloError)}
             if good:
-                views = torch.from_numpy(np.stack([batch[i] for i in good]))
+                views = torch.from_numpy(np.stack(list(good.values())))
                 chunks.append(embed(loaded.module, views.to(device)))
-            kept += [start + i for i in good]
+            kept += good
             progress.advance(len(batch))
     if not kept:
         reason = failures[0] if failures else "the list of images is empty"
@@ -110,29 +115,10 @@ def embed(module: nn.Module, views: Tensor) -> Tensor:
         return module(normalise(views)).float()
 
 
-def _views(
-    images: Sequence[Item], crop_size: int, workers: int | None
-) -> Iterator[tuple[int, list[Image | str]]]:
-    """Yield (start, views) of each batch while the next one is being decoded."""
-    with ThreadPoolExecutor(workers or min(available_cores(), MAX_WORKERS)) as pool:
-
-        def decode(start: int) -> list[Future[Image | str]]:
-            items = images[start : start + BATCH_SIZE]
-            return [pool.submit(_view, item, crop_size) for item in items]
-
-        ahead = decode(0)
-        for start in range(0, len(images), BATCH_SIZE):
-            batch, ahead = ahead, decode(start + BATCH_SIZE)
-            yield start, [future.result() for future in batch]
-
-
-def _view(item: Item, crop_size: int) -> Image | str:
-    """Make a test view, or say why there is none."""
-    try:
-        if isinstance(item, Path):
-            image = read_image(item)
-        else:
-            image = item() if callable(item) else item
-    except ImageError as error:
-        return str(error)
+def _view(item: Item, crop_size: int) -> Image:
+    """Make a test view."""
+    if isinstance(item, Path):
+        image = read_image(item)
+    else:
+        image = item() if callable(item) else item
     return centre_view(image, crop_size)

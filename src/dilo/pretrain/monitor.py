@@ -6,19 +6,16 @@ evaluation mode. So every objective can be compared with every other.
 
 import math
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from lightning.fabric import Fabric
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from dilo.cores import available_cores
+from dilo.cores import in_threads
 from dilo.errors import DiloError
 from dilo.models.inference import float64_device
 from dilo.models.normalise import normalise
@@ -154,17 +151,10 @@ class Monitor:
         size = min(count, SAMPLE, max(SMALLEST, count // SHARE))
         # The trailing 2 keeps this stream apart from those of orders and views.
         rng = np.random.default_rng((source.seed, 0, 0, 2))
-        chosen = rng.permutation(count)[:size].tolist()
-        with ThreadPoolExecutor(available_cores()) as pool:
-            made = pool.map(partial(_views_of, source), sorted(chosen))
-            stacks = [views for views in made if views is not None]
+        chosen = sorted(rng.permutation(count)[:size].tolist())
+        # What cannot be read is reported when its turn comes in the training.
+        made = in_threads(lambda index: source[source.epochs, index][0], chosen, None)
+        stacks = [views for _, views in made if not isinstance(views, DiloError)]
         shape = (0, 2, source.crop_size, source.crop_size, 3)
         views = np.stack(stacks) if stacks else np.zeros(shape, np.uint8)
         return torch.from_numpy(views).transpose(0, 1).contiguous()
-
-
-def _views_of(views: Views, index: int) -> NDArray[np.uint8] | None:
-    try:
-        return views[views.epochs, index][0]
-    except DiloError:  # reported when its turn comes in the training
-        return None
