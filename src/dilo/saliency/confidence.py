@@ -46,7 +46,9 @@ def confidence(saliency: Map) -> float:
     if uncertainty <= 0:  # nothing, or everything, is foreground
         return 0.0
     explained = min(1.0, float(cells.var()) / uncertainty)
-    centred = min(1.0, (1 - _rim_mean(cells)) / (1 - mean))
+    inner = cells[1:-1, 1:-1]
+    rim_mean = float((cells.sum() - inner.sum()) / (cells.size - inner.size))
+    centred = min(1.0, (1 - rim_mean) / (1 - mean))
     return explained * centred
 
 
@@ -70,9 +72,3 @@ def _cells(saliency: Map) -> NDArray[np.float64]:
     # Rounding may leave [0, 1] by the last digit.
     cells = resize(saliency, height, width).astype(np.float64).clip(0, 1)
     return cast(NDArray[np.float64], cells)
-
-
-def _rim_mean(cells: NDArray[np.float64]) -> float:
-    """Average the outermost cells."""
-    inner = cells[1:-1, 1:-1]
-    return float((cells.sum() - inner.sum()) / (cells.size - inner.size))
