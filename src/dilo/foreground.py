@@ -2,6 +2,8 @@
 
 import math
 
+import cv2
+
 from dilo.image import Map
 
 # A map that nowhere reaches this would paste a ghost: it holds no foreground.
@@ -13,7 +15,8 @@ LEAST_CONFIDENCE = 0.15
 
 def has_foreground(saliency: Map) -> bool:
     """Tell whether any pixel of a map is rather foreground than background."""
-    return bool(saliency.max() >= FOREGROUND)
+    # The largest value, in one call: numpy's way to it goes through Python.
+    return cv2.norm(saliency, cv2.NORM_INF) >= FOREGROUND
 
 
 def is_empty(saliency: Map, confidence: float = math.nan) -> bool:

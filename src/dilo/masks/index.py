@@ -13,7 +13,6 @@ from dilo.errors import StoreError
 from dilo.folder import IMAGE_SUFFIXES, Names
 from dilo.masks.manifest import Layout
 from dilo.masks.parts import (
-    Row,
     check_name,
     digest,
     digests,
@@ -70,12 +69,12 @@ class Index:
         keys = self._columns["key"].to_numpy()
         self._keys, from_end = np.unique(keys[::-1], return_index=True)
         self._rows = (len(keys) - 1 - from_end).astype(np.int32)  # those of the keys
-        self._numbers = [
+        self._heights, self._widths, self._confidences, self._empty = (
             self._columns[name].to_numpy()
             for name in ("height", "width", "confidence", "empty")
-        ]
+        )
         self._clashing = {
-            self._name(row): map_name
+            self.name(row): map_name
             for row, map_name in self._map_names.items()
             if self.find_map(map_name) == row
         }
@@ -113,22 +112,33 @@ class Index:
         at = _place(self._keys, digest(map_name))
         return None if at is None else int(self._rows[at])
 
-    def __getitem__(self, row: int) -> Row:
-        """Give what is known of a map."""
-        name, maps = self._name(row), self._columns.get("map")
-        map_name = self._map_names.get(row) or stem(name)
-        height, width, confidence, empty = (
-            numbers[row].item() for numbers in self._numbers
-        )
-        blob = None if maps is None else maps[row].as_buffer()
-        return Row(name, map_name, height, width, confidence, empty, blob)
+    def name(self, row: int) -> str:
+        """Give the name of an image."""
+        return check_name(self._odd.get(row) or self._columns["path"][row].as_py())
+
+    def map_name(self, row: int) -> str:
+        """Give the name of a map, without suffix."""
+        return self._map_names.get(row) or stem(self.name(row))
+
+    def shape(self, row: int) -> tuple[int, int]:
+        """Give height and width of the upright image, in pixels."""
+        return int(self._heights[row]), int(self._widths[row])
+
+    def confidence(self, row: int) -> float:
+        """Say how much a map can be trusted, in [0, 1]; NaN where nobody said."""
+        return float(self._confidences[row])
+
+    def is_empty(self, row: int) -> bool:
+        """Say whether a map has no foreground; in a plain folder only it can tell."""
+        return bool(self._empty[row])
+
+    def blob(self, row: int) -> Any:
+        """Give the bytes of a packed map."""
+        return self._columns["map"][row].as_buffer()
 
     def part(self, row: int) -> Path:
         """Give the part of a row."""
         return self._parts[max(start for start in self._parts if start <= row)]
-
-    def _name(self, row: int) -> str:
-        return check_name(self._odd.get(row) or self._columns["path"][row].as_py())
 
 
 class Remaining:

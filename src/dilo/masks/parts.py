@@ -42,11 +42,6 @@ class Row(NamedTuple):
     empty: bool  # without foreground; in a plain folder only the map can tell
     blob: Any = None  # bytes or a buffer of them, in a store of the format arrow
 
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Height and width of the upright image."""
-        return self.height, self.width
-
 
 def check_name(name: str) -> str:
     """Return `name` if it stays within the folder it is relative to.

@@ -21,7 +21,7 @@ from dilo.masks.manifest import (
     Supervision,
     check_free,
 )
-from dilo.masks.parts import Row, png_path, stem, unpack
+from dilo.masks.parts import png_path, stem, unpack
 
 
 class MaskStore:
@@ -176,9 +176,9 @@ class MaskStore:
         """Read the map of an image, at the size of the upright image."""
         row = self._find(name)
         saliency = self._read(row)
-        if row.blob is None or saliency.shape == row.shape:
+        if not self._is_packed or saliency.shape == self._index.shape(row):
             return saliency
-        return resize(saliency, *row.shape).clip(0, 1)
+        return resize(saliency, *self._index.shape(row)).clip(0, 1)
 
     def stored(self, name: str) -> Map:
         """Read the map of an image at the size in which it is kept: the fast way."""
@@ -186,9 +186,8 @@ class MaskStore:
 
     def foreground(self, name: str) -> Map | None:
         """Read what a loader pastes: the stored map, or None where there is nothing."""
-        number = self._look_up(name)
-        row = None if number is None else self._index[number]
-        if row is None or row.empty:
+        row = self._look_up(name)
+        if row is None or self._index.is_empty(row):
             return None
         saliency = self._read(row)
         # In a plain folder emptiness shows only by reading; and what is left of a
@@ -197,11 +196,10 @@ class MaskStore:
 
     def mask(self, name: str) -> NDArray[np.bool_]:
         """Read a ground-truth mask, (H, W): foreground is brighter than 128 of 255."""
-        row = self._find(name)
-        if row.blob is not None:
+        if self._is_packed:
             return self[name] > np.float32(128 / 255)
         try:
-            return read_mask(self._file(row))
+            return read_mask(self._file(self._find(name)))
         except ImageError as error:
             raise StoreError(f"{error}; put a whole file in its place") from error
 
@@ -209,51 +207,54 @@ class MaskStore:
         """Say whether the map has no foreground, so that it must not be pasted."""
         if self._manifest is None:
             return not has_foreground(self[name])
-        return self._find(name).empty
+        return self._index.is_empty(self._find(name))
 
     def confidence(self, name: str) -> float:
         """Say how much a map can be trusted, in [0, 1]; NaN where nobody said."""
-        return self._find(name).confidence
+        return self._index.confidence(self._find(name))
 
     def path(self, name: str) -> Path:
         """Say in which file the map of an image is, or would be.
 
         Of maps that are packed together it is the folder.
         """
-        number = self._index.find(name)
-        if self._manifest is not None and self._manifest.layout.format == "arrow":
+        row = self._index.find(name)
+        if self._is_packed:
             return self.folder
-        if number is None:
-            return png_path(self.folder, stem(name))
-        return self._file(self._index[number])
+        return png_path(self.folder, stem(name)) if row is None else self._file(row)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Another process maps the parts itself.
         return type(self), (self.folder, self._manifest)
 
-    def _read(self, row: Row) -> Map:
+    @property
+    def _is_packed(self) -> bool:
+        return self._manifest is not None and self._manifest.layout.format == "arrow"
+
+    def _read(self, row: int) -> Map:
         try:
-            if row.blob is None:
+            if not self._is_packed:
                 return read_map(self._file(row))
-            return unpack(row.blob, row.shape, self.manifest.layout)
+            index, layout = self._index, self.manifest.layout
+            return unpack(index.blob(row), index.shape(row), layout)
         except (ImageError, StoreError) as error:
             raise StoreError(
                 f"{error}; delete it and run `dilo masks` again"
             ) from error
 
-    def _file(self, row: Row) -> Path:
+    def _file(self, row: int) -> Path:
         if self._manifest is None:
-            return self.folder / row.name
-        return png_path(self.folder, row.map_name)
+            return self.folder / self._index.name(row)
+        return png_path(self.folder, self._index.map_name(row))
 
     def _look_up(self, name: str) -> int | None:
         # An image that failed has not the map of a namesake.
         return None if name in self.failures else self._index.find(name)
 
-    def _find(self, name: str) -> Row:
-        number = self._look_up(name)
-        if number is not None:
-            return self._index[number]
+    def _find(self, name: str) -> int:
+        row = self._look_up(name)
+        if row is not None:
+            return row
         if name in self.failures:
             raise StoreError(f"{name}: has no map: {self.failures[name]}")
         raise StoreError(

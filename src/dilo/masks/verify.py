@@ -15,7 +15,7 @@ from dilo.image import Map, read_map, read_size, resize
 from dilo.masks.index import Index
 from dilo.masks.job import LOCK_FILES, PARTIAL, locked
 from dilo.masks.manifest import MANIFEST, Layout, Manifest
-from dilo.masks.parts import Row, digests, part_paths, png_path, read_part, unpack
+from dilo.masks.parts import digests, part_paths, png_path, read_part, unpack
 from dilo.masks.store import MaskStore
 from dilo.progress import Progress
 
@@ -117,25 +117,24 @@ def _bad_maps(
 ) -> Iterator[tuple[str, str, set[Path]]]:
     """Read every map, and the size of its image; yield as `_bad_parts` does."""
 
-    def check(row: Row) -> None:
-        if row.blob is not None:
-            unpack(row.blob, row.shape, layout)
-        elif (shape := read_map(png_path(folder, row.map_name)).shape) != row.shape:
-            raise StoreError(f"its map is {_size(shape)}, not {_size(row.shape)}")
+    def check(row: int) -> None:
+        name, shape = index.name(row), index.shape(row)
+        if layout.format == "arrow":
+            unpack(index.blob(row), shape, layout)
+        elif (found := read_map(png_path(folder, index.map_name(row))).shape) != shape:
+            raise StoreError(f"its map is {_size(found)}, not {_size(shape)}")
         with suppress(ImageError):  # it has gone or is broken: its map is not to blame
-            if (size := read_size(images / row.name)) != row.shape:
-                it, its = _size(size), _size(row.shape)
+            if (size := read_size(images / name)) != shape:
+                it, its = _size(size), _size(shape)
                 raise StoreError(f"its image is {it}, its map of one of {its}")
 
-    held = index.rows().tolist()
-    with Progress("verify", len(held), "maps") as progress:
-        rows = map(index.__getitem__, held)
-        results = in_threads(check, rows, workers)
-        for number, (row, error) in zip(held, results, strict=True):
+    rows = index.rows().tolist()
+    with Progress("verify", len(rows), "maps") as progress:
+        for row, error in in_threads(check, rows, workers):
             progress.advance()
             if error is not None:
-                file = png_path(folder, row.map_name)
-                yield row.name, _brief(error, file), {index.part(number), file}
+                file = png_path(folder, index.map_name(row))
+                yield index.name(row), _brief(error, file), {index.part(row), file}
 
 
 def _strays(folder: Path, index: Index) -> Iterator[str]:
