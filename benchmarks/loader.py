@@ -23,7 +23,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from dilo.allocator import keep_memory
 from dilo.augment import CopyPasteConfig, ViewConfig, view_chain
 from dilo.config import replace
 from dilo.data.image_set import FindMap, SourceSet
@@ -34,6 +33,7 @@ from dilo.masks import Layout, MaskStore, compute_masks, convert_store
 from dilo.pretrain.recipes import recipe
 from dilo.pretrain.views import Views
 from dilo.saliency import METHODS
+from dilo.workers import keep_memory
 from loader_memory import loader
 from loader_rivals import RIVALS, SIDE, Files, kornia_loader
 from record import RESULTS, record

@@ -9,8 +9,8 @@ from dilo.cli import main
 from dilo.evaluate import features
 from dilo.models import backbone
 from dilo.models.inference import device_of
-from dilo.models.weights import save_backbone
 from fake_device import second_device
+from saved import save_backbone
 
 COLOURS = {"blue": (0, 0, 250), "green": (0, 250, 0), "red": (250, 0, 0)}
 

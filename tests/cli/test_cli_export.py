@@ -3,7 +3,7 @@ import torch
 
 from dilo.cli import main
 from dilo.models import backbone
-from dilo.models.weights import save_backbone
+from saved import save_backbone
 
 ARCH = "timm/test_resnet"  # a ResNet of toy size
 

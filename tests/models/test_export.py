@@ -12,7 +12,8 @@ from dilo.errors import InputError, RunError
 from dilo.models import backbone
 from dilo.models.export import LAYOUTS, Model, convolve_vgg, export
 from dilo.models.inference import LoadedBackbone
-from dilo.models.weights import load_backbone, save_backbone
+from dilo.models.weights import load_backbone
+from saved import save_backbone
 
 FILES = {
     "torchvision": "x.safetensors",

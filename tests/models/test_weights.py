@@ -12,7 +12,8 @@ import torchvision
 from dilo.errors import InputError, RunError
 from dilo.models import backbone
 from dilo.models.recognise import recognise
-from dilo.models.weights import load_backbone, save_backbone
+from dilo.models.weights import load_backbone
+from saved import save_backbone
 
 
 def trained(name: str = "conv6", small_stem: bool = True) -> torch.nn.Module:

@@ -7,7 +7,7 @@ import pytest
 
 import reference
 from dilo.saliency import rbd
-from dilo.saliency.cluster import cluster, padded_width
+from dilo.saliency.cluster import cluster
 from dilo.saliency.color import mean_lab, pixel_lab
 from dilo.saliency.connect import connect
 from dilo.saliency.graph import (
@@ -64,7 +64,7 @@ def test_lab_of_grey_has_no_colour():
 @pytest.mark.parametrize("side", [2, 3, 5])
 def test_iterations_agree_with_slow_twin(size, side):
     lab = pixel_lab(noise(size)).astype(np.float64)
-    centers = grid_centers(lab, size[1], side)
+    centers = grid_centers(lab, side)
     slow_centers = centers.copy()
     slow_labels = np.zeros(size, np.int32)
     labels = cluster(lab, centers, (side, 0.8, 3, 1))[:, : size[1]]
@@ -102,16 +102,6 @@ def test_precision_hardly_matters():
     lab = pixel_lab(noise((60, 80), 90, 170))
     double = slic_labels(lab.astype(np.float64), 10)
     assert (slic_labels(lab, 10) == double).mean() > 0.98
-
-
-@pytest.mark.parametrize("columns", [1, 16, 37, 160])
-def test_padded_rows_change_nothing(columns):
-    lab = pixel_lab(noise((40, columns)))
-    padded = np.full((40, 3, padded_width(columns)), 50, np.float32)
-    padded[:, :, :columns] = lab
-    assert padded.shape[2] % 16 == 0
-    found = slic_labels(padded, 10, width=columns)
-    np.testing.assert_array_equal(found, slic_labels(lab, 10))
 
 
 def test_side_at_the_standard_density():

@@ -49,7 +49,7 @@ def extract(
     Args:
         loaded: the backbone and the size of its views; its device does the work.
         images: files, Images, or functions that are called in the threads that decode
-            and may raise ImageError for one that cannot be read.
+            and may raise a DiloError for one that cannot be read.
         labels: of the images, (N,); by default their numbers.
         workers: decoding threads; by default one for each core, at most 8.
         title: what the progress bar says.

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from dilo.cores import available_cores
 from dilo.errors import RunError
-from dilo.lifetime import end_with_parent
 from dilo.pretrain import PretrainConfig
 from dilo.progress import Progress
 from dilo.runs import Run
+from dilo.workers import end_with_parent
 
 POLL_SECONDS = 0.5
 

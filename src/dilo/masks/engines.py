@@ -21,10 +21,9 @@ from typing import Any
 
 import cv2
 
-from dilo.allocator import keep_memory
 from dilo.errors import InputError
-from dilo.lifetime import end_with_parent
 from dilo.masks.work import Part, PartResult, Results, Task, after_loss, do_part
+from dilo.workers import end_with_parent, keep_memory
 
 ADDRESS = "RAY_ADDRESS"
 STORE_BYTES = 80 * 2**20  # the least that Ray takes; results are a few numbers

@@ -8,7 +8,7 @@ from typing import Any
 import safetensors
 import safetensors.torch
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from dilo.errors import InputError, RunError
 from dilo.files import write_atomic
@@ -27,23 +27,9 @@ _FIRST = ("teacher", "state_dict_ema")
 _DEPTH = 5  # of tables in tables; VISSL has four
 
 
-def save_backbone(
-    path: Path,
-    module: nn.Module,
-    arch: str,
-    small_stem: bool,
-    crop_size: int,
-    input: str = "rgb",
-) -> None:
+def save_backbone(path: Path, loaded: LoadedBackbone) -> None:
     """Write the weights and what is needed to rebuild the network, atomically."""
-    loaded = LoadedBackbone(
-        module=module,
-        arch=arch,
-        crop_size=crop_size,
-        small_stem=small_stem,
-        input=input,
-    )
-    write_atomic(path, encode_backbone(loaded, module.state_dict()))
+    write_atomic(path, encode_backbone(loaded, loaded.module.state_dict()))
 
 
 def encode_backbone(loaded: LoadedBackbone, tensors: Mapping[str, Tensor]) -> bytes:

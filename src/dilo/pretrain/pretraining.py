@@ -11,6 +11,7 @@ from torch import nn
 from dilo.augment import open_sources
 from dilo.data.sources import open_source
 from dilo.models import backbone
+from dilo.models.inference import LoadedBackbone
 from dilo.models.inputs import with_input
 from dilo.models.weights import save_backbone
 from dilo.pretrain.config import PretrainConfig
@@ -119,14 +120,14 @@ class _Preparation:
     def finish(self, run: Run) -> Mapping[str, Any]:
         """Export the backbone, then count what could be pasted."""
         model = self.config.model
-        save_backbone(
-            run.backbone,
-            self.network,
-            model.arch,
-            model.small_stem,
-            model.crop_size,
-            self.objective.input,
+        trained = LoadedBackbone(
+            module=self.network,
+            arch=model.arch,
+            crop_size=model.crop_size,
+            small_stem=model.small_stem,
+            input=self.objective.input,
         )
+        save_backbone(run.backbone, trained)
         # Where maps are plain files this reads them all: not before the result is safe.
         mapped = count_maps(self.maps, self.examples.names)
         return {"mapped": mapped, "warnings": [collapse_warning(run.metrics)]}

@@ -25,7 +25,6 @@ def cluster(
     lab: NDArray[np.floating],
     centers: NDArray[np.float64],
     rule: tuple[int, float, int, int],
-    width: int | None = None,
 ) -> Labels:
     """Give each pixel to the nearest of the centres within reach of it.
 
@@ -35,32 +34,22 @@ def cluster(
         rule: (reach of a centre in pixels, squared Lab units that one squared pixel of
             distance weighs, rounds of assigning pixels and moving the centres, visit
             only every so many rows in all rounds but the last).
-        width: how many columns are pixels, where rows are padded; None takes all.
 
     Returns:
-        int32 (H, `padded_width`) indices of centres; not connected, and kept only until
+        int32 (H, W or more) indices of centres; not connected, and kept only until
         the next call of this thread.
     """
-    height, _, columns = lab.shape
-    width = columns if width is None else width
-    if columns != padded_width(width) or not lab.flags.c_contiguous:
-        shape = (height, 3, padded_width(width))
-        padded = scratch("padded lab", shape, lab.dtype)
-        padded[:, :, :width], padded[:, :, width:] = lab[:, :, :width], 0
-        lab = padded
-    labels = scratch("labels", lab.shape[::2], np.int32)
-    previous = scratch("previous labels", lab.shape[::2], np.int32)
-    nearest = scratch("nearest", (_STRIP, lab.shape[2]), lab.dtype)
-    _iterate(lab, width, (labels, previous, nearest), centers, rule)
+    height, _, width = lab.shape
+    # An odd number of vectors: rows a power of two apart would compete for the same
+    # places of the cache.
+    columns = (-(-width // _VECTOR) | 1) * _VECTOR
+    padded = scratch("padded lab", (height, 3, columns), lab.dtype)
+    padded[:, :, :width], padded[:, :, width:] = lab, 0
+    labels = scratch("labels", (height, columns), np.int32)
+    previous = scratch("previous labels", (height, columns), np.int32)
+    nearest = scratch("nearest", (_STRIP, columns), lab.dtype)
+    _iterate(padded, width, (labels, previous, nearest), centers, rule)
     return labels
-
-
-def padded_width(width: int) -> int:
-    """Columns of a row that is padded to whole vectors, an odd number of them.
-
-    Rows a power of two apart would compete for the same places of the cache.
-    """
-    return (-(-width // _VECTOR) | 1) * _VECTOR
 
 
 @njit(nogil=True, error_model="numpy")

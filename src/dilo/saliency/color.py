@@ -49,28 +49,22 @@ RBD_SPACE: Space = (_linear_light(2.2), _XYZ.astype(np.float32))
 MC_SPACE: Space = (_linear_light(2.4), _MC_XYZ.astype(np.float32))
 
 
-def pixel_lab(
-    image: Image, space: Space = RBD_SPACE, out: NDArray[np.float32] | None = None
-) -> NDArray[np.float32]:
+def pixel_lab(image: Image, space: Space = RBD_SPACE) -> NDArray[np.float32]:
     """Convert every pixel to Lab, for superpixels.
 
     Args:
         image: uint8 (H, W, 3).
         space: `RBD_SPACE` for RBD and GS, or `MC_SPACE`.
-        out: float32 (H, 3, W or more) to write to; None takes new memory.
 
     Returns:
         float32 (H, 3, W): row by row L, a, b, so that one row lies together.
 
     Raises:
-        InputError: `image` is no Image, or it does not fit into `out`.
+        InputError: `image` is no Image.
     """
     check_image(image)
     height, width, _ = image.shape
-    lab = np.empty((height, 3, width), np.float32) if out is None else out
-    fits = lab.shape[:2] == (height, 3) and lab.shape[2] >= width
-    if not fits or lab.dtype != np.float32 or not lab.flags.c_contiguous:
-        raise InputError(f"no room for Lab of {image.shape} in {lab.dtype} {lab.shape}")
+    lab = np.empty((height, 3, width), np.float32)
     _pixel_lab(np.ascontiguousarray(image), *space, lab)
     return lab
 
@@ -119,13 +113,13 @@ def _region_lab(
 
 @njit(nogil=True, fastmath={"contract"})
 def _pixel_lab(image, linear, matrix, lab):  # type: ignore[no-untyped-def]
-    """Fill `lab` (H, 3, W or more) from `image` (H, W, 3).
+    """Fill `lab` (H, 3, W) from `image` (H, W, 3).
 
     Unsigned indices throughout: no wrap-around of negative ones to check.
     """
     height, width, _ = image.shape
     pixels, flat = image.reshape(-1), lab.reshape(-1)
-    span, pitch = np.uint64(width), np.uint64(lab.shape[2])
+    span = np.uint64(width)
     one, two, three = np.uint64(1), np.uint64(2), np.uint64(3)
     light = np.empty(3 * width, np.float32)
     xyz, root = np.empty_like(light), np.empty_like(light)
@@ -139,14 +133,12 @@ def _pixel_lab(image, linear, matrix, lab):  # type: ignore[no-untyped-def]
             xyz[span + x] = matrix[1, 0] * r + matrix[1, 1] * g + matrix[1, 2] * b
             xyz[two * span + x] = matrix[2, 0] * r + matrix[2, 1] * g + matrix[2, 2] * b
         _lab_curve(xyz, root)
-        start = three * y * pitch
+        start = three * y * span
         for x in range(span):
             fy = root[span + x]
             flat[start + x] = np.float32(116) * fy - np.float32(16)
-            flat[start + pitch + x] = np.float32(500) * (root[x] - fy)
-            flat[start + two * pitch + x] = np.float32(200) * (
-                fy - root[two * span + x]
-            )
+            flat[start + span + x] = np.float32(500) * (root[x] - fy)
+            flat[start + two * span + x] = np.float32(200) * (fy - root[two * span + x])
 
 
 @njit(nogil=True, fastmath={"contract"})

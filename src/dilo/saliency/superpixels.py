@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from dilo.errors import InputError
 from dilo.image import Image, check_image
 from dilo.kernel_cache import njit
-from dilo.saliency.cluster import cluster, padded_width
+from dilo.saliency.cluster import cluster
 from dilo.saliency.color import MC_SPACE, pixel_lab
 from dilo.saliency.connect import Labels, Runs, connect
 from dilo.saliency.graph import RegionGraph, region_graph
-from dilo.saliency.scratch import scratch
 
 _COMPACTNESS = 20.0  # Lab units that one side of distance weighs (m in the paper)
 _ROUNDS = 10  # of assigning pixels and moving the centres
@@ -55,11 +54,8 @@ def image_graph(image: Image, superpixels: int | None = None) -> RegionGraph:
     side = superpixel_side(
         height, width, superpixels or default_superpixels(height, width)
     )
-    room = scratch("lab", (height, 3, padded_width(width)), np.float32)
-    room[:, :, width:] = 0
-    lab = pixel_lab(image, out=room)
     pace = (_ROUNDS, 1) if height * width >= _STANDARD_PIXELS else _QUICK
-    labels, runs = slic(lab, side, pace, width)
+    labels, runs = slic(pixel_lab(image), side, pace)
     return region_graph(image, labels, border_band(side), np.float32, runs)
 
 
@@ -82,10 +78,7 @@ def border_band(side: int) -> int:
 
 
 def slic(
-    lab: NDArray[np.floating],
-    side: int,
-    pace: tuple[int, int] = (_ROUNDS, 1),
-    width: int | None = None,
+    lab: NDArray[np.floating], side: int, pace: tuple[int, int] = (_ROUNDS, 1)
 ) -> tuple[Labels, Runs]:
     """Divide an image into connected superpixels of about `side` x `side` pixels.
 
@@ -93,16 +86,14 @@ def slic(
         lab: float32 or float64 (H, 3, W), as `color.pixel_lab` gives it.
         side: wanted side of a superpixel, in pixels.
         pace: rounds, and visit only every so many rows in all rounds but the last.
-        width: how many columns are pixels, where rows are padded (`padded_width`);
-            None takes all.
 
     Returns:
         int32 (H, W) labels 0..n-1, each 4-connected, and their runs; kept only until
         the next call of this thread.
 
     Raises:
-        InputError: `lab` is not (H, 3, W) of floats, `width` exceeds it, or `side`,
-            rounds or row step are below 1.
+        InputError: `lab` is not (H, 3, W) of floats, or `side`, rounds or row step are
+            below 1.
     """
     if not isinstance(lab, np.ndarray):
         raise InputError(f"lab is a numpy array, got {type(lab).__name__}")
@@ -112,12 +103,9 @@ def slic(
         raise InputError(f"the side of a superpixel is at least 1 pixel, got {side}")
     if min(pace) < 1:
         raise InputError(f"rounds and row step are at least 1, got {pace}")
-    width = lab.shape[2] if width is None else width
-    if not 1 <= width <= lab.shape[2]:
-        raise InputError(f"width must be from 1 to {lab.shape[2]}, got {width}")
-    centers = grid_centers(lab, width, side)
+    centers = grid_centers(lab, side)
     rule = (side, (_COMPACTNESS / side) ** 2, *pace)
-    return connect(cluster(lab, centers, rule, width), side * side // 4, width)
+    return connect(cluster(lab, centers, rule), side * side // 4, lab.shape[2])
 
 
 def mc_superpixels(image: Image) -> tuple[Labels, Runs]:
@@ -133,8 +121,7 @@ def mc_superpixels(image: Image) -> tuple[Labels, Runs]:
     side = int(np.sqrt(int(0.5 + height * width / _MC_SUPERPIXELS)) + 0.5)
     longest = max(height, width)
     side = max(side, _SMALLEST_SIDE, -(-longest // _MC_MOST_IN_A_ROW))
-    room = scratch("lab", (height, 3, width), np.float32)
-    lab = pixel_lab(image, MC_SPACE, room)
+    lab = pixel_lab(image, MC_SPACE)
     y, x = np.meshgrid(mc_seeds(height, side), mc_seeds(width, side), indexing="ij")
     centers = np.concatenate([lab[y, :, x], np.stack([x, y], axis=2)], axis=2)
     centers = centers.reshape(-1, 5).astype(np.float64)
@@ -154,9 +141,9 @@ def mc_seeds(length: int, side: int) -> NDArray[np.int64]:
 
 
 @njit(nogil=True)
-def grid_centers(lab, width, side):  # type: ignore[no-untyped-def]
+def grid_centers(lab, side):  # type: ignore[no-untyped-def]
     """Centres (N, 5) of L, a, b, x, y on a regular grid, in raster order."""
-    height = len(lab)
+    height, _, width = lab.shape
     columns, rows = max(1, width // side), max(1, height // side)
     centers = np.empty((rows * columns, 5))
     for j in range(rows):

@@ -14,11 +14,11 @@ import cv2
 import torch
 from torch.utils.data import DataLoader, Dataset, default_collate
 
-from dilo.allocator import keep_memory
 from dilo.data.sampler import Sample
 from dilo.errors import DiloError, RunError
 from dilo.training.preemption import SIGNALS
 from dilo.training.task import Batch
+from dilo.workers import keep_memory
 
 # A forked worker shares the images that are kept in memory; one that starts afresh, as
 # it would below a spawned process, gets a copy of them all. Other systems cannot fork

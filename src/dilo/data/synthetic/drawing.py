@@ -136,13 +136,13 @@ class Draw(NamedTuple):
         return self.rng.uniform(low, high)
 
     def colour(self, hsv: HSV, spread: float = 12) -> Field:
-        """Draw an RGB colour, as `colours.colour`."""
+        """Draw an RGB colour near this one."""
         return colour(self.rng, hsv, spread)
 
     def noise(
         self, cells: tuple[int, int], octaves: int = 4, gain: float = 0.5
     ) -> Field:
-        """Draw smooth noise, as `noise.noise`."""
+        """Draw smooth noise."""
         return noise(self.rng, self.size, cells, octaves, gain)
 
     def sky(self) -> Field:

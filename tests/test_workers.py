@@ -3,11 +3,11 @@ import sys
 
 import pytest
 
-from dilo.allocator import keep_memory
+from dilo.workers import keep_memory
 
 PROGRAM = """
 import resource, numpy as np
-from dilo.allocator import keep_memory
+from dilo.workers import keep_memory
 keep = {keep}
 if keep:
     keep_memory()
