@@ -110,14 +110,13 @@ def _steps(color, position, links, border, room):  # type: ignore[no-untyped-def
     )
     path_lengths(contrast_of, (neighbors, border), clip, lengths)
     order = shortest_paths(lengths, border, kind(3 * geodesic_sigma), paths)
-    near, spatial, system = paths, lengths, paths  # what memory is used for again
+    near, spatial, system = paths, lengths, contrast_of  # what memory is used for again
     gaussian(near, geodesic_sigma)
     connectivity = _connectivity(near, border, order)
     background, weight = _background(connectivity)
     fill_distances(position, spatial)
     gaussian(spatial, _SPATIAL_SIGMA)
     contrast = _contrast(contrast_of, spatial, background)
-    system[:] = contrast_of
     gaussian(system, smoothness_sigma)
     _smoothness(system, ring, border, pairs)
     _system(system, weight, contrast)
