@@ -97,18 +97,21 @@ def _check_colours(rgb: NDArray[np.floating]) -> None:
         raise InputError(f"mean colours are an array (N, 3), got {np.shape(rgb)}")
 
 
-def _region_lab(
-    rgb: NDArray[np.float64],
-    exponent: float,
-    matrix: NDArray[np.float64],
-    line: tuple[float, float],
-) -> NDArray[np.float64]:
+@njit(nogil=True)
+def _region_lab(rgb, exponent, matrix, line):  # type: ignore[no-untyped-def]
     """Convert to Lab by the curve of ITU-R BT.709; near black the root is a line."""
-    linear = ((rgb + 0.099) / 1.099) ** exponent
-    linear = np.where(linear < 0.018, rgb / 4.5138, linear)
-    t = linear @ matrix.T
-    x, y, z = np.where(t > 0.008856, np.cbrt(t), line[0] * t + line[1]).T
-    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=1)
+    lab, linear, root = np.empty(rgb.shape), np.empty(3), np.empty(3)
+    for i in range(len(rgb)):
+        for c in range(3):
+            light = ((rgb[i, c] + 0.099) / 1.099) ** exponent
+            linear[c] = light if light >= 0.018 else rgb[i, c] / 4.5138
+        for c in range(3):
+            t = matrix[c, 0] * linear[0] + matrix[c, 1] * linear[1]
+            t += matrix[c, 2] * linear[2]
+            root[c] = np.cbrt(t) if t > 0.008856 else line[0] * t + line[1]
+        lab[i, 0] = 116 * root[1] - 16
+        lab[i, 1], lab[i, 2] = 500 * (root[0] - root[1]), 200 * (root[1] - root[2])
+    return lab
 
 
 @njit(nogil=True, fastmath={"contract"})

@@ -51,9 +51,8 @@ def image_graph(image: Image, superpixels: int | None = None) -> RegionGraph:
         raise InputError(f"superpixels must be at least 1, got {superpixels}")
     check_image(image)
     height, width, _ = image.shape
-    side = superpixel_side(
-        height, width, superpixels or default_superpixels(height, width)
-    )
+    count = superpixels or default_superpixels(height, width)
+    side = superpixel_side(height, width, count)
     pace = (_ROUNDS, 1) if height * width >= _STANDARD_PIXELS else _QUICK
     labels, runs = slic(pixel_lab(image), side, pace)
     return region_graph(image, labels, border_band(side), np.float32, runs)
