@@ -25,7 +25,14 @@ Rule = tuple[str, Callable[[Any], bool]]
 POSITIVE: Rule = ("must be positive", lambda value: 0 < value < math.inf)
 NOT_NEGATIVE: Rule = ("must not be negative", lambda value: 0 <= value < math.inf)
 BELOW_ONE: Rule = ("must be in [0, 1)", lambda value: 0 <= value < 1)
-SHARE: Rule = ("must be in [0, 1]", lambda value: 0 <= value <= 1)
+
+
+def within(low: float, high: float) -> Rule:
+    """Give the rule that a value lies in an interval, whose ends belong to it."""
+    return f"must be in [{low}, {high}]", lambda value: low <= value <= high
+
+
+SHARE = within(0, 1)
 
 
 def setting(default: FieldT, rule: Rule | None = None, *, free: bool = False) -> FieldT:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from dilo.augment.alpha import check_alpha
 from dilo.augment.crop import Box
-from dilo.config import SHARE, Rule, check, difference, setting, to_dict
+from dilo.config import SHARE, check, difference, setting, to_dict, within
 from dilo.cores import in_threads
 from dilo.data.image_set import check_aspect, reduce_short_side
 from dilo.errors import DiloError, InputError, StoreError, shortened
@@ -37,10 +37,6 @@ from dilo.progress import Progress
 MANIFEST = "bank.json"
 LEAST_SIDE = 32  # pixels; a smaller crop would be a blur behind the object
 LEAST_CROPS = 100  # below, the same backgrounds come back too often
-
-
-def _between(low: int, high: int) -> Rule:
-    return f"must be in [{low}, {high}]", lambda value: low <= value <= high
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,10 +54,10 @@ class MiningConfig:
     min_side: float = setting(0.3, SHARE)
     """Least side of a crop, as a share of the image's short side."""
 
-    side: int = setting(256, _between(LEAST_SIDE, 4096))
+    side: int = setting(256, within(LEAST_SIDE, 4096))
     """Larger crops are reduced to this, in pixels."""
 
-    quality: int = setting(92, _between(1, 100))
+    quality: int = setting(92, within(1, 100))
     """Of the JPEG files, up to 100."""
 
     def __post_init__(self) -> None:

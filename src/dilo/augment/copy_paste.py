@@ -6,7 +6,7 @@ from typing import Literal
 from dilo.augment.background_sources import BackgroundSources, PictureFolder
 from dilo.augment.backgrounds import BACKGROUNDS
 from dilo.augment.blending import BLENDINGS, BLUR_SIGMA
-from dilo.config import SHARE, check, setting
+from dilo.config import SHARE, check, setting, within
 from dilo.data.image_set import Examples
 from dilo.errors import InputError
 
@@ -76,9 +76,7 @@ class CopyPasteConfig:
     """Move the object by up to this share of the view, in each direction; 0 pastes in
     place."""
 
-    max_scale: float = setting(
-        1.0, (f"must be in [1, {MAX_SCALE}]", lambda scale: 1 <= scale <= MAX_SCALE)
-    )
+    max_scale: float = setting(1.0, within(1, MAX_SCALE))
     """Scale the object by up to this factor, up or down; 1 keeps its size."""
 
     min_cover: float = setting(0.0, SHARE)

@@ -5,7 +5,9 @@ from typing import Annotated
 
 from dilo.cli.output import say
 from dilo.cli.usage import Unnamed
+from dilo.masks import MaskStore
 from dilo.mining import MiningConfig
+from dilo.mining import mine_backgrounds as mine
 
 DEFAULTS = MiningConfig()
 
@@ -36,7 +38,4 @@ def mine_backgrounds(
         masks: mask store, or any folder of grey maps.
         out: new folder for the crops, or the one of an interrupted call.
     """
-    from dilo.masks import MaskStore
-    from dilo.mining import mine_backgrounds as mine
-
     say(mine(images, MaskStore.open(masks), out, config).summary())
