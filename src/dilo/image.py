@@ -226,7 +226,8 @@ def _to_rgb(image: PIL.Image.Image) -> PIL.Image.Image:
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or (
         "transparency" in image.info
     ):
-        return _on_white(image.convert("RGBA"))
+        white = PIL.Image.new("RGBA", image.size, "white")
+        return PIL.Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
     return image.convert("RGB")
 
 
@@ -302,8 +303,3 @@ def _name(source: ImageFile) -> str:
 def _is_turned(image: PIL.Image.Image) -> bool:
     """Say whether an image is to be turned by a quarter to be upright."""
     return image.getexif().get(PIL.ExifTags.Base.Orientation) in _QUARTER_TURNS
-
-
-def _on_white(image: PIL.Image.Image) -> PIL.Image.Image:
-    white = PIL.Image.new("RGBA", image.size, "white")
-    return PIL.Image.alpha_composite(white, image).convert("RGB")

@@ -7,17 +7,19 @@ greys to the nearest, after every step. Hue is exact, where Pillow has 256 steps
 """
 
 from collections.abc import Sequence
+from itertools import permutations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dilo.errors import InputError
-from dilo.image import Image
+from dilo.image import Image, check_image
 from dilo.kernel_cache import njit
 
-Channel = NDArray[np.float32]  # whole levels of some pixels
+Channel = NDArray[np.uint8]  # levels of some pixels
 
 BRIGHTNESS, CONTRAST, SATURATION, HUE, GREY = range(5)
+_ORDERS = tuple(permutations((BRIGHTNESS, CONTRAST, SATURATION, HUE)))
 ColourSteps = Sequence[tuple[int, float]]  # BRIGHTNESS ... with their factors
 
 # Of the numbers, so that min and max are single instructions.
@@ -40,7 +42,8 @@ def draw_jitter(
         for share, reach in zip(rng.random(4).tolist(), strength, strict=True)
     )
     factors = (1 + brightness, 1 + contrast, 1 + saturation, hue)
-    return [(step, factors[step]) for step in rng.permutation(4).tolist()]
+    order = _ORDERS[int(rng.random() * len(_ORDERS))]
+    return [(step, factors[step]) for step in order]
 
 
 def adjust_colour(image: Image, steps: ColourSteps) -> Image:
@@ -54,11 +57,9 @@ def adjust_colour(image: Image, steps: ColourSteps) -> Image:
     Raises:
         InputError: `image` is no Image, or there is no such step.
     """
-    if image.dtype != np.uint8 or image.shape[2:] != (3,) or not image.size:
-        raise InputError(
-            f"an image is uint8 (H, W, 3), got {image.dtype} {image.shape}"
-        )
-    rest = [(step, factor) for step, factor in steps if not _is_neutral(step, factor)]
+    check_image(image)
+    neutral = {BRIGHTNESS: 1, CONTRAST: 1, SATURATION: 1, HUE: 0}
+    rest = [(step, factor) for step, factor in steps if factor != neutral.get(step)]
     if any(not BRIGHTNESS <= step <= GREY for step, _ in rest):
         raise InputError(f"steps of colour are 0 to {GREY}, got {steps}")
     if not rest:
@@ -73,10 +74,6 @@ def adjust_colour(image: Image, steps: ColourSteps) -> Image:
     return adjusted
 
 
-def _is_neutral(step: int, factor: float) -> bool:
-    return step != GREY and factor == (0 if step == HUE else 1)
-
-
 # Indices are unsigned: signed ones, which might count from the end, keep the compiler
 # from using vector instructions.
 @njit(nogil=True, fastmath=_FINITE)
@@ -87,7 +84,7 @@ def _adjust(
     adjusted: NDArray[np.uint8],
 ) -> None:
     """Apply steps to levels, (3 N,)."""
-    channels = np.empty((3, len(pixels) // 3), np.float32)
+    channels = np.empty((3, len(pixels) // 3), np.uint8)
     red, green, blue = channels[0], channels[1], channels[2]
     _split(pixels, red, green, blue)
     for k in range(len(steps)):
@@ -96,9 +93,8 @@ def _adjust(
             _turn_hue(red, green, blue, factor)
         elif step in (BRIGHTNESS, CONTRAST):
             base = _mean_grey(red, green, blue) if step == CONTRAST else _ZERO
-            _blend(red, base, factor)
-            _blend(green, base, factor)
-            _blend(blue, base, factor)
+            for channel in (red, green, blue):
+                _blend(channel, base, factor)
         else:
             _blend_with_grey(red, green, blue, factor if step == SATURATION else _ZERO)
     _join(red, green, blue, adjusted)
@@ -121,31 +117,36 @@ def _join(
 ) -> None:
     one, two, three = np.uint64(1), np.uint64(2), np.uint64(3)
     for i in range(np.uint64(len(red))):
-        pixels[three * i] = np.int32(red[i])
-        pixels[three * i + one] = np.int32(green[i])
-        pixels[three * i + two] = np.int32(blue[i])
+        pixels[three * i] = red[i]
+        pixels[three * i + one] = green[i]
+        pixels[three * i + two] = blue[i]
 
 
 @njit(nogil=True, fastmath=_FINITE, inline="always")
-def _grey(red: np.float32, green: np.float32, blue: np.float32) -> np.float32:
+def _grey(red: np.uint8, green: np.uint8, blue: np.uint8) -> np.float32:
     """Round ITU-R 601's grey to a whole level."""
-    grey = red * _RED + green * _GREEN + blue * _BLUE + _GREY_HALF
-    return np.floor(grey * _GREY_ONE)
+    r, g, b = np.float32(red), np.float32(green), np.float32(blue)
+    return np.floor((r * _RED + g * _GREEN + b * _BLUE + _GREY_HALF) * _GREY_ONE)
 
 
-@njit(nogil=True, fastmath=_FINITE)
+# In any order: the sums of up to 2^16 levels are exact.
+@njit(nogil=True, fastmath=_FINITE | {"reassoc"})
 def _mean_grey(red: Channel, green: Channel, blue: Channel) -> np.float32:
     """Round the mean of all pixels' greys."""
-    total = np.int64(0)
-    for i in range(np.uint64(len(red))):
-        total += np.int32(_grey(red[i], green[i], blue[i]))
+    total = 0.0
+    for begin in range(0, len(red), 1 << 16):
+        part = np.float32(0)
+        for i in range(np.uint64(begin), np.uint64(min(begin + (1 << 16), len(red)))):
+            part += _grey(red[i], green[i], blue[i])
+        total += float(part)
     return np.float32(np.floor(total / len(red) + 0.5))
 
 
 @njit(nogil=True, fastmath=_FINITE, inline="always")
-def _mix(level: np.float32, base: np.float32, factor: np.float32) -> np.float32:
+def _mix(level: np.uint8, base: np.float32, factor: np.float32) -> np.uint8:
     """Blend a level with a base, and round down."""
-    return np.floor(min(max(base + factor * (level - base), _ZERO), _LAST))
+    mixed = base + factor * (np.float32(level) - base)
+    return np.uint8(np.int32(min(max(mixed, _ZERO), _LAST)))
 
 
 @njit(nogil=True, fastmath=_FINITE)
@@ -178,7 +179,7 @@ def _turn_hue(red: Channel, green: Channel, blue: Channel, turn: np.float32) -> 
     # In sixths of the circle, less the one that makes every hue positive.
     turn = np.float32((turn - 1 / 6) % 1) * six
     for i in range(np.uint64(len(red))):
-        r, g, b = red[i], green[i], blue[i]
+        r, g, b = np.float32(red[i]), np.float32(green[i]), np.float32(blue[i])
         high, low = max(max(r, g), b), min(min(r, g), b)
         chroma = high - low
         h = r - g + five * chroma
@@ -192,6 +193,6 @@ def _turn_hue(red: Channel, green: Channel, blue: Channel, turn: np.float32) -> 
 
 
 @njit(nogil=True, fastmath=_FINITE, inline="always")
-def _place(low: np.float32, wave: np.float32, most: np.float32) -> np.float32:
+def _place(low: np.float32, wave: np.float32, most: np.float32) -> np.uint8:
     """Place a channel above the lowest; round to a whole level."""
-    return np.rint(low + min(max(wave, _ZERO), most))
+    return np.uint8(np.int32(np.rint(low + min(max(wave, _ZERO), most))))

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dilo.errors import InputError
-from dilo.image import Image, Map
+from dilo.image import Image, Map, check_image
 from dilo.kernel_cache import njit
 
 
@@ -25,12 +25,8 @@ def composite(
 
     Source: paper, section 5.2: the saliency map is a soft alpha, not a cut-out.
     """
-    for name, pixels in (("image", image), ("background", background)):
-        if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
-            raise InputError(
-                f"the {name} of a composite is uint8 (H, W, 3), got {pixels.dtype} "
-                f"{pixels.shape}"
-            )
+    check_image(image)
+    check_image(background)
     if alpha.dtype != np.float32 or not (
         alpha.shape == image.shape[:2] == background.shape[:2]
     ):

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dilo.errors import InputError
-from dilo.image import Image, Map
+from dilo.image import Image, Map, check_image
 from dilo.kernel_cache import njit
 
 # Where the first new pixel begins and how long all are, in old pixels; and the first
@@ -45,10 +45,7 @@ def crop_resize(image: Image, box: Box, size: tuple[int, int]) -> Image:
 
     Source: as `torchvision.transforms.v2.functional.resized_crop` with antialiasing.
     """
-    if image.dtype != np.uint8 or image.shape[2:] != (3,) or not image.size:
-        raise InputError(
-            f"an image is uint8 (H, W, 3), got {image.dtype} {image.shape}"
-        )
+    check_image(image)
     if min(box.height, box.width, *size) < 1:
         raise InputError(f"a crop holds at least one pixel, got {box} at size {size}")
     if not lies_within(box, image.shape):

@@ -54,23 +54,19 @@ def region_graph(
         if labels.min() < 0:
             raise InputError(f"labels start at 0, got {labels.min()}")
         runs = find_runs(labels)
-    sums, links, border = _measure(
-        np.ascontiguousarray(image), labels, (count, band), runs
+    rgb, position = np.empty((count, 3), precision), np.empty((count, 2), precision)
+    missing, links, border = _measure(
+        np.ascontiguousarray(image), labels, band, runs, rgb, position
     )
-    if not sums[:, 5].all():
-        raise InputError(f"no pixel has label {sums[:, 5].argmin()} of {count}")
-    means = sums[:, :5] / sums[:, 5:]
-    # Twice the column was summed, to keep whole numbers.
-    position = means[:, 3:] / (1, 2) / labels.shape
-    rgb = means[:, :3].astype(precision)
-    return RegionGraph(labels, rgb, position.astype(precision), links, border)
+    if missing >= 0:
+        raise InputError(f"no pixel has label {missing} of {count}")
+    return RegionGraph(labels, rgb, position, links, border)
 
 
 @njit(nogil=True)
-def _measure(image, labels, sizes, runs):  # type: ignore[no-untyped-def]
-    """Sums (N, 6) of R, G, B, row, column, pixels; links (N, N); border (N,)."""
-    count, band = sizes
-    height, width = labels.shape
+def _measure(image, labels, band, runs, rgb, position):  # type: ignore[no-untyped-def]
+    """Fill in the means; give a label without pixel or -1, links and border."""
+    count, (height, width) = len(rgb), labels.shape
     sums = np.zeros((count, 6), np.int64)
     links = np.zeros((count, count), np.bool_)
     border = np.zeros(count, np.bool_)
@@ -87,9 +83,18 @@ def _measure(image, labels, sizes, runs):  # type: ignore[no-untyped-def]
             links[labels[above, start], k] = True
             links[k, labels[below, start]] = True
             links[k, labels[y, min(end, width - 1)]] = True
+    missing = -1
     for k in range(count):
         links[k, k] = False
-    return sums, links, border
+        if sums[k, 5] == 0:
+            missing = k
+            continue
+        for c in range(3):
+            rgb[k, c] = sums[k, c] / sums[k, 5]
+        position[k, 0] = sums[k, 3] / sums[k, 5] / height
+        # Twice the column was summed, to keep whole numbers.
+        position[k, 1] = sums[k, 4] / 2 / sums[k, 5] / width
+    return missing, links, border
 
 
 @njit(nogil=True)
