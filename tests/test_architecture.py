@@ -23,7 +23,9 @@ LAYERS = {
     **dict.fromkeys(
         (
             "image",
+            "image_file",
             "jpeg",
+            "side_files",
             "folder",
             "files",
             "config",

@@ -4,6 +4,8 @@ import io
 from collections.abc import Callable
 from typing import Any
 
+from dilo.side_files import MARK
+
 # Okabe and Ito's, which readers who do not see all colours can keep apart.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 
@@ -29,11 +31,12 @@ STYLE: dict[Any, Any] = {
     "svg.hashsalt": "dilo",
 }
 
-# What would differ from one drawing to the next, or with the version.
-_OMITTED = {
-    "png": ("Software",),
-    "pdf": ("CreationDate",),
-    "svg": ("Date", "Creator", "Format", "Type"),
+# Without what would differ from one drawing to the next, or with the version; the
+# mark keeps a picture from being taken for a photograph.
+_METADATA: dict[str, dict[str, Any]] = {
+    "png": dict([MARK]),
+    "pdf": {"CreationDate": None},
+    "svg": dict.fromkeys(("Date", "Creator", "Format", "Type")),
 }
 
 
@@ -58,6 +61,5 @@ def draw(
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=size, layout="constrained")
         paint(figure)
-        metadata = dict.fromkeys(_OMITTED[kind])
-        figure.savefig(content, format=kind, dpi=dpi, metadata=metadata)
+        figure.savefig(content, format=kind, dpi=dpi, metadata=_METADATA[kind])
     return content.getvalue()

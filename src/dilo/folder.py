@@ -1,17 +1,28 @@
-"""List the image files below a folder."""
+"""List the image files below a folder.
 
+What a system or this program has left beside them is passed over, and logged to the
+logger `dilo`, as are folders that cannot be read.
+"""
+
+import logging
 import os
 from array import array
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import overload
 
 from dilo.errors import InputError
+from dilo.side_files import OUTPUTS, SIDE_FOLDERS, masks_among, was_drawn_here
 
-IMAGE_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+# What Pillow reads of photographs.
+_KINDS = (
+    *("jpg", "jpeg", "jpe", "jfif", "pjpeg", "mpo", "png", "apng", "webp", "avif"),
+    *("gif", "bmp", "dib", "tif", "tiff", "jp2", "j2k", "ppm", "pgm", "pnm", "tga"),
 )
+IMAGE_SUFFIXES = frozenset(f".{kind}" for kind in _KINDS)
+
+_log = logging.getLogger("dilo")
 
 
 class Names(Sequence[str]):
@@ -47,10 +58,12 @@ class Names(Sequence[str]):
 
 
 def list_images(root: Path) -> list[str]:
-    """List every image file below `root`, at any depth, as sorted relative names.
+    """List every photograph below `root`, at any depth, as sorted relative names.
 
-    Names use forward slashes on every system. Hidden files and folders are passed
-    over; links to folders are not followed, so that a loop cannot hang the job.
+    Names use forward slashes on every system. Links to folders are followed, each
+    folder once. Passed over are hidden files and folders, those that systems leave
+    beside photographs, what this program has written there, and masks in PNG beside
+    photographs in JPEG.
 
     Raises:
         InputError: `root` is not a folder, or no image file lies below it.
@@ -59,8 +72,32 @@ def list_images(root: Path) -> list[str]:
 
 
 def scan_images(root: Path) -> Names:
-    """List image files as `list_images` does, in little memory: for millions."""
-    names = Names(walk(root, is_image_name))
+    """List photographs as `list_images` does, in little memory: for millions."""
+    others: Counter[str] = Counter()
+
+    def wanted(name: str) -> bool:
+        if is_image_name(name):
+            return True
+        if not name.startswith("."):
+            others[PurePosixPath(name).suffix.lower() or "without suffix"] += 1
+        return False
+
+    def is_photograph(name: str) -> bool:
+        drawn = name.lower().endswith(".png") and was_drawn_here(Path(root, name))
+        if drawn:
+            _log.warning("%s: passed over, drawn by dilo", Path(root, name))
+        return not drawn
+
+    names = Names(filter(is_photograph, walk(root, wanted)))
+    if masks := masks_among(Path(root), names):
+        _log.warning(
+            "%s: %d .png files beside photographs are passed over, for they are masks",
+            *(root, len(masks)),
+        )
+        names = Names(name for name in names if name not in masks)
+    if others:
+        counts = ", ".join(f"{others[kind]} {kind}" for kind in sorted(others))
+        _log.info("%s: passed over %s", root, counts)
     if not names:
         kinds = " ".join(sorted(IMAGE_SUFFIXES))
         raise InputError(f"{root}: no image files below this folder ({kinds})")
@@ -70,30 +107,65 @@ def scan_images(root: Path) -> Names:
 def walk(root: Path, wanted: Callable[[str], bool]) -> Iterator[str]:
     """Yield the relative names of files below `root`, sorted, one folder in memory.
 
-    Folders that are hidden or linked are passed over. `wanted` decides about a file by
+    Passed over are hidden folders and those of systems, folders that this program has
+    made, and links to folders that are listed anyway. `wanted` decides about a file by
     its name, without folders.
 
     Raises:
-        InputError: `root` is not a folder.
-        OSError: a folder in it cannot be read.
+        InputError: `root` is not a folder, or cannot be read.
     """
     if not os.path.isdir(root):
         raise InputError(f"{root}: not a folder")
-    pending = [iter(_entries(root, "", wanted))]
+    try:
+        pending = [iter(_entries(root, "", wanted))]
+    except OSError as error:
+        raise InputError(f"{root}: {error.strerror}") from error
+    visited = {os.path.realpath(root)}
     while pending:
         name = next(pending[-1], None)
         if name is None:
             pending.pop()
-        elif name.endswith("/"):
-            pending.append(iter(_entries(root, name, wanted)))
-        else:
+        elif not name.endswith("/"):
             yield name
+        elif _is_new(root, name, visited):
+            try:
+                pending.append(iter(_entries(root, name, wanted)))
+            except OSError as error:
+                folder = os.path.join(root, name)
+                _log.warning("%s: passed over (%s)", folder, error.strerror)
 
 
 def is_image_name(name: str) -> bool:
     """Tell an image file by its name."""
     path = PurePosixPath(name)
     return not path.name.startswith(".") and path.suffix.lower() in IMAGE_SUFFIXES
+
+
+def _is_new(root: Path, name: str, visited: set[str]) -> bool:
+    """Whether a folder below `root` is to be listed; links lead to each folder once."""
+    path = os.path.join(root, name)
+    mark = next((mark for mark in OUTPUTS if os.path.exists(path + mark)), None)
+    if mark is not None:
+        _log.warning("%s: passed over, %s made by dilo", path, OUTPUTS[mark])
+        return False
+    is_link = os.path.islink(path.rstrip("/"))
+    if not is_link and len(visited) == 1:  # no link was followed
+        return True
+    real, start = os.path.realpath(path), os.path.realpath(root)
+    # A link to a folder around `root`, or into what is listed by itself.
+    again = is_link and (
+        _is_within(start, real) or any(_is_within(real, each) for each in visited)
+    )
+    if again or real in visited:
+        _log.warning("%s: passed over, a link to what is listed already", path)
+        return False
+    if is_link:
+        visited.add(real)
+    return True
+
+
+def _is_within(path: str, folder: str) -> bool:
+    return os.path.commonpath([path, folder]) == folder
 
 
 def _entries(root: Path, prefix: str, wanted: Callable[[str], bool]) -> list[str]:
@@ -105,12 +177,14 @@ def _entries(root: Path, prefix: str, wanted: Callable[[str], bool]) -> list[str
     names: list[str] = []
     with os.scandir(os.path.join(root, prefix)) as entries:
         for entry in entries:
-            with suppress(OSError):  # a link to itself
-                if entry.is_dir():
-                    if not entry.name.startswith(".") and not entry.is_symlink():
-                        names.append(f"{prefix}{entry.name}/")
-                    continue
-            if wanted(entry.name):
-                names.append(prefix + entry.name)
+            try:
+                is_folder = entry.is_dir()
+            except OSError:  # a link to itself
+                is_folder = False
+            if not is_folder:
+                if wanted(entry.name):
+                    names.append(prefix + entry.name)
+            elif not entry.name.startswith(".") and entry.name not in SIDE_FOLDERS:
+                names.append(f"{prefix}{entry.name}/")
     names.sort()
     return names

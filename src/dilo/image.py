@@ -5,22 +5,27 @@ saliency used as a soft alpha.
 """
 
 import io
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import cv2
 import numpy as np
-import PIL.ExifTags
 import PIL.Image
-import PIL.ImageOps
 from numpy.typing import NDArray
-from PIL.JpegImagePlugin import JpegImageFile
 
 from dilo.errors import ImageError, InputError
+from dilo.image_file import (
+    MAX_PIXELS,
+    ImageFile,
+    eight_bits,
+    load,
+    opened,
+    to_rgb,
+    upright_size,
+)
 from dilo.jpeg import decode_plain
+from dilo.side_files import drawn_here
 
 Image = NDArray[np.uint8]  # (H, W, 3)
 Map = NDArray[np.float32]  # (H, W)
@@ -31,30 +36,17 @@ Map = NDArray[np.float32]  # (H, W)
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 
-ImageFile = str | Path | bytes
 Pixels = TypeVar("Pixels", Image, Map)
 
-# A file of a few kilobytes can ask to be expanded to gigabytes. Pillow refuses more
-# pixels than this whatever we say; few cameras make half of them.
-MAX_PIXELS = 178_000_000
-
 _RESIZABLE = (np.uint8, np.float32, np.float64)
-
-_QUARTER_TURNS = {5, 6, 7, 8}  # values of the orientation in EXIF
-
-# Pillow's readers raise errors of many kinds on damaged files, not only OSError.
-_DECODE_ERRORS = (
-    *(OSError, SyntaxError, ValueError, EOFError, LookupError),
-    *(OverflowError, TypeError, MemoryError),
-)
 
 
 def read_image(source: ImageFile) -> Image:
     """Read an image file of any kind as an upright sRGB Image.
 
-    Grey, palette, CMYK and 16-bit images are converted to 8-bit RGB, transparent
-    pixels are shown on white, EXIF orientation is applied, and of an animation the
-    first frame is taken.
+    Grey, palette, CMYK and deep images are converted to 8-bit RGB and other colour
+    profiles to sRGB, transparent pixels are shown on white, EXIF orientation is
+    applied, and of an animation the first frame is taken (docs/inputs.md).
 
     Raises:
         ImageError: the file is missing, empty, truncated, no image, or of more than
@@ -64,7 +56,8 @@ def read_image(source: ImageFile) -> Image:
     plain = decode_plain(content, MAX_PIXELS)
     if plain is not None:
         return plain
-    return np.asarray(_to_rgb(_load(content, _name(source))[0]))
+    name = _name(source)
+    return np.asarray(to_rgb(load(content, name)[0], name))
 
 
 def read_reduced(
@@ -85,10 +78,11 @@ def read_reduced(
     Raises:
         ImageError: as for `read_image`.
     """
-    loaded, (height, width) = _load(_content(source), _name(source), factor)
+    name = _name(source)
+    loaded, (height, width) = load(_content(source), name, factor)
     divisor = factor(height, width)
     rows, columns = -(-height // divisor), -(-width // divisor)
-    image = np.asarray(_to_rgb(loaded))
+    image = np.asarray(to_rgb(loaded, name))
     if image.shape[:2] != (rows, columns):
         image = resize(image, rows, columns)
     return image, (height, width)
@@ -100,9 +94,8 @@ def read_size(source: ImageFile) -> tuple[int, int]:
     Raises:
         ImageError: the file is missing, empty or no image.
     """
-    with _opened(source, _name(source)) as image:
-        width, height = image.size
-        return (width, height) if _is_turned(image) else (height, width)
+    with opened(source, _name(source)) as image:
+        return upright_size(image)
 
 
 def read_map(source: ImageFile) -> Map:
@@ -125,19 +118,19 @@ def read_mask(source: ImageFile) -> NDArray[np.bool_]:
 
 def encode_map(saliency: Map) -> bytes:
     """Encode a Map as an 8-bit grey PNG."""
-    grey = to_bytes(saliency)
-    buffer = io.BytesIO()
     # Level 3 takes half the time of the usual 6 for a file a seventh larger.
-    PIL.Image.fromarray(grey).save(buffer, "PNG", compress_level=3)
-    return buffer.getvalue()
+    return _encode(to_bytes(saliency), compress_level=3)
 
 
 def encode_image(image: Image) -> bytes:
     """Encode an Image as PNG."""
     check_image(image)
-    buffer = io.BytesIO()
-    PIL.Image.fromarray(image).save(buffer, "PNG")
-    return buffer.getvalue()
+    return _encode(image)
+
+
+def encode_drawing(drawing: NDArray[np.uint8]) -> bytes:
+    """Encode a picture for people, (H, W) or (H, W, 3), as PNG with our mark."""
+    return _encode(drawing, pnginfo=drawn_here())
 
 
 def to_bytes(saliency: Map) -> NDArray[np.uint8]:
@@ -204,35 +197,15 @@ def check_map(saliency: Map) -> None:
         raise InputError(f"a map lies in [0, 1], got values from {low} to {high}")
 
 
-def eight_bits(image: PIL.Image.Image) -> PIL.Image.Image:
-    """Scale 16-bit, 32-bit integer or float grey to 8 bits, keeping black and white.
-
-    Pillow's own conversion cuts such levels off at 255.
-    """
-    if image.mode not in ("I", "F") and not image.mode.startswith("I;16"):
-        return image
-    values = np.nan_to_num(np.asarray(image, dtype=np.float64))
-    if image.mode == "F":
-        top = 1.0 if values.max(initial=0) <= 1 else 255.0
-    elif image.mode.startswith("I;16"):
-        top = 65535.0
-    else:  # "I": 32 bits that hold what the program that wrote them worked with
-        top = 255.0 if values.max(initial=0) <= 255 else 65535.0
-    scaled = np.rint(values * (255.0 / top)).clip(0, 255).astype(np.uint8)
-    return PIL.Image.fromarray(scaled)
-
-
-def _to_rgb(image: PIL.Image.Image) -> PIL.Image.Image:
-    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or (
-        "transparency" in image.info
-    ):
-        white = PIL.Image.new("RGBA", image.size, "white")
-        return PIL.Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
-    return image.convert("RGB")
+def _encode(pixels: NDArray[np.uint8], **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    PIL.Image.fromarray(pixels).save(buffer, "PNG", **options)
+    return buffer.getvalue()
 
 
 def _read_grey(source: ImageFile) -> NDArray[np.uint8]:
-    return np.asarray(_load(_content(source), _name(source))[0].convert("L"))
+    name = _name(source)
+    return np.asarray(eight_bits(load(_content(source), name)[0], name).convert("L"))
 
 
 def _content(source: ImageFile) -> bytes:
@@ -250,56 +223,6 @@ def _content(source: ImageFile) -> bytes:
     return content
 
 
-def _load(
-    content: bytes,
-    name: str,
-    factor: Callable[[int, int], int] | None = None,
-) -> tuple[PIL.Image.Image, tuple[int, int]]:
-    """Decode to 8 bits and apply the orientation.
-
-    With a `factor` as in `read_reduced`, a JPEG file is decoded at a size between the
-    full and the wanted one. Returns height and width of the whole upright image too.
-    """
-    with _opened(content, name) as image:
-        width, height = image.size
-        if width * height > MAX_PIXELS:
-            raise ImageError(
-                f"{name}: {width} x {height} pixels are more than the limit "
-                f"of {MAX_PIXELS}; scale it down first"
-            )
-        if factor is not None and isinstance(image, JpegImageFile):
-            divisor = factor(height, width)
-            image.draft(None, (width // divisor or 1, height // divisor or 1))
-        image.load()
-        turned = _is_turned(image)
-        upright = eight_bits(PIL.ImageOps.exif_transpose(image))
-        return upright, (width, height) if turned else (height, width)
-
-
-@contextmanager
-def _opened(source: ImageFile, name: str) -> Iterator[PIL.Image.Image]:
-    """Open a file with Pillow, and word every failure alike."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of odd but usable files
-            stream = io.BytesIO(source) if isinstance(source, bytes) else source
-            with PIL.Image.open(stream) as image:
-                yield image
-    except PIL.UnidentifiedImageError as error:
-        raise ImageError(f"{name}: not an image of a kind we can read") from error
-    except PIL.Image.DecompressionBombError as error:
-        raise ImageError(
-            f"{name}: its pixels are more than the limit of {MAX_PIXELS}; scale it down"
-        ) from error
-    except _DECODE_ERRORS as error:
-        raise ImageError(f"{name}: cannot be decoded ({error})") from error
-
-
 def _name(source: ImageFile) -> str:
     """Name a source in an error message."""
     return f"<{len(source)} bytes>" if isinstance(source, bytes) else str(source)
-
-
-def _is_turned(image: PIL.Image.Image) -> bool:
-    """Say whether an image is to be turned by a quarter to be upright."""
-    return image.getexif().get(PIL.ExifTags.Base.Orientation) in _QUARTER_TURNS

@@ -8,17 +8,21 @@ import PIL.ExifTags
 import PIL.Image
 from numpy.typing import NDArray
 
+from dilo.image_file import is_srgb
+
 JPEG_START, _END = b"\xff\xd8\xff", b"\xff\xd9"
 # Markers of frames that OpenCV decodes as Pillow does: baseline, extended, progressive.
 _FRAMES = {0xC0, 0xC1, 0xC2}
 _APP1, _EXIF = 0xE1, b"Exif\0\0"
+_APP2, _ICC = 0xE2, b"ICC_PROFILE\0"
 
 
 def decode_plain(content: bytes, max_pixels: int) -> NDArray[np.uint8] | None:
     """Decode an upright colour JPEG file: uint8 (H, W, 3); None of any other file.
 
     Pillow gives the same pixels in a quarter more time, for it copies them twice. What
-    is grey, turned, cut off, too large or odd in any other way is left to it.
+    is grey, turned, cut off, too large, of other colours than sRGB or odd in any other
+    way is left to it.
     """
     if not (content.startswith(JPEG_START) and content.endswith(_END)):
         return None
@@ -53,6 +57,9 @@ def _plain_shape(content: bytes) -> tuple[int, int] | None:
         end = place + 2 + int.from_bytes(content[place + 2 : place + 4])
         if marker == _APP1 and not _is_upright(content[place + 4 : end]):
             return None
+        segment = content[place + 4 : end]
+        if marker == _APP2 and segment.startswith(_ICC) and not is_srgb(segment):
+            return None
         place = end
     return None
 
@@ -67,5 +74,5 @@ def _is_upright(segment: bytes) -> bool:
             warnings.simplefilter("ignore")  # Pillow warns of odd but usable files
             exif.load(segment)
             return exif.get(PIL.ExifTags.Base.Orientation, 1) == 1
-    except (SyntaxError, ValueError, KeyError, OSError, TypeError, EOFError):
+    except Exception:  # damaged EXIF raises errors of many kinds
         return False

@@ -58,7 +58,7 @@ def test_alphas_beyond_zero_and_one_do_not_wrap():
 )
 def test_shapes_that_do_not_belong_together_are_refused(image, alpha, background):
     parts = np.zeros(image, "u1"), np.zeros(alpha, "f4"), np.zeros(background, "u1")
-    with pytest.raises(InputError, match="composite|an image is uint8"):
+    with pytest.raises(InputError, match=r"composite|an image is uint8"):
         composite(*parts)
 
 
@@ -66,5 +66,5 @@ def test_shapes_that_do_not_belong_together_are_refused(image, alpha, background
 def test_other_types_are_refused(types):
     shapes = (4, 5, 3), (4, 5), (4, 5, 3)
     parts = map(np.zeros, shapes, types.split())
-    with pytest.raises(InputError, match="composite|an image is uint8"):
+    with pytest.raises(InputError, match=r"composite|an image is uint8"):
         composite(*parts)

@@ -26,7 +26,8 @@ from dilo.augment.parameters import move_box
 from dilo.augment.soft_map import SoftMap
 from dilo.data.image_set import Examples
 from dilo.errors import InputError
-from dilo.image import Image, Map, eight_bits
+from dilo.image import Image, Map
+from dilo.image_file import eight_bits
 
 
 class CopyPaste(v2.Transform):  # type: ignore[misc]  # torchvision is untyped

@@ -127,7 +127,7 @@ def _verify(images: Path, masks: Path, workers: int | None, *, repair: bool) -> 
 def _draw(images: Path, masks: Path, sheet: Path | None, mean: Path | None) -> None:
     """Draw what lets a person see whether the maps can be right."""
     from dilo.files import write_atomic
-    from dilo.image import encode_map
+    from dilo.image import encode_drawing, to_bytes
     from dilo.masks import MaskStore, mean_map
 
     if sheet is not None:
@@ -136,5 +136,5 @@ def _draw(images: Path, masks: Path, sheet: Path | None, mean: Path | None) -> N
         preview(images, MaskStore.open(masks), sheet, PreviewConfig())
         say(f"Contact sheet: {sheet}")
     if mean is not None:
-        write_atomic(mean, encode_map(mean_map(MaskStore.open(masks))))
+        write_atomic(mean, encode_drawing(to_bytes(mean_map(MaskStore.open(masks)))))
         say(f"Mean map: {mean}")

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from dilo.errors import InputError, StoreError
 from dilo.files import write_atomic
-from dilo.folder import list_images
+from dilo.folder import is_image_name, walk
 from dilo.image import Map, check_map, resize
 from dilo.kernel_cache import njit
 from dilo.masks.manifest import Layout
@@ -202,7 +202,10 @@ def read_plain(folder: Path) -> tuple[Any, dict[str, Any]]:
     """
     # Of files with one stem the .png is the mask, and the last row holds: data sets
     # such as MSRA10K keep the photograph beside it as .jpg.
-    names = sorted(list_images(folder), key=lambda name: name.lower().endswith(".png"))
+    names = list(walk(folder, is_image_name))
+    if not names:
+        raise InputError(f"{folder}: no image files below this folder")
+    names.sort(key=lambda name: name.lower().endswith(".png"))
     rows = [Row(name, stem(name), 0, 0, math.nan, empty=False) for name in names]
     batch = _as_batch(rows, Layout())
     return batch, _notes(batch)

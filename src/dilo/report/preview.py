@@ -25,7 +25,7 @@ from dilo.data.sources import ImageFiles
 from dilo.errors import ImageError, InputError, StoreError
 from dilo.files import write_atomic
 from dilo.folder import list_images
-from dilo.image import Image, Map, encode_image, read_image
+from dilo.image import Image, Map, encode_drawing, read_image
 from dilo.masks import MaskStore
 from dilo.report.pictures import draw_indices, fit, grey, heat
 from dilo.report.sheet import CELL, Cell, SheetRow, draw_sheet
@@ -110,7 +110,7 @@ def preview(
         rows += _rows(entry, config)
     heads = ["image, map,", "views"] + [""] * (LEFT_COLUMNS - 2)
     heads += [f"on {name}" for name in BACKGROUNDS]
-    write_atomic(out, encode_image(draw_sheet(heads, rows)))
+    write_atomic(out, encode_drawing(draw_sheet(heads, rows)))
     return sources.take_failures()
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from dilo.errors import InputError
 from dilo.image import (
     Image,
-    ImageFile,
     Map,
     check_image,
     read_image,
     read_reduced,
     resize,
 )
+from dilo.image_file import ImageFile
 from dilo.saliency.graph import paint
 from dilo.saliency.gs import gs, gs_of_graph
 from dilo.saliency.mc import mc, mc_of_graph
