@@ -23,7 +23,7 @@ import numpy as np
 import PIL.Image
 
 from dilo.config import to_dict
-from dilo.data.image_set import check_aspect, reduce_short_side, resize_map
+from dilo.data.image_set import fit_aspect, reduce_short_side, resize_map
 from dilo.data.labels import read_train_val
 from dilo.files import partial_path
 from dilo.folder import list_images
@@ -159,7 +159,7 @@ def _small_ones(
         for kind, store in stores.items():
             if name in store:
                 saliency = store[name]
-                check_aspect(name, image, saliency)
+                fit_aspect(name, image, saliency)
                 pixels[kind] = resize_map(saliency, *small.shape[:2])
         encoded = {kind: encode(kind, array) for kind, array in pixels.items()}
         return _Small(pixels=pixels, encoded=encoded)

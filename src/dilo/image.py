@@ -5,8 +5,8 @@ saliency used as a soft alpha.
 """
 
 import io
+import math
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import cv2
@@ -14,13 +14,15 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from dilo.errors import ImageError, InputError
+from dilo.errors import InputError
 from dilo.image_file import (
     MAX_PIXELS,
     ImageFile,
     eight_bits,
     load,
+    name_of,
     opened,
+    read_content,
     to_rgb,
     upright_size,
 )
@@ -52,11 +54,11 @@ def read_image(source: ImageFile) -> Image:
         ImageError: the file is missing, empty, truncated, no image, or of more than
             `MAX_PIXELS`, which is found before decoding.
     """
-    content = _content(source)
+    content = read_content(source)
     plain = decode_plain(content, MAX_PIXELS)
     if plain is not None:
         return plain
-    name = _name(source)
+    name = name_of(source)
     return np.asarray(to_rgb(load(content, name)[0], name))
 
 
@@ -78,8 +80,8 @@ def read_reduced(
     Raises:
         ImageError: as for `read_image`.
     """
-    name = _name(source)
-    loaded, (height, width) = load(_content(source), name, factor)
+    name = name_of(source)
+    loaded, (height, width) = load(read_content(source), name, factor)
     divisor = factor(height, width)
     rows, columns = -(-height // divisor), -(-width // divisor)
     image = np.asarray(to_rgb(loaded, name))
@@ -94,7 +96,7 @@ def read_size(source: ImageFile) -> tuple[int, int]:
     Raises:
         ImageError: the file is missing, empty or no image.
     """
-    with opened(source, _name(source)) as image:
+    with opened(source, name_of(source)) as image:
         return upright_size(image)
 
 
@@ -164,6 +166,14 @@ def resize(pixels: Pixels, height: int, width: int) -> Pixels:
     return cast(Pixels, cv2.resize(pixels, (width, height), interpolation=method))
 
 
+def same_aspect(shape: tuple[int, ...], map_shape: tuple[int, ...]) -> bool:
+    """Say whether a map can lie over an image, but for rounding of their sizes."""
+    (height, width), (rows, columns) = shape, map_shape
+    # A map stored at a smaller size has its sides rounded to whole pixels.
+    slack = 1.0 / min(rows, columns) + 0.01
+    return abs(math.log(height * columns / (width * rows))) <= slack
+
+
 def check_image(image: Image) -> None:
     """Check that `image` is an Image.
 
@@ -204,25 +214,7 @@ def _encode(pixels: NDArray[np.uint8], **options: Any) -> bytes:
 
 
 def _read_grey(source: ImageFile) -> NDArray[np.uint8]:
-    name = _name(source)
-    return np.asarray(eight_bits(load(_content(source), name)[0], name).convert("L"))
-
-
-def _content(source: ImageFile) -> bytes:
-    """Read a file, which is not empty."""
-    try:
-        if not isinstance(source, bytes):  # not to wait for a pipe
-            source = Path(source)
-            content = source.read_bytes() if source.stat().st_size else b""
-        else:
-            content = source
-    except OSError as error:
-        raise ImageError(f"{source!s}: {error.strerror}") from error
-    if not content:
-        raise ImageError(f"{_name(source)}: the file is empty")
-    return content
-
-
-def _name(source: ImageFile) -> str:
-    """Name a source in an error message."""
-    return f"<{len(source)} bytes>" if isinstance(source, bytes) else str(source)
+    name = name_of(source)
+    return np.asarray(
+        eight_bits(load(read_content(source), name)[0], name).convert("L")
+    )

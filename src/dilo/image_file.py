@@ -51,6 +51,25 @@ _PNG_START, _PNG_TEXTS = b"\x89PNG\r\n\x1a\n", {b"tEXt", b"zTXt", b"iTXt"}
 _log = logging.getLogger("dilo")
 
 
+def read_content(source: ImageFile) -> bytes:
+    """Read a file, which is not empty.
+
+    Raises:
+        ImageError: it is, or cannot be read.
+    """
+    try:
+        if not isinstance(source, bytes):  # not to wait for a pipe
+            source = Path(source)
+            content = source.read_bytes() if source.stat().st_size else b""
+        else:
+            content = source
+    except OSError as error:
+        raise ImageError(f"{source!s}: {error.strerror}") from error
+    if not content:
+        raise ImageError(f"{name_of(source)}: the file is empty")
+    return content
+
+
 def load(
     content: bytes,
     name: str,
@@ -86,6 +105,11 @@ def load(
         upright.info[_TOP] = _stated_top(image)
         size = (width, height) if turn in _QUARTER_TURNS else (height, width)
         return upright, size
+
+
+def name_of(source: ImageFile) -> str:
+    """Name a source in an error message."""
+    return f"<{len(source)} bytes>" if isinstance(source, bytes) else str(source)
 
 
 @contextmanager

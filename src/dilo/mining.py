@@ -25,13 +25,13 @@ from dilo.augment.alpha import check_alpha
 from dilo.augment.crop import Box
 from dilo.config import SHARE, check, difference, setting, to_dict, within
 from dilo.cores import in_threads
-from dilo.data.image_set import check_aspect, reduce_short_side
+from dilo.data.image_set import fit_aspect, reduce_short_side
 from dilo.errors import DiloError, InputError, StoreError, shortened
 from dilo.files import write_atomic, write_json_atomic
 from dilo.folder import list_images
 from dilo.image import Image, Map, check_image, read_image
 from dilo.kernel_cache import njit
-from dilo.masks import MaskStore
+from dilo.masks import MaskStore, check_images
 from dilo.progress import Progress
 
 MANIFEST = "bank.json"
@@ -150,6 +150,7 @@ def mine_backgrounds(
             f"{masks.folder}: holds no map of an image below {images} (such as "
             f"{names[0]}); make them with `dilo masks {images} {masks.folder}`"
         )
+    check_images(masks, images, names)
     made = {"method": None} if masks.origin is None else to_dict(masks.origin)
     origin = {"config": to_dict(config), "masks": made}
     _check_bank(bank, origin)
@@ -249,7 +250,7 @@ def _mine_one(
     if side < config.min_side * min(saliency.shape) - 1:
         return "no_room"  # known without reading the image
     image = read_image(images / name)
-    check_aspect(name, image, saliency)
+    saliency = fit_aspect(name, image, saliency, square=masks.square)
     crop = cut_background(image, saliency, config)
     if crop is None:
         return "no_room"

@@ -11,7 +11,7 @@ from dilo.data.image_set import (
     Example,
     MemorySet,
     SourceSet,
-    check_aspect,
+    fit_aspect,
     load_into_memory,
     read_example,
     reduce_short_side,
@@ -95,7 +95,7 @@ def test_a_map_of_another_shape_is_refused_by_name(tmp_path):
 
 @pytest.mark.parametrize("shape", [(20, 30), (10, 15), (7, 10), (13, 20), (40, 60)])
 def test_a_map_may_have_another_size_of_the_same_aspect(shape):
-    check_aspect("a", np.zeros((20, 30, 3), np.uint8), ramp(*shape))
+    fit_aspect("a", np.zeros((20, 30, 3), np.uint8), ramp(*shape))
 
 
 def test_a_map_stays_at_its_stored_size_but_no_larger_than_the_image(tmp_path):

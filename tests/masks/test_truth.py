@@ -64,7 +64,7 @@ def test_only_images_that_all_have_are_measured_and_the_others_named(truth, tmp_
 
 
 def test_many_names_are_counted(tmp_path):
-    truth = fill(tmp_path / "truth", **{f"n{k}": 0 for k in range(9)})
+    truth = fill(tmp_path / "truth", **{f"n{k}": 255 for k in range(9)})
     store = fill(tmp_path / "x", n0=0)
     summary = compare_with_truth([store], truth, mean_of_map).summary()
     assert "8 of" in summary
@@ -73,9 +73,9 @@ def test_many_names_are_counted(tmp_path):
 
 def test_maps_of_another_size_are_scaled_and_named(truth, tmp_path):
     store = fill(tmp_path / "x", a=0, b=0, c=0)
-    ramp = np.uint8([[0, 255]])
+    ramp = np.uint8([[0, 0, 255, 255]] * 3)
     PIL.Image.fromarray(ramp).save(tmp_path / "x/b.png")
-    PIL.Image.new("L", (31, 17), 255).save(tmp_path / "x/c.png")
+    PIL.Image.new("L", (24, 18), 255).save(tmp_path / "x/c.png")
     comparison = compare_with_truth([store], truth, mean_of_map)
     np.testing.assert_allclose(comparison.values, [[0, 0.5, 1]], atol=1e-6)
     assert comparison.summary() == (

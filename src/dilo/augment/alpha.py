@@ -4,9 +4,8 @@ import numpy as np
 
 from dilo.augment.copy_paste import CopyPasteConfig
 from dilo.augment.crop import Box, resample_map
-from dilo.data.image_set import same_aspect
 from dilo.errors import InputError
-from dilo.image import Map
+from dilo.image import Map, same_aspect
 from dilo.kernel_cache import njit
 
 

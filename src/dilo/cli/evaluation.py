@@ -148,13 +148,15 @@ def backgrounds(
     """
     from dilo.data.labels import read_train_val
     from dilo.evaluate.backgrounds import background_scores
-    from dilo.masks import MaskStore
+    from dilo.masks import MaskStore, check_images
     from dilo.models.weights import load_backbone
 
+    backbone = load_backbone(run, device)
     fitted, tested = read_train_val(images, images)
     store = MaskStore.open(truth)
+    check_images(store, tested.root, tested.names)
     scores = background_scores(
-        load_backbone(run, device), fitted, tested, store, seed=seed, workers=workers
+        backbone, fitted, tested, store, seed=seed, workers=workers
     )
     rows = [
         (variant, knn.top1, scores.linear[variant].top1)

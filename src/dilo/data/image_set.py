@@ -1,6 +1,5 @@
 """The images of a pretraining by index, with their maps, from disk or from memory."""
 
-import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,15 @@ import numpy as np
 from dilo.cores import available_cores, in_threads
 from dilo.data.sources import ImageSource
 from dilo.errors import DiloError, ImageError, InputError
-from dilo.image import Image, Map, Pixels, read_image, resize, to_bytes
+from dilo.image import (
+    Image,
+    Map,
+    Pixels,
+    read_image,
+    resize,
+    same_aspect,
+    to_bytes,
+)
 from dilo.progress import Progress
 
 FindMap = Callable[[str], Map | None]
@@ -44,6 +51,7 @@ class SourceSet:
 
     source: ImageSource
     find_map: FindMap | None = None  # gives the map of a name, None if it has none
+    square: bool = False  # whether maps are squares of images of any aspect
     short_side: int | None = None  # reduce images and maps to this, in pixels
 
     @property
@@ -72,7 +80,7 @@ class SourceSet:
             raise ImageError(f"{name}: {error}") from error
         saliency = self.find_map(name) if self.find_map and mapped else None
         if saliency is not None:
-            check_aspect(name, image, saliency)
+            saliency = fit_aspect(name, image, saliency, square=self.square)
         image = reduce_short_side(image, self.short_side)
         if saliency is not None and saliency.shape[0] > image.shape[0]:
             saliency = resize_map(saliency, *image.shape[:2])
@@ -146,23 +154,27 @@ def resize_map(saliency: Map, height: int, width: int) -> Map:
     return resize(saliency, height, width).clip(0, 1)
 
 
-def check_aspect(name: str, image: Image, saliency: Map) -> None:
+def fit_aspect(name: str, image: Image, saliency: Map, *, square: bool = False) -> Map:
     """Check that a map can lie over its image, at whatever size.
+
+    Args:
+        name: of the image.
+        image: uint8 (H, W, 3).
+        saliency: its map, float32 (H', W').
+        square: whether it may be a square of an image of any aspect, as networks write
+            them; it is scaled then.
 
     Raises:
         ImageError: their aspects differ by more than rounding explains.
     """
-    if not same_aspect(image.shape[:2], saliency.shape):
-        (height, width), (rows, columns) = image.shape[:2], saliency.shape
+    (height, width), (rows, columns) = image.shape[:2], saliency.shape
+    if same_aspect((height, width), saliency.shape):
+        return saliency
+    if not square:
         raise ImageError(
             f"{name}: its map is {columns} x {rows}, another shape than the image's "
             f"{width} x {height}; was it computed before the image was changed?"
         )
-
-
-def same_aspect(shape: tuple[int, ...], map_shape: tuple[int, ...]) -> bool:
-    """Say whether a map can lie over an image, but for rounding of their sizes."""
-    (height, width), (rows, columns) = shape, map_shape
-    # A map stored at a smaller size has its sides rounded to whole pixels.
-    slack = 1.0 / min(rows, columns) + 0.01
-    return abs(math.log(height * columns / (width * rows))) <= slack
+    scale = rows / max(height, width)
+    size = max(1, round(height * scale)), max(1, round(width * scale))
+    return resize_map(saliency, *size)

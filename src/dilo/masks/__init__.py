@@ -2,6 +2,7 @@
 
 from dilo.foreground import has_foreground
 from dilo.masks.batched import BatchMethod
+from dilo.masks.check import check_images
 from dilo.masks.compute import compute_masks, convert_store, write_maps
 from dilo.masks.job import MaskReport
 from dilo.masks.manifest import Layout
@@ -16,6 +17,7 @@ __all__ = [
     "MaskReport",
     "MaskStore",
     "StoreCheck",
+    "check_images",
     "compare_with_truth",
     "compute_masks",
     "convert_store",

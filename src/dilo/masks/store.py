@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from dilo.errors import ImageError, InputError, StoreError
 from dilo.foreground import has_foreground
-from dilo.image import Map, read_map, read_mask, resize
+from dilo.image import Map, read_map, read_mask, read_size, resize
 from dilo.masks.index import Index
 from dilo.masks.manifest import (
     MANIFEST,
@@ -22,6 +22,7 @@ from dilo.masks.manifest import (
     check_free,
 )
 from dilo.masks.parts import png_path, stem, unpack
+from dilo.masks.plain import PlainMasks, find_kind
 
 
 class MaskStore:
@@ -53,6 +54,13 @@ class MaskStore:
         manifest = self._manifest
         return Index(self.folder, None if manifest is None else manifest.layout)
 
+    @cached_property
+    def _plain(self) -> PlainMasks | None:
+        """How files of other programs are read; None for a store of ours."""
+        if self._manifest is not None:
+            return None
+        return find_kind(self.folder, sorted(self._index.names()))
+
     @classmethod
     def open(cls, folder: str | Path) -> Self:
         """Open a store to read from it.
@@ -62,13 +70,15 @@ class MaskStore:
         the image of the same name up to the suffix.
 
         Raises:
-            StoreError: there is no such folder, no mask in it, or it is damaged.
+            StoreError: there is no such folder, no mask in it, it is damaged, or it
+                cannot be known what the values of its masks mean.
         """
         folder = Path(folder)
         has_manifest = (folder / MANIFEST).is_file()
         store = cls(folder, Manifest.read(folder) if has_manifest else None)
         try:
-            len(store)  # complains now about what is damaged
+            len(store)  # complains now about what is damaged, or cannot be understood
+            _ = store._plain
             return store
         except InputError as error:
             raise StoreError(
@@ -199,7 +209,11 @@ class MaskStore:
         if self._is_packed:
             return self[name] > np.float32(128 / 255)
         try:
-            return read_mask(self._file(self._find(name)))
+            if self._plain is None:
+                return read_mask(self._file(self._find(name)))
+            return self._plain.read(self._file(self._find(name))) > np.float32(
+                128 / 255
+            )
         except ImageError as error:
             raise StoreError(f"{error}; put a whole file in its place") from error
 
@@ -213,6 +227,22 @@ class MaskStore:
         """Say how much a map can be trusted, in [0, 1]; NaN where nobody said."""
         return self._index.confidence(self._find(name))
 
+    @property
+    def square(self) -> bool:
+        """Whether all masks of a plain folder are squares of one size."""
+        return self._plain is not None and self._plain.square
+
+    def shape(self, name: str) -> tuple[int, int]:
+        """Give height and width of a map, or of the image from which it was made.
+
+        Raises:
+            ImageError: the file of a plain folder cannot be read.
+        """
+        row = self._find(name)
+        if self._plain is not None:
+            return read_size(self._file(row))
+        return self._index.shape(row)
+
     def path(self, name: str) -> Path:
         """Say in which file the map of an image is, or would be.
 
@@ -225,7 +255,8 @@ class MaskStore:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Another process maps the parts itself.
-        return type(self), (self.folder, self._manifest)
+        state = {"_plain": self._plain}
+        return type(self), (self.folder, self._manifest), state
 
     @property
     def _is_packed(self) -> bool:
@@ -233,6 +264,8 @@ class MaskStore:
 
     def _read(self, row: int) -> Map:
         try:
+            if self._plain is not None:
+                return self._plain.read(self._file(row))
             if not self._is_packed:
                 return read_map(self._file(row))
             index, layout = self._index, self.manifest.layout

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from dilo.cores import in_threads
 from dilo.errors import DiloError, InputError, StoreError, shortened
-from dilo.image import Map, resize
+from dilo.image import Map, resize, same_aspect
+from dilo.masks.check import check_foreground
 from dilo.masks.store import MaskStore
 from dilo.progress import Progress
 
@@ -52,12 +53,14 @@ def compare_with_truth(
 
     Raises:
         InputError: there are no stores, or `workers` < 1.
-        StoreError: not one image could be measured in all stores.
+        StoreError: no mask of the truth shows an object, or not one image could be
+            measured in all stores.
         Exception: what `measure` raises, but for a DiloError, which is a failure of
             the image.
     """
     if not stores:
         raise InputError("there are no stores to compare with the truth")
+    check_foreground(truth)
     pairs, remarks = _match(stores, truth)
     measured: dict[str, list[ValueT]] = {}
     failures: dict[str, str] = {}
@@ -103,6 +106,12 @@ def _measure(
     resized: list[str] = []
     for store, name in zip(stores, names, strict=True):
         saliency = store[name]
+        if not (same_aspect(mask.shape, saliency.shape) or store.square):
+            (height, width), (rows, columns) = mask.shape, saliency.shape
+            raise StoreError(
+                f"{store.folder}: {name}: the map is {columns} x {rows}, another shape "
+                f"than the truth's {width} x {height}"
+            )
         if saliency.shape != mask.shape:
             # Rounding leaves the range by a hair's breadth.
             saliency = resize(saliency, *mask.shape).clip(0, 1)

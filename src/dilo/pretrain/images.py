@@ -9,9 +9,9 @@ import torch
 from dilo.data.image_set import Examples, SourceSet, load_into_memory
 from dilo.data.labels import read_labels
 from dilo.data.shards import Shards
-from dilo.data.sources import ImageSource
+from dilo.data.sources import ImageFiles, ImageSource
 from dilo.errors import InputError, StoreError
-from dilo.masks import MaskStore
+from dilo.masks import MaskStore, check_images
 from dilo.pretrain.config import DataConfig, PretrainConfig
 from dilo.pretrain.objective import ImageSetInfo
 
@@ -63,7 +63,11 @@ def read_examples(
         _refuse_missing(names, maps)
     find_map = None if maps is None else maps.foreground
     size = config.data.cache_size
-    images = SourceSet(source=source, find_map=find_map, short_side=size)
+    square = False
+    if isinstance(maps, MaskStore) and isinstance(source, ImageFiles):
+        check_images(maps, source.root, names)
+        square = maps.square
+    images = SourceSet(source=source, find_map=find_map, square=square, short_side=size)
     examples: Examples = images
     failures: Mapping[str, str] = {}
     if size is not None:

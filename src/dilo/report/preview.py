@@ -20,13 +20,13 @@ from dilo.augment import (
 )
 from dilo.augment.background_sources import BackgroundSources
 from dilo.augment.copy_paste import FOLDERS
-from dilo.data.image_set import SourceSet, check_aspect, resize_map
+from dilo.data.image_set import SourceSet, fit_aspect, resize_map
 from dilo.data.sources import ImageFiles
 from dilo.errors import ImageError, InputError, StoreError
 from dilo.files import write_atomic
 from dilo.folder import list_images
 from dilo.image import Image, Map, encode_drawing, read_image
-from dilo.masks import MaskStore
+from dilo.masks import MaskStore, check_images
 from dilo.report.pictures import draw_indices, fit, grey, heat
 from dilo.report.sheet import CELL, Cell, SheetRow, draw_sheet
 
@@ -89,7 +89,9 @@ def preview(
             f"{masks.folder}: holds no map of an image below {images} (such as "
             f"{names[0]}); make them with `dilo masks {images} {masks.folder}`"
         )
-    others = SourceSet(source=ImageFiles(images, names), find_map=masks.foreground)
+    check_images(masks, images, names)
+    source = ImageFiles(images, names)
+    others = SourceSet(source=source, find_map=masks.foreground, square=masks.square)
     sources = open_sources(config.view.copy_paste, others)
     rows: list[SheetRow] = []
     for index in draw_indices(len(names), config.count, config.seed):
@@ -119,8 +121,7 @@ def _with_map(entry: _Entry, masks: MaskStore, config: CopyPasteConfig) -> _Entr
     if name not in masks:
         return replace(entry, note="no map", reason=masks.failures.get(name, ""))
     try:
-        saliency = masks[name]
-        check_aspect(name, entry.image, saliency)
+        saliency = fit_aspect(name, entry.image, masks[name], square=masks.square)
     except (StoreError, ImageError) as error:
         return replace(entry, note="unusable map", reason=str(error))
     # Rounding in the resampling may leave [0, 1] by a hair.
