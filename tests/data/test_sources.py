@@ -94,9 +94,10 @@ def test_braces_expand_as_in_a_shell():
     [
         ("a.csv", "name,label\na.jpg,x\n", "needs a column file, got 'name,label'"),
         ("a.csv", "file\n", "lists no image below its header"),
-        ("a.csv", "file\nnone.jpg\n", r"line 2: there is no none\.jpg below"),
+        ("a.csv", "file\nnone.jpg\n", r"line 2: there is no none\.jpg, which"),
         ("a.csv", "file\n ,\n", "line 2: the column file is empty"),
-        ("a.txt", "a.jpg", "neither CSV nor tar file; give a folder"),
+        ("a.txt", "a.jpg", r"line 1: the header needs a column file, got 'a\.jpg'"),
+        ("a.zip", "PK", "neither CSV nor tar file; give a folder"),
         ("a.tar.gz", "", "a compressed tar file.*decompress it"),
     ],
 )

@@ -1,23 +1,32 @@
 """Labelled images: class folders, or a CSV with `file,label[,split]`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from os.path import realpath
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
+from unicodedata import normalize
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dilo.data.sources import find_root, read_rows
+from dilo.data.listed import find_files
+from dilo.data.splits import (
+    Split,
+    choose_split,
+    find_split,
+    refuse_inner_splits,
+    split_called,
+)
+from dilo.data.table import Row, read_rows
 from dilo.errors import InputError, shortened
 from dilo.folder import list_images
+from dilo.progress import notify
 
-Split = Literal["train", "val"]
-SPLIT_NAMES = ("train", "val", "test")
 # The first of these that the header has holds the class; ImageNet lists say wnid.
 LABEL_COLUMNS = ("label", "wnid", "class")
-# Which folder or mark holds a split: the first of these that there is.
-_ACCEPTED: dict[Split, tuple[str, ...]] = {"train": ("train",), "val": ("val", "test")}
+# Images, and what the user should be told of how they were read.
+_Read = tuple["LabelledImages", list[str]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,19 +81,24 @@ def read_train_val(train: Path, val: Path) -> tuple[LabelledImages, LabelledImag
         InputError: as for `read_labels`, `val` has a class that `train` lacks, or an
             image is in both.
     """
-    training, validation = read_labels(train, "train"), read_labels(val, "val")
-    shared = set(training.paths()) & set(validation.paths())
+    (training, notes), (validation, more) = _read(train, "train"), _read(val, "val")
+    _tell([*notes, *more])
+    shared = set(_real_paths(training)) & set(_real_paths(validation))
     if shared:
         raise InputError(
-            f"{min(shared)}: is among the training images and the val images, as are "
-            f"{len(shared) - 1} others; scores would be of no use. Give different "
-            "folders, or a CSV with a column split"
+            f"{min(shared)}: is among the training images and the val images, "
+            f"{len(shared)} such images in all; scores would be of no use. Give "
+            "different folders, or a CSV with a column split that lists every image "
+            "once"
         )
     return training, validation.with_classes(training.classes)
 
 
 def read_labels(source: Path, split: Split) -> LabelledImages:
     """Read one split of a labelled data set.
+
+    What is understood otherwise than one might think, such as `test` for `val`, is
+    told on standard error.
 
     Args:
         source: a folder with one folder of images for each class (any depth below);
@@ -99,6 +113,23 @@ def read_labels(source: Path, split: Split) -> LabelledImages:
         InputError: the source is missing or of neither form, a file that it lists is
             missing, or nothing is left of the split.
     """
+    images, notes = _read(source, split)
+    _tell(notes)
+    return images
+
+
+def _tell(notes: Iterable[str]) -> None:
+    for note in dict.fromkeys(notes):  # both splits have some in common
+        notify(note)
+
+
+def _real_paths(images: LabelledImages) -> list[str]:
+    """Give the paths of the images, the same however their folder was given."""
+    root = Path(realpath(images.root))
+    return [f"{root}/{name}" for name in images.names]
+
+
+def _read(source: Path, split: Split) -> _Read:
     source = Path(source)
     if split not in get_args(Split):
         raise InputError(f"split must be train or val, got {split!r}")
@@ -112,47 +143,52 @@ def read_labels(source: Path, split: Split) -> LabelledImages:
     return _read_table(source, split)
 
 
-def _read_folders(source: Path, split: Split) -> LabelledImages:
+def _read_folders(source: Path, split: Split) -> _Read:
     """Read class folders, below train/ or val/ where the folder holds splits."""
-    inside = {path.name for path in source.iterdir() if path.is_dir()}
-    splits = {name for name in inside if not name.startswith(".")}
-    root = source
-    if splits and splits <= set(SPLIT_NAMES):
-        found = next((name for name in _ACCEPTED[split] if name in splits), None)
-        if found is None:
-            raise InputError(
-                f"{source}: has no {split} folder, only {', '.join(splits)}"
-            )
-        root = source / found
+    root, notes = find_split(source, split)
     names = list_images(root)
     loose = [name for name in names if "/" not in name]
     if loose:
+        taken = "" if root == source else f" (it is taken for a split of {source})"
         raise InputError(
-            f"{root / loose[0]}: lies beside the class folders; put every image into "
+            f"{root / loose[0]}: lies beside the class folders of {root}{taken}, "
+            f"{len(loose)} of {len(names)} images do; put every image into "
             "the folder of its class, or list the images in a CSV with file,label"
         )
-    return _index(root, names, [name.split("/")[0] for name in names])
+    refuse_inner_splits(root, names)
+    labels = [name.split("/")[0] for name in names]
+    empty = {path.name for path in root.iterdir() if path.is_dir()} - set(labels)
+    if seen := sorted(name for name in empty if not name.startswith(".")):
+        few = ", ".join(shortened(seen, 5))
+        notes.append(f"{root}: passes over folders without images: {few}")
+    return _index(root, names, labels), notes
 
 
-def _read_table(table: Path, split: Split) -> LabelledImages:
-    rows = list(read_rows(table, LABEL_COLUMNS, optional="split"))
-    for line, (_, _, *marks) in rows:
-        if marks and marks[0] not in SPLIT_NAMES:
-            raise InputError(
-                f"{table}, line {line}: split must be one of "
-                f"{', '.join(SPLIT_NAMES)}, got {marks[0]!r}"
-            )
-    marked = {texts[2] for _, texts in rows if texts[2:]}
-    if marked:
-        wanted = next((name for name in _ACCEPTED[split] if name in marked), None)
-        rows = [row for row in rows if row[1][2] == wanted]
-    if not rows:
-        raise InputError(f"{table}: no row has {split!r} in the column split")
-    root = find_root(table, [(line, texts[0]) for line, texts in rows])
-    return _index(root, *zip(*(texts[:2] for _, texts in rows), strict=True))
+def _read_table(table: Path, split: Split) -> _Read:
+    rows = chosen = read_rows(table, LABEL_COLUMNS, optional="split")
+    notes: list[str] = []
+    if rows[0].texts[1:]:
+        marks = [_mark(table, row) for row in rows]
+        present = {mark: row.texts[1] for mark, row in zip(marks, rows, strict=True)}
+        wanted, notes = choose_split(table, split, present)
+        chosen = [row for row, mark in zip(rows, marks, strict=True) if mark == wanted]
+    root, names = find_files(table, rows, chosen)
+    return _index(root, names, [row.texts[0] for row in chosen]), notes
+
+
+def _mark(table: Path, row: Row) -> str:
+    mark = split_called(row.texts[1])
+    if mark is None:
+        raise InputError(
+            f"{table}, line {row.line}: split must be one of train, val, test, "
+            f"got {row.texts[1]!r}"
+        )
+    return mark
 
 
 def _index(root: Path, names: Sequence[str], labels: Sequence[str]) -> LabelledImages:
+    # What looks the same is the same class, composed or decomposed.
+    labels = [normalize("NFC", label) for label in labels]
     classes, numbers = np.unique(labels, return_inverse=True)
     return LabelledImages(
         root=root, names=tuple(names), labels=numbers, classes=tuple(classes.tolist())
