@@ -24,6 +24,7 @@ LAYERS = {
         (
             "image",
             "image_file",
+            "decoder_noise",
             "jpeg",
             "side_files",
             "folder",

@@ -14,6 +14,7 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
+from dilo.decoder_noise import NamedNoise
 from dilo.errors import InputError
 from dilo.image_file import (
     MAX_PIXELS,
@@ -54,11 +55,11 @@ def read_image(source: ImageFile) -> Image:
         ImageError: the file is missing, empty, truncated, no image, or of more than
             `MAX_PIXELS`, which is found before decoding.
     """
-    content = read_content(source)
-    plain = decode_plain(content, MAX_PIXELS)
+    content, name = read_content(source), name_of(source)
+    with NamedNoise(name):
+        plain = decode_plain(content, MAX_PIXELS)
     if plain is not None:
         return plain
-    name = name_of(source)
     return np.asarray(to_rgb(load(content, name)[0], name))
 
 

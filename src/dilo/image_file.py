@@ -20,6 +20,7 @@ import PIL.ImageCms
 from PIL.Image import Transpose
 from PIL.JpegImagePlugin import JpegImageFile
 
+from dilo.decoder_noise import NamedNoise
 from dilo.errors import ImageError
 
 ImageFile = str | Path | bytes
@@ -116,7 +117,7 @@ def name_of(source: ImageFile) -> str:
 def opened(source: ImageFile, name: str) -> Iterator[PIL.Image.Image]:
     """Open a file with Pillow; whatever its decoders raise becomes an ImageError."""
     try:
-        with warnings.catch_warnings():
+        with NamedNoise(name), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of odd but usable files
             stream = io.BytesIO(source) if isinstance(source, bytes) else source
             with PIL.Image.open(stream) as image:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import dilo
+from dilo import decoder_noise
 from dilo.cli.notes import show_notes
 from dilo.config import did_you_mean
 from dilo.errors import DiloError, StoppedError
@@ -55,6 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run `dilo` with the arguments of the command line and return the exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     show_notes()
+    decoder_noise.catch()
     try:
         return _dispatch(words)
     except KeyboardInterrupt:
