@@ -7,7 +7,6 @@ greys to the nearest, after every step. Hue is exact, where Pillow has 256 steps
 """
 
 from collections.abc import Sequence
-from itertools import permutations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +18,6 @@ from dilo.kernel_cache import njit
 Channel = NDArray[np.uint8]  # levels of some pixels
 
 BRIGHTNESS, CONTRAST, SATURATION, HUE, GREY = range(5)
-_ORDERS = tuple(permutations((BRIGHTNESS, CONTRAST, SATURATION, HUE)))
 ColourSteps = Sequence[tuple[int, float]]  # BRIGHTNESS ... with their factors
 
 # Of the numbers, so that min and max are single instructions.
@@ -42,8 +40,7 @@ def draw_jitter(
         for share, reach in zip(rng.random(4).tolist(), strength, strict=True)
     )
     factors = (1 + brightness, 1 + contrast, 1 + saturation, hue)
-    order = _ORDERS[int(rng.random() * len(_ORDERS))]
-    return [(step, factors[step]) for step in order]
+    return [(step, factors[step]) for step in rng.permutation(4).tolist()]
 
 
 def adjust_colour(image: Image, steps: ColourSteps) -> Image:

@@ -4,14 +4,11 @@ A view's parameters come from its own random stream, so that what an image becom
 depends on (seed, epoch, index) alone.
 """
 
-import hashlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.random.bit_generator import ISeedSequence
 
 from dilo.augment.alpha import map_to_alpha
 from dilo.augment.chain import ViewConfig
@@ -42,26 +39,9 @@ class ViewParameters:
     flip: bool
 
 
-class _Hash(ISeedSequence):
-    """Seeds a generator by a hash, in a fifth of the time of numpy's own way."""
-
-    def __init__(self, *numbers: int) -> None:
-        content = " ".join(map(str, numbers)).encode()
-        self._words = np.frombuffer(hashlib.blake2b(content).digest(), np.uint64)
-
-    def generate_state(self, n_words: int, dtype: Any = np.uint32) -> Any:
-        return self._words.view(dtype)[:n_words]
-
-
-def stream(*numbers: int) -> np.random.Generator:
-    """Give a random stream of its own to every few numbers."""
-    hashed: Any = _Hash(*numbers)
-    return np.random.Generator(np.random.PCG64(hashed))
-
-
 def view_rng(seed: int, epoch: int, index: int) -> np.random.Generator:
     """Give sample `index` of `epoch` its own stream, whatever the worker count."""
-    return stream(seed, epoch, index)
+    return np.random.default_rng((seed, epoch, index))
 
 
 def draw_paste(
@@ -72,7 +52,7 @@ def draw_paste(
     Drawn whether or not there is a map: with and without masks, the same image gets
     the same crop, colours and flip, so that runs differ in the pasting alone.
     """
-    return rng.random() < paste_probability(config, progress), _below(rng, 2**53)
+    return rng.random() < paste_probability(config, progress), int(rng.integers(2**63))
 
 
 def draw_view(
@@ -128,8 +108,8 @@ def draw_crop(
     centre = centre_crop(*shape)
     if config.crop == "centre":
         return centre
-    top = _below(rng, shape[0] - centre.height + 1)
-    left = _below(rng, shape[1] - centre.width + 1)
+    top = int(rng.integers(shape[0] - centre.height + 1))
+    left = int(rng.integers(shape[1] - centre.width + 1))
     return Box(top=top, left=left, height=centre.height, width=centre.width)
 
 
@@ -227,11 +207,6 @@ def _between(rng: np.random.Generator, low: float, high: float) -> float:
     return low + (high - low) * rng.random()
 
 
-def _below(rng: np.random.Generator, count: int) -> int:
-    """Draw one of 0 to count - 1: `rng.integers`, in a third of its time."""
-    return int(count * rng.random())
-
-
 def _draw_scale_crop(
     rng: np.random.Generator, height: int, width: int, config: ViewConfig
 ) -> Box:
@@ -247,8 +222,8 @@ def _draw_scale_crop(
         box_width = round(math.sqrt(area * aspect))
         box_height = round(math.sqrt(area / aspect))
         if 0 < box_width <= width and 0 < box_height <= height:
-            top = _below(rng, height - box_height + 1)
-            left = _below(rng, width - box_width + 1)
+            top = int(rng.integers(height - box_height + 1))
+            left = int(rng.integers(width - box_width + 1))
             return Box(top=top, left=left, height=box_height, width=box_width)
     box_width = max(1, min(width, round(height * config.max_aspect)))
     box_height = max(1, min(height, round(width * config.max_aspect)))
@@ -271,7 +246,7 @@ def _show_object(
     least = config.copy_paste.min_cover
     if cover(alpha, shape, box) >= least:
         return box
-    rng = stream(seed, 1)
+    rng = np.random.default_rng((seed, 1))
     return draw_covering(lambda: draw_crop(rng, shape, config), alpha, shape, least)
 
 

@@ -5,6 +5,8 @@ which is what compositing first would give, at a fraction of the cost; the blend
 relative to the image and comes before the crop.
 """
 
+import threading
+
 import cv2
 import numpy as np
 
@@ -23,10 +25,12 @@ from dilo.augment.parameters import (
     centre_crop,
     draw_view,
     move_box,
-    stream,
 )
 from dilo.errors import InputError
 from dilo.image import Image, Map
+
+_SPREAD = 0xDA942042E4DD58B5DA942042E4DD58B5  # odd, with bits everywhere
+_thread = threading.local()
 
 
 def train_view(
@@ -88,7 +92,7 @@ def apply_view(
         )
     pasted = None
     if saliency is not None and parameters.paste_seed is not None:
-        rng = stream(parameters.paste_seed)
+        rng = _paste_rng(parameters.paste_seed)
         alpha = map_to_alpha(saliency, copy_paste)
         make_background = BACKGROUNDS[copy_paste.background]
         background = make_background(rng, size, image, alpha, sources)
@@ -113,3 +117,21 @@ def centre_view(image: Image, crop_size: int) -> Image:
         InputError: `image` is no Image.
     """
     return crop_resize(image, centre_crop(*image.shape[:2]), (crop_size, crop_size))
+
+
+def _paste_rng(seed: int) -> np.random.Generator:
+    """Give the stream of a seed of 63 random bits.
+
+    It lasts until the next one is asked for: each thread has one generator, which is
+    put at the place that the seed says, for making one takes longer than all draws.
+    """
+    rng: np.random.Generator | None = getattr(_thread, "rng", None)
+    if rng is None:
+        rng = _thread.rng = np.random.Generator(np.random.PCG64(0))
+    rng.bit_generator.state = {
+        "bit_generator": "PCG64",
+        "state": {"state": seed * _SPREAD % 2**128, "inc": 1},
+        "has_uint32": 0,
+        "uinteger": 0,
+    }
+    return rng
