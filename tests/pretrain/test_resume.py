@@ -5,6 +5,7 @@ import json
 import multiprocessing
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -302,6 +303,27 @@ def test_a_checkpoint_of_fewer_images_is_refused(tiny, tmp_path, monkeypatch):
     save_checkpoint(run.checkpoint, state)
     with pytest.raises(RunError, match="were images added or removed"):
         pretrain(tiny(), run.folder)
+
+
+@pytest.mark.parametrize("objective", ["instdisc", "moco_v2"])
+def test_other_images_are_refused_unless_they_are_allowed(
+    tiny, scenes, tmp_path, monkeypatch, objective
+):
+    """As many, but at other places: no tensor has another shape."""
+    shutil.copytree(scenes / "images", tmp_path / "images")
+    images = {"images": str(tmp_path / "images"), "objective": objective}
+    with monkeypatch.context() as patch:
+        stop_after(patch, steps=4)
+        with pytest.raises(KeyboardInterrupt):
+            pretrain(tiny(**images), tmp_path / "run")
+    first = min((tmp_path / "images").iterdir())
+    first.rename(first.with_name(f"zz_{first.name}"))
+    with pytest.raises(RunError, match="images or masks are others than"):
+        pretrain(tiny(**images), tmp_path / "run")
+    assert len(Run(tmp_path / "run").environments) == 1
+    config = tiny(**images, other_data=True)
+    assert pretrain(config, tmp_path / "run").images == 22
+    assert len(Run(tmp_path / "run").environments) == 2
 
 
 @pytest.mark.parametrize("objective", ["instdisc", "rotation"])

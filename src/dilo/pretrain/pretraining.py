@@ -15,7 +15,13 @@ from dilo.models.inference import LoadedBackbone
 from dilo.models.inputs import with_input
 from dilo.models.weights import save_backbone
 from dilo.pretrain.config import PretrainConfig
-from dilo.pretrain.images import count_maps, find_info, open_maps, read_examples
+from dilo.pretrain.images import (
+    count_maps,
+    describe_origin,
+    find_info,
+    open_maps,
+    read_examples,
+)
 from dilo.pretrain.monitor import Monitor, collapse_warning
 from dilo.pretrain.objectives import OBJECTIVES
 from dilo.pretrain.survey import Surveyor
@@ -115,6 +121,7 @@ class _Preparation:
             failures=self.failures,
             measure=measure,
             finish=self.finish,
+            origin=describe_origin(self.maps),
         )
 
     def finish(self, run: Run) -> Mapping[str, Any]:

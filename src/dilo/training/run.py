@@ -14,6 +14,7 @@ from dilo.progress import format_seconds, notify
 from dilo.runs import Run
 from dilo.training.config import LoopConfig, OptimizerConfig
 from dilo.training.curves import Curves
+from dilo.training.data_identity import check_data, name_images
 from dilo.training.loader import Loader, MapDataset, loader_warning, waited
 from dilo.training.logger import format_loss
 from dilo.training.loop import Measure, Training, train
@@ -48,6 +49,9 @@ class Job:
     finish: Callable[[Run], Mapping[str, Any]]
     measure: Measure | None = None  # on one process, after every epoch
     failures: Mapping[str, str] = field(default_factory=dict)  # found beforehand
+    # Where what the data set gives beside images comes from, ready for JSON: a run does
+    # not go on with another origin.
+    origin: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +96,8 @@ def run_training(
 
     Raises:
         InputError: the config or the data cannot be used.
-        RunError: the folder holds another run, or the training broke down.
+        RunError: the folder holds another run, or one of other data, or the training
+            broke down.
         StoppedError: SIGTERM or SIGUSR1 asked it to stop; called again, it goes on.
     """
     run = Run.check(Path(out), config)
@@ -110,8 +115,11 @@ def run_training(
             f"{fabric.world_size} processes less than two images each, which batch "
             "norm needs"
         )
+    data = {**name_images(job.dataset.names), **job.origin}
+    if not loop.other_data:
+        check_data(run, data)
     if fabric.is_global_zero:
-        _start(run, config, describe(fabric, loop.precision))
+        _start(run, config, {**describe(fabric, loop.precision), "data": data})
     fabric.barrier()
     loader = Loader(job.dataset, _sampler(images, steps, loop, fabric), loop.workers)
     curves = Curves(run)
