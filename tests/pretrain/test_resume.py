@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -187,6 +188,44 @@ def test_asked_by_a_signal_it_saves_first(
             pretrain(tiny(workers=workers), run.folder)
     assert stop.value.status == 128 + number
     assert load_checkpoint(run.checkpoint)["log"]["step"] == 5
+    pretrain(tiny(), run.folder)
+    assert_equal(run, straight)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux alone")
+def test_a_killed_worker_is_one_line_and_the_training_goes_on(
+    tiny, straight, tmp_path, monkeypatch
+):
+    run = Run(tmp_path / "run")
+    update = InstDisc.update
+
+    def kill(self: InstDisc, features: torch.Tensor, index: torch.Tensor) -> None:
+        update(self, features, index)
+        if self.step == 5:
+            os.kill(multiprocessing.active_children()[0].pid, signal.SIGKILL)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(InstDisc, "update", kill)
+        with pytest.raises(RunError, match="a worker was killed"):
+            pretrain(tiny(workers=2), run.folder)
+    pretrain(tiny(workers=2), run.folder)
+    assert_equal(run, straight)
+
+
+def test_a_signal_while_a_batch_is_awaited_saves(tiny, straight, tmp_path, monkeypatch):
+    run = Run(tmp_path / "run")
+    load = Loader.__call__
+
+    def hang(self: Loader, first_step: int):
+        yield from itertools.islice(load(self, first_step), 4)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Loader, "__call__", hang)
+        with pytest.raises(StoppedError, match="after step 4 of 9: stopped by SIGTERM"):
+            pretrain(tiny(), run.folder)
     pretrain(tiny(), run.folder)
     assert_equal(run, straight)
 

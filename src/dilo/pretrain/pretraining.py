@@ -68,7 +68,8 @@ def pretrain(
         InputError: the config, the images, the labels or the masks cannot be used.
         StoreError: there is no mask store where the config says.
         RunError: the folder holds another run, or the training broke down.
-        StoppedError: SIGTERM or SIGUSR1 asked it to stop; called again, it goes on.
+        StoppedError: SIGTERM, SIGUSR1 or Ctrl-C asked it to stop; called again, it goes
+            on.
     """
     run = Run(Path(out))
 

@@ -20,6 +20,7 @@ from dilo.training.logger import format_loss
 from dilo.training.loop import Measure, Training, train
 from dilo.training.processes import describe, launch, union
 from dilo.training.task import Task
+from dilo.training.worker_memory import check_shared_memory, workers_explained
 
 RESULT = "backbone.safetensors"
 
@@ -98,7 +99,8 @@ def run_training(
         InputError: the config or the data cannot be used.
         RunError: the folder holds another run, or one of other data, or the training
             broke down.
-        StoppedError: SIGTERM or SIGUSR1 asked it to stop; called again, it goes on.
+        StoppedError: SIGTERM, SIGUSR1 or Ctrl-C asked it to stop; called again, it goes
+            on.
     """
     run = Run.check(Path(out), config)
     if run.report is not None and (run.folder / result).exists():
@@ -118,6 +120,9 @@ def run_training(
     data = {**name_images(job.dataset.names), **job.origin}
     if not loop.other_data:
         check_data(run, data)
+    item_bytes = getattr(job.dataset, "item_bytes", 0)
+    share = min(loop.batch_size, images) // fabric.world_size
+    check_shared_memory(item_bytes * share, loop.workers)
     if fabric.is_global_zero:
         _start(run, config, {**describe(fabric, loop.precision), "data": data})
     fabric.barrier()
@@ -138,7 +143,8 @@ def run_training(
         optimizer=config.optimizer,
         measure=measure,
     )
-    train(fabric, training, run)
+    with workers_explained():
+        train(fabric, training, run)
     report: dict[str, Any] = {
         "images": images,
         "failures": {**job.failures, **union(loader.failures)},
