@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import torch
 
+import dilo.runs
 from dilo.config import replace, to_dict
 from dilo.errors import RunError, StoppedError
 from dilo.pretrain import PretrainConfig, pretrain
@@ -202,8 +203,9 @@ def test_a_killed_worker_is_one_line_and_the_training_goes_on(
 
     def kill(self: InstDisc, features: torch.Tensor, index: torch.Tensor) -> None:
         update(self, features, index)
-        if self.step == 5:
-            os.kill(multiprocessing.active_children()[0].pid, signal.SIGKILL)
+        if self.step == 2:  # not all batches are made
+            for worker in multiprocessing.active_children():
+                worker.kill()
 
     with monkeypatch.context() as patch:
         patch.setattr(InstDisc, "update", kill)
@@ -319,6 +321,35 @@ def unfinished(
         with pytest.raises(KeyboardInterrupt):
             pretrain(tiny(), folder)
     return Run(folder)
+
+
+def test_a_training_whose_run_another_writes_is_refused(
+    tiny, straight, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(dilo.runs, "SECONDS_OF_PATIENCE", 0.1)
+    run = unfinished(tiny, tmp_path / "run", monkeypatch)
+    before = {path: path.read_bytes() for path in run.folder.glob("*.json*")}
+    with run.locked(), pytest.raises(RunError, match="another training is writing"):
+        pretrain(tiny(), run.folder)
+    assert {path: path.read_bytes() for path in run.folder.glob("*.json*")} == before
+    pretrain(tiny(), run.folder)
+    assert_equal(run, straight)
+    assert not list(run.folder.glob(".*"))
+
+
+@pytest.mark.parametrize("file", ["metrics.jsonl", "environment.json", "checkpoint.pt"])
+def test_a_run_from_which_a_file_is_missing_goes_on(
+    tiny, straight, tmp_path, monkeypatch, capsys, file
+):
+    run = unfinished(tiny, tmp_path / "run", monkeypatch)
+    (run.folder / file).unlink()
+    report = pretrain(tiny(), run.folder)
+    again = "checkpoint.pt: no such file; the training starts again"
+    assert (again in capsys.readouterr().err) == (file == "checkpoint.pt")
+    assert run.backbone.read_bytes() == straight.backbone.read_bytes()
+    (run.folder / "metrics.jsonl").unlink()
+    assert "loss" not in report.summary()
+    assert "loss" not in pretrain(tiny(), run.folder).summary()
 
 
 def test_a_hostile_checkpoint_is_refused_without_running_it(

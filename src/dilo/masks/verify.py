@@ -12,8 +12,9 @@ from dilo.cores import in_threads
 from dilo.errors import ImageError, StoreError, shortened
 from dilo.folder import scan_images, walk
 from dilo.image import Map, read_map, read_size, resize
+from dilo.locks import LOCK_FILES
 from dilo.masks.index import Index
-from dilo.masks.job import LOCK_FILES, PARTIAL, locked
+from dilo.masks.job import PARTIAL, locked
 from dilo.masks.manifest import MANIFEST, Layout, Manifest
 from dilo.masks.parts import digests, part_paths, png_path, read_part, unpack
 from dilo.masks.store import MaskStore

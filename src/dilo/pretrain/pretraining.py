@@ -1,6 +1,6 @@
 """Pretraining from unlabelled images: the main job (paper, section 5)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -125,8 +125,8 @@ class _Preparation:
             origin=describe_origin(self.maps),
         )
 
-    def finish(self, run: Run) -> Mapping[str, Any]:
-        """Export the backbone, then count what could be pasted."""
+    def finish(self, run: Run, names: Sequence[str]) -> Mapping[str, Any]:
+        """Export the backbone, then count what could be pasted on images `names`."""
         model = self.config.model
         trained = LoadedBackbone(
             module=self.network,
@@ -137,5 +137,5 @@ class _Preparation:
         )
         save_backbone(run.backbone, trained)
         # Where maps are plain files this reads them all: not before the result is safe.
-        mapped = count_maps(self.maps, self.examples.names)
+        mapped = count_maps(self.maps, names)
         return {"mapped": mapped, "warnings": [collapse_warning(run.metrics)]}
