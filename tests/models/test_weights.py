@@ -11,6 +11,7 @@ import torchvision
 
 from dilo.errors import InputError, RunError
 from dilo.models import backbone
+from dilo.models.export import read_model
 from dilo.models.recognise import recognise
 from dilo.models.weights import load_backbone
 from saved import save_backbone
@@ -226,6 +227,18 @@ def test_a_hostile_pickle_runs_no_code(tmp_path):
     with pytest.raises(RunError, match=r"could run code|damaged"):
         load_backbone(path)
     assert not mark.exists()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused_by_name(tmp_path, value, resnet):
+    broken = {name: tensor.clone() for name, tensor in resnet.state_dict().items()}
+    broken["layer2.0.conv1.weight"][3, 2, 1, 0] = value
+    torch.save(broken, tmp_path / "resnet.pth")
+    message = r"resnet.pth: its weights layer2.0.conv1.weight are not finite"
+    with pytest.raises(RunError, match=message):
+        load_backbone(tmp_path / "resnet.pth")
+    with pytest.raises(RunError, match=message):
+        read_model(tmp_path / "resnet.pth")  # for export
 
 
 def test_what_is_no_backbone_is_refused(tmp_path):
