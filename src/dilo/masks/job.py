@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from dilo.errors import InputError, StoreError, shortened
+from dilo.files import naming_folder
 from dilo.folder import Names, walk
 from dilo.locks import lock_folder
 from dilo.masks.index import Index, Remaining
@@ -101,23 +102,15 @@ def fill_store(
     start = time.monotonic()
     names, refused = _without_refused(names)
     failures = {**(failures or {}), **refused}
-    try:
-        with locked(store.folder):
-            store.refresh()
-            remaining = _find_remaining(store, names, batch_size)
-            store.manifest.failures |= failures
-            store.manifest.write(store.folder)  # so that the folder is known again
-            try:
-                computed = _do_parts(
-                    store.manifest, remaining, len(names), task, engine
-                )
-            finally:
-                empty, doubtful = _save(store, names, failures)
-    except OSError as error:
-        raise StoreError(
-            f"{store.folder}: cannot write: {error.strerror or error}; make room or "
-            f"give access, then run again to go on"
-        ) from error
+    with naming_folder(store.folder, StoreError), locked(store.folder):
+        store.refresh()
+        remaining = _find_remaining(store, names, batch_size)
+        store.manifest.failures |= failures
+        store.manifest.write(store.folder)  # so that the folder is known again
+        try:
+            computed = _do_parts(store.manifest, remaining, len(names), task, engine)
+        finally:
+            empty, doubtful = _save(store, names, failures)
     return MaskReport(
         images=len(names) + len(failures),
         computed=computed,

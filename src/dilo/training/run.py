@@ -10,7 +10,8 @@ import torch
 from lightning.fabric import Fabric
 
 from dilo.data.sampler import BatchSampler, steps_per_epoch
-from dilo.errors import shortened
+from dilo.errors import RunError, shortened
+from dilo.files import naming_folder
 from dilo.progress import format_seconds
 from dilo.runs import Run
 from dilo.training.config import LoopConfig, OptimizerConfig
@@ -112,7 +113,11 @@ def run_training(
     job = prepare(fabric)
     data = check_start(run, job.dataset, job.origin, loop, fabric.world_size)
     writes = fabric.is_global_zero
-    with run.locked() if writes else nullcontext():
+    with (
+        naming_folder(run.folder, RunError),
+        run.locked() if writes else nullcontext(),
+        workers_explained(),
+    ):
         if writes:
             facts = {**describe(fabric, loop.precision), "data": data}
             note_sitting(run, config, data["images"], facts, loop.batch_size)
@@ -143,8 +148,7 @@ def _train(
         optimizer=config.optimizer,
         measure=measure,
     )
-    with workers_explained():
-        train(fabric, training, run)
+    train(fabric, training, run)
     failures = {**job.failures, **union(loader.failures)}
     usable = [name for name in job.dataset.names if name not in failures]
     report: dict[str, Any] = {"images": len(usable), "failures": failures}
