@@ -38,6 +38,7 @@ LAYERS = {
             "kernel_cache",
             "foreground",
             "workers",
+            "locks",
             "torch_files",
         ),
         0,

@@ -9,6 +9,7 @@ from dilo.config import (
     NOT_NEGATIVE,
     POSITIVE,
     check,
+    did_you_mean,
     difference,
     from_dict,
     lookup,
@@ -222,3 +223,25 @@ def test_free_fields_are_declared_with_their_default():
 def test_fields_are_checked_with_one_message(make, message):
     with pytest.raises(InputError, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    ("name", "choice"),
+    [
+        ("epoch", "epochs"),
+        ("batch", "batch_size"),
+        ("learning_rate", "lr"),
+        ("checkpoint-minutes", "checkpoint_minutes"),
+        ("--learning-rate", "--lr"),
+        ("--batch", "--batch-size"),
+        ("mine", "mine-backgrounds"),
+        ("colour", None),
+        ("e", None),
+    ],
+)
+def test_what_was_meant_is_guessed(name, choice):
+    choices = ["lr", "epochs", "batch_size", "checkpoint_minutes", "mine-backgrounds"]
+    if name.startswith("--"):
+        choices = ["--lr", "--batch-size"]
+    hint = "" if choice is None else f" (did you mean {choice!r}?)"
+    assert did_you_mean(name, choices) == hint

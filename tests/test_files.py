@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from dilo.files import partial_path, write_atomic, write_json_atomic
+from dilo.errors import RunError
+from dilo.files import naming_folder, partial_path, write_atomic, write_json_atomic
 
 
 def test_content_arrives_and_nothing_else_stays(tmp_path):
@@ -67,3 +68,22 @@ def test_unfinished_files_are_hidden_and_of_one_process(tmp_path):
     assert partial.name.startswith(".")
     assert str(os.getpid()) in partial.name
     assert partial != partial_path(tmp_path / "b.png")
+
+
+@pytest.mark.parametrize(("owner", "step"), [(os, "fsync"), (Path, "replace")])
+def test_an_error_names_the_file_that_was_asked_for(tmp_path, monkeypatch, owner, step):
+    def fail(*arguments):
+        raise OSError(errno.ENOSPC, "full")  # the system names no file
+
+    monkeypatch.setattr(owner, step, fail)
+    with pytest.raises(OSError, match="full") as error:
+        write_atomic(tmp_path / "a.json", b"")
+    assert error.value.filename == str(tmp_path / "a.json")
+    message = rf"^{tmp_path}: cannot write: full; make room"
+    with pytest.raises(RunError, match=message), naming_folder(tmp_path, RunError):
+        write_atomic(tmp_path / "a.json", b"")
+
+
+def test_an_error_of_another_folder_keeps_its_name(tmp_path):
+    with pytest.raises(FileNotFoundError), naming_folder(tmp_path / "a", RunError):
+        (tmp_path / "b").read_bytes()

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 import pytest
 
 import dilo
+import dilo.runs
 from dilo.config import setting
 from dilo.errors import RunError
 from dilo.runs import Run, environment
@@ -127,6 +128,51 @@ def test_a_line_cut_by_a_kill_is_passed_over(tmp_path):
     with (run.folder / "metrics.jsonl").open("a") as file:
         file.write('{"step": 2, "lo')
     assert run.metrics == [{"step": 1, "loss": 0.5}]
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("metrics.jsonl", '{"step": 1}\n{"st\n{"step": 3}\n', "jsonl, line 2: damaged"),
+        (
+            "metrics.jsonl",
+            '{"step": 1}{"step": 2}\n',
+            "jsonl, line 1: damaged .* delete",
+        ),
+        ("metrics.jsonl", '{"loss": 1}\n', "line 1: damaged"),
+        ("metrics.jsonl", '7}\n{"step": 2}\n', "line 1: damaged"),
+        ("environment.json", "7", "environment.json: damaged; it holds 7"),
+        ("environment.json", "[", "environment.json: cannot be read"),
+        ("config.json", "[]", r"config.json: damaged; it holds \[\]"),
+        ("report.json", "null", "report.json: damaged; it holds None"),
+    ],
+)
+def test_a_damaged_file_is_named(tmp_path, file, content, message):
+    run = Run.create(tmp_path / "run", CONFIG)
+    (run.folder / file).write_text(content)
+    with pytest.raises(RunError, match=message) as error:
+        _ = run.metrics, run.environments, run.config, run.report
+    assert "\n" not in str(error.value)
+
+
+def test_bytes_that_are_no_text_are_a_damaged_line(tmp_path):
+    run = Run.create(tmp_path / "run", CONFIG)
+    (run.folder / "metrics.jsonl").write_bytes(b"\xff\x00}\n")
+    with pytest.raises(RunError, match="line 1: damaged"):
+        _ = run.metrics
+
+
+def test_a_second_training_into_the_same_run_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(dilo.runs, "SECONDS_OF_PATIENCE", 0.1)
+    run = Run.create(tmp_path / "run", CONFIG)
+    with (
+        run.locked(),
+        pytest.raises(RunError, match=r"run: another training is writing .*process \d"),
+        Run(run.folder).locked(),
+    ):
+        pass
+    with run.locked():
+        Run.check(run.folder, CONFIG)
 
 
 def test_rewinding_forgets_what_will_be_computed_again(tmp_path):

@@ -10,6 +10,7 @@ import dataclasses
 import difflib
 import json
 import math
+import re
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -150,8 +151,18 @@ def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
 
 def did_you_mean(name: str, choices: Sequence[str]) -> str:
-    """Give ` (did you mean X?)` for the choice that is closest; empty if none is."""
+    """Give ` (did you mean X?)` for the choice that is closest; empty if none is.
+
+    One that the name begins, or abbreviates, counts too: batch, learning_rate.
+    """
     close = difflib.get_close_matches(name, choices, n=1, cutoff=0.7)
+    initials = "".join(word[:1] for word in re.split("[-_]", name))
+    close += [
+        each
+        for each in choices
+        if (len(name) > 2 and each.startswith(name))
+        or (len(initials) > 1 and each.strip("-") == initials)
+    ]
     return f" (did you mean {close[0]!r}?)" if close else ""
 
 

@@ -3,8 +3,12 @@
 import json
 import os
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
+
+from dilo.errors import DiloError
 
 
 def write_atomic(path: Path, content: bytes, *, durable: bool = True) -> None:
@@ -18,19 +22,45 @@ def write_atomic(path: Path, content: bytes, *, durable: bool = True) -> None:
 
     Raises:
         OSError: the disk is full or the folder cannot be written; `path` is then as
-            it was, and the partial file is removed.
+            it was, and the partial file is removed. The error names `path`.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = partial_path(path)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as file:
             file.write(content)
             if durable:
                 sync(file)
         partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
+    except BaseException as error:
+        with suppress(OSError):
+            partial.unlink()
+        if isinstance(error, OSError) and error.errno:
+            # Of a full disk the system names no file, else the hidden one.
+            raise OSError(error.errno, error.strerror, str(path)) from error
         raise
+
+
+@contextmanager
+def naming_folder(folder: Path, kind: type[DiloError]) -> Iterator[None]:
+    """Name the folder that a person gave, whatever in it cannot be written.
+
+    Args:
+        folder: where a job writes.
+        kind: of the error.
+
+    Raises:
+        DiloError: of that kind, instead of an OSError of a file in the folder.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.filename and not Path(str(error.filename)).is_relative_to(folder):
+            raise  # it names what else is wrong
+        raise kind(
+            f"{folder}: cannot write: {error.strerror or error}; make room or give "
+            "access, then run again to go on"
+        ) from error
 
 
 def sync(file: IO[Any]) -> None:

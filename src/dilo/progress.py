@@ -12,6 +12,8 @@ import rich.progress
 
 SECONDS_BETWEEN_LINES = 10.0
 SECONDS_OF_SILENCE = 2.0
+# After the first piece: of several workers all first ones end at about that time.
+SECONDS_BEFORE_RATE = 1.0
 
 
 @contextmanager
@@ -51,7 +53,9 @@ class Progress:
         self.total = total
         self.unit = unit
         self.done = self._before = done
-        self._start = self._last_line = time.monotonic()
+        self._last_line = time.monotonic()
+        # Until the first piece is done libraries are loaded and kernels compiled.
+        self._first: tuple[float, int] | None = None  # when it was, and what was done
         self._bar = _bar(unit) if sys.stderr.isatty() else None
         self._task: rich.progress.TaskID | None = None
 
@@ -70,16 +74,21 @@ class Progress:
             self._line("")
 
     @property
-    def rate(self) -> float:
-        """Pieces a second since the start, work done earlier not counted."""
-        elapsed = max(time.monotonic() - self._start, 1e-9)
-        return (self.done - self._before) / elapsed
+    def rate(self) -> float | None:
+        """Pieces a second since the first was done; None where that is too early."""
+        if self._first is None or self.done == self._first[1]:
+            return None
+        start, before = self._first
+        elapsed = time.monotonic() - start
+        return (self.done - before) / elapsed if elapsed > SECONDS_BEFORE_RATE else None
 
     def advance(self, count: int = 1, note: str = "") -> None:
         """Count finished pieces; `note` stands at the end of the bar or line."""
         self.done += count
+        if self._first is None and count:
+            self._first = time.monotonic(), self.done
         if self._bar is not None and self._task is not None:
-            rate = f"{format_rate(self.rate)} {self.unit}/s"
+            rate = f"{format_rate(self.rate)} {self.unit}/s" if self.rate else ""
             self._bar.update(self._task, completed=self.done, note=note, rate=rate)
         elif time.monotonic() - self._last_line >= SECONDS_BETWEEN_LINES:
             self._line(note)
@@ -93,14 +102,16 @@ class Progress:
         yield
         if self._bar is not None:
             self._bar.start()
-        self._start += time.monotonic() - start
+        if self._first is not None:
+            self._first = self._first[0] + time.monotonic() - start, self._first[1]
 
     def _line(self, note: str) -> None:
         self._last_line = time.monotonic()
         parts = [f"{self.title}: {self.done}/{self.total} {self.unit}"]
-        if self.rate > 0:
-            left = format_seconds((self.total - self.done) / self.rate)
-            parts += [f"{format_rate(self.rate)}/s", f"{left} left"]
+        rate = self.rate
+        if rate is not None:
+            left = format_seconds((self.total - self.done) / rate)
+            parts += [f"{format_rate(rate)}/s", f"{left} left"]
         notify(", ".join([*parts, note] if note else parts))
 
 

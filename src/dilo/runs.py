@@ -10,6 +10,7 @@ import platform
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ from dilo.config import difference, from_dict, lookup, to_dict, without_free
 from dilo.cores import available_cores
 from dilo.errors import InputError, RunError
 from dilo.files import write_atomic, write_json_atomic
+from dilo.locks import lock_folder
+
+SECONDS_OF_PATIENCE = 10.0
 
 LIBRARIES = (
     *("numpy", "numba", "opencv-python-headless"),
@@ -111,9 +115,17 @@ class Run:
         path = self.folder / "environment.json"
         if not path.exists():
             return []
-        entries = _read_json(path)
+        entries = _read_json(path, list | dict)
         # Version 0.1 kept the last sitting alone.
         return entries if isinstance(entries, list) else [entries]
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Keep other trainings from writing into the run; errors as of `lock_folder`.
+
+        The workers of one that was killed notice it after five seconds.
+        """
+        taken = "another training is writing into this run"
+        return lock_folder(self.folder, RunError, taken, SECONDS_OF_PATIENCE)
 
     def log(self, **metrics: float) -> None:
         """Append one line to metrics.jsonl."""
@@ -122,12 +134,18 @@ class Run:
 
     @property
     def metrics(self) -> list[dict[str, Any]]:
-        """Every whole line of metrics.jsonl; a line cut by a kill is passed over."""
+        """Every line of metrics.jsonl, but for a last one that was cut by a kill.
+
+        Raises:
+            RunError: another line is damaged.
+        """
         path = self.folder / "metrics.jsonl"
         if not path.exists():
             return []
-        lines = path.read_text().splitlines()
-        metrics = [json.loads(line) for line in lines if line.endswith("}")]
+        lines = path.read_text(errors="replace").splitlines()
+        if lines and not lines[-1].endswith("}"):
+            del lines[-1]
+        metrics = [_read_line(path, *each) for each in enumerate(lines, start=1)]
         for line in metrics:
             if "chance" in line:  # its name in version 0.1
                 line["chance_level"] = line.pop("chance")
@@ -191,11 +209,26 @@ def _differences(run: Run, config: Any) -> list[str]:
     return difference(without_free(stored), without_free(config))
 
 
-def _read_json(path: Path) -> Any:
+def _read_json(path: Path, kind: Any = dict) -> Any:
     try:
-        return json.loads(path.read_text())
+        value = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise RunError(f"{path}: cannot be read ({error})") from error
+    if not isinstance(value, kind):
+        raise RunError(f"{path}: damaged; it holds {value!r:.40}")
+    return value
+
+
+def _read_line(path: Path, number: int, text: str) -> dict[str, Any]:
+    try:
+        line: dict[str, Any] = json.loads(text)
+        line["step"]  # every line has it
+    except (ValueError, TypeError, KeyError) as error:
+        raise RunError(
+            f"{path}, line {number}: damaged ({text!r:.40}); delete the line to go on "
+            "without it"
+        ) from error
+    return line
 
 
 def _version(name: str) -> str | None:

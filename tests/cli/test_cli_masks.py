@@ -63,6 +63,14 @@ def test_what_is_bad_is_named_and_repaired(images, tmp_path, capsys):
     assert masks(images, folder, "--verify") == 0
 
 
+def test_a_job_that_was_stopped_is_continued_not_repaired(images, tmp_path, capsys):
+    folder = tmp_path / "masks"
+    masks(images, folder)
+    next(folder.glob("part-*.arrow")).unlink()
+    assert masks(images, folder, "--verify") == 2
+    assert "not sound; run again without --verify" in capsys.readouterr().err
+
+
 def test_masks_can_be_looked_at(images, tmp_path, capsys):
     sheet, mean = tmp_path / "sheet.png", tmp_path / "mean.png"
     assert masks(images, tmp_path / "masks", "--sheet", sheet, "--mean", mean) == 0

@@ -151,7 +151,7 @@ def test_paths_are_stored_absolute(monkeypatch, tmp_path):
     [
         ("--set checkpoint_minute=5", "did you mean 'checkpoint_minutes'?); there are"),
         ("--set view.copy_paste.probabilty=1", "'view.copy_paste.probability'?)"),
-        ("--learning-rat 1", "unrecognized: --learning-rat 1 (see `dilo pretrain --he"),
+        ("--learning-rat 1", "unrecognized: --learning-rat 1 (did you mean '--lr'?)"),
         ("--epoch 1", "unrecognized: --epoch 1 (did you mean '--epochs'?)"),
         ("--clusters 3", "--clusters belongs to --objective deepcluster or local_aggr"),
         ("--no-sobel", "--sobel belongs to --objective deepcluster, not to instdisc"),

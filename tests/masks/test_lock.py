@@ -12,13 +12,14 @@ import numpy as np
 import PIL.Image
 import pytest
 
-import dilo.masks.job
+import dilo.locks
 import dilo.masks.parts
 import dilo.masks.work
 from dilo.errors import StoreError
 from dilo.image import read_image
+from dilo.locks import HOLDER, LOCK
 from dilo.masks import MaskStore, compute_masks, verify_store
-from dilo.masks.job import HOLDER, LOCK, locked
+from dilo.masks.job import locked
 
 
 def brightness(path):
@@ -59,7 +60,7 @@ def other_job(tmp_path):
 
 
 def test_two_jobs_into_one_store_are_refused(images, tmp_path, other_job, monkeypatch):
-    monkeypatch.setattr(dilo.masks.job, "SECONDS_OF_PATIENCE", 0.1)
+    monkeypatch.setattr(dilo.locks, "SECONDS_OF_PATIENCE", 0.1)
     store = MaskStore.create(tmp_path / "masks", "toy")
     with pytest.raises(
         StoreError, match=r"masks: another job .*process \d+ on "
@@ -94,7 +95,7 @@ def test_without_locks_of_the_system_the_file_is_the_lock(tmp_path, monkeypatch,
         raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(fcntl, "flock", flock)
-    monkeypatch.setattr(dilo.masks.job, "SECONDS_OF_PATIENCE", 0.1)
+    monkeypatch.setattr(dilo.locks, "SECONDS_OF_PATIENCE", 0.1)
     with (
         locked(tmp_path),
         pytest.raises(StoreError, match=rf"another job .*process {os.getpid()} on"),

@@ -146,3 +146,18 @@ def test_stray_files_are_named_and_only_ours_deleted(images, store):
 def test_only_mask_stores_are_verified(images, tmp_path):
     with pytest.raises(StoreError, match=r"no masks\.json"):
         verify_store(images, images)
+
+
+def test_maps_of_a_stopped_job_are_no_stray_files(images, tmp_path):
+    """After a full disk maps lie there whose part was not written."""
+    folder = tmp_path / "masks"
+    store = fill(images, folder, "png")
+    before = content(folder)
+    (folder / "part-00001.arrow").unlink()
+    check = verify_store(images, folder, repair=True)
+    assert (check.bad, check.stray, check.deleted) == ({}, [], 0)
+    assert check.unrecorded == len(check.missing) > 0
+    assert f"{check.unrecorded} maps of a job that was stopped" in check.summary()
+    again = MaskStore.create(folder, "toy", layout=store.manifest.layout)
+    assert compute_masks(images, again, brightness, 1).computed == 0
+    assert content(folder) == before

@@ -11,6 +11,7 @@ import torchvision
 
 from dilo.errors import InputError, RunError
 from dilo.models import backbone
+from dilo.models.export import read_model
 from dilo.models.recognise import recognise
 from dilo.models.weights import load_backbone
 from saved import save_backbone
@@ -113,8 +114,26 @@ def moco(tensors):
     return {"args": flags, "arch": "x", "state_dict": table, "optimizer": moments}
 
 
+def numbered(tensors, layers):
+    """Names as of `nn.Sequential`, in which the blocks are these layers."""
+    numbers = dict(zip(("conv1", "bn1", *STAGES), layers, strict=True))
+    split = ((*name.partition(".")[::2], tensor) for name, tensor in tensors.items())
+    return {f"{numbers.get(b, b)}.{rest}": tensor for b, rest, tensor in split}
+
+
+STAGES = ("layer1", "layer2", "layer3", "layer4")
+LATER = (4, 5, 6, 7)
+
 CHECKPOINTS = {
     "bare": dict,
+    # nn.Sequential(*list(resnet.children())[:-1]), as lightly's examples have it
+    "sequence": lambda tensors: (
+        behind("backbone.", numbered(tensors, (0, 1, *LATER)))
+        | behind("backbone_momentum.", numbered(tensors, (0, 1, *LATER)))
+        | {"projection_head.layers.0.weight": torch.ones(512, 512)}
+    ),
+    # the same of a network that keeps no layers without weights
+    "dense": lambda tensors: {"state_dict": numbered(tensors, range(6))},
     "module": lambda tensors: {"state_dict": behind("module.", tensors)},
     "lightly": lambda tensors: {"state_dict": behind("backbone.", tensors)},
     "moco": moco,
@@ -223,9 +242,21 @@ def test_a_hostile_pickle_runs_no_code(tmp_path):
         load_backbone(path)
     assert "\n" not in str(caught.value)
     path.write_bytes(pickle.dumps(hostile))
-    with pytest.raises(RunError, match=r"could run code|damaged"):
+    with pytest.raises(RunError, match="another protocol than"):
         load_backbone(path)
     assert not mark.exists()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused_by_name(tmp_path, value, resnet):
+    broken = {name: tensor.clone() for name, tensor in resnet.state_dict().items()}
+    broken["layer2.0.conv1.weight"][3, 2, 1, 0] = value
+    torch.save(broken, tmp_path / "resnet.pth")
+    message = r"resnet.pth: its weights layer2.0.conv1.weight are not finite"
+    with pytest.raises(RunError, match=message):
+        load_backbone(tmp_path / "resnet.pth")
+    with pytest.raises(RunError, match=message):
+        read_model(tmp_path / "resnet.pth")  # for export
 
 
 def test_what_is_no_backbone_is_refused(tmp_path):

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from dilo.models import backbone
 from dilo.models.normalise import normalise
 from dilo.pretrain.grouped import Shuffle, encode_groups
-from dilo.pretrain.memory import EMPTY
+from dilo.pretrain.memory import EMPTY, KeyQueue
 from dilo.pretrain.moco import MoCo, moco_v1, moco_v2
 from dilo.pretrain.objective import ImageSetInfo
 from dilo.pretrain.objective_configs import MoCoV1Config
@@ -212,3 +212,23 @@ def test_no_step_waits_for_the_gpu():
             method.update(keys, index)
     finally:
         torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.parametrize("build", [moco_v1, moco_v2])
+def test_the_queue_holds_no_more_keys_than_there_are_images_and_that_is_said(
+    build, capsys
+):
+    method = objective(build, negatives=65536)
+    assert "the queue holds 20 keys, not negatives=65536" in capsys.readouterr().err
+    assert (len(method.queue), method.chance_level) == (20, math.log(21))
+    assert len(objective(build, negatives=20).queue) == 20
+    assert capsys.readouterr().err == ""
+
+
+def test_a_longer_queue_of_an_older_version_goes_on():
+    older = objective(negatives=20)
+    older.queue = KeyQueue(50, 16, seed=0)
+    method = objective(negatives=50)
+    method.load_state_dict(older.state_dict())
+    assert torch.equal(method.queue.rows, older.queue.rows)
+    assert method.chance_level == math.log(51)

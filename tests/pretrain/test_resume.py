@@ -5,15 +5,18 @@ import json
 import multiprocessing
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
+import dilo.runs
 from dilo.config import replace, to_dict
 from dilo.errors import RunError, StoppedError
 from dilo.pretrain import PretrainConfig, pretrain
@@ -191,6 +194,45 @@ def test_asked_by_a_signal_it_saves_first(
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux alone")
+def test_a_killed_worker_is_one_line_and_the_training_goes_on(
+    tiny, straight, tmp_path, monkeypatch
+):
+    run = Run(tmp_path / "run")
+    update = InstDisc.update
+
+    def kill(self: InstDisc, features: torch.Tensor, index: torch.Tensor) -> None:
+        update(self, features, index)
+        if self.step == 2:  # not all batches are made
+            for worker in multiprocessing.active_children():
+                worker.kill()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(InstDisc, "update", kill)
+        with pytest.raises(RunError, match="a worker was killed"):
+            pretrain(tiny(workers=2), run.folder)
+    pretrain(tiny(workers=2), run.folder)
+    assert_equal(run, straight)
+
+
+def test_a_signal_while_a_batch_is_awaited_saves(tiny, straight, tmp_path, monkeypatch):
+    run = Run(tmp_path / "run")
+    load = Loader.__call__
+
+    def hang(self: Loader, first_step: int):
+        yield from itertools.islice(load(self, first_step), 4)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Loader, "__call__", hang)
+        with pytest.raises(StoppedError, match="after step 4 of 9: stopped by SIGTERM"):
+            pretrain(tiny(), run.folder)
+    pretrain(tiny(), run.folder)
+    assert_equal(run, straight)
+
+
+@pytest.mark.slow
 def test_continued_with_workers(tiny, straight, tmp_path, monkeypatch):
     run = Run(tmp_path / "run")
     with monkeypatch.context() as patch:
@@ -281,6 +323,35 @@ def unfinished(
     return Run(folder)
 
 
+def test_a_training_whose_run_another_writes_is_refused(
+    tiny, straight, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(dilo.runs, "SECONDS_OF_PATIENCE", 0.1)
+    run = unfinished(tiny, tmp_path / "run", monkeypatch)
+    before = {path: path.read_bytes() for path in run.folder.glob("*.json*")}
+    with run.locked(), pytest.raises(RunError, match="another training is writing"):
+        pretrain(tiny(), run.folder)
+    assert {path: path.read_bytes() for path in run.folder.glob("*.json*")} == before
+    pretrain(tiny(), run.folder)
+    assert_equal(run, straight)
+    assert not list(run.folder.glob(".*"))
+
+
+@pytest.mark.parametrize("file", ["metrics.jsonl", "environment.json", "checkpoint.pt"])
+def test_a_run_from_which_a_file_is_missing_goes_on(
+    tiny, straight, tmp_path, monkeypatch, capsys, file
+):
+    run = unfinished(tiny, tmp_path / "run", monkeypatch)
+    (run.folder / file).unlink()
+    report = pretrain(tiny(), run.folder)
+    again = "checkpoint.pt: no such file; the training starts again"
+    assert (again in capsys.readouterr().err) == (file == "checkpoint.pt")
+    assert run.backbone.read_bytes() == straight.backbone.read_bytes()
+    (run.folder / "metrics.jsonl").unlink()
+    assert "loss" not in report.summary()
+    assert "loss" not in pretrain(tiny(), run.folder).summary()
+
+
 def test_a_hostile_checkpoint_is_refused_without_running_it(
     tiny, tmp_path, monkeypatch
 ):
@@ -302,6 +373,27 @@ def test_a_checkpoint_of_fewer_images_is_refused(tiny, tmp_path, monkeypatch):
     save_checkpoint(run.checkpoint, state)
     with pytest.raises(RunError, match="were images added or removed"):
         pretrain(tiny(), run.folder)
+
+
+@pytest.mark.parametrize("objective", ["instdisc", "moco_v2"])
+def test_other_images_are_refused_unless_they_are_allowed(
+    tiny, scenes, tmp_path, monkeypatch, objective
+):
+    """As many, but at other places: no tensor has another shape."""
+    shutil.copytree(scenes / "images", tmp_path / "images")
+    images = {"images": str(tmp_path / "images"), "objective": objective}
+    with monkeypatch.context() as patch:
+        stop_after(patch, steps=4)
+        with pytest.raises(KeyboardInterrupt):
+            pretrain(tiny(**images), tmp_path / "run")
+    first = min((tmp_path / "images").iterdir())
+    first.rename(first.with_name(f"zz_{first.name}"))
+    with pytest.raises(RunError, match="images or masks are others than"):
+        pretrain(tiny(**images), tmp_path / "run")
+    assert len(Run(tmp_path / "run").environments) == 1
+    config = tiny(**images, other_data=True)
+    assert pretrain(config, tmp_path / "run").images == 22
+    assert len(Run(tmp_path / "run").environments) == 2
 
 
 @pytest.mark.parametrize("objective", ["instdisc", "rotation"])

@@ -1,6 +1,7 @@
 import os
 import signal
 import threading
+import time
 
 import pytest
 import torch
@@ -8,6 +9,14 @@ import torch
 from dilo.training.preemption import SIGNALS, Preemption, stopped
 
 CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def heeded():
+    """Ctrl-C ends the program, although a shell may have it ignored."""
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, former)
 
 
 @pytest.mark.parametrize("number", SIGNALS)
@@ -57,3 +66,32 @@ def test_the_status_is_that_of_a_program_ended_by_the_signal():
     )
     silent = stopped(signal.SIGUSR1, "")
     assert (str(silent), silent.status) == ("", 138)
+
+
+def test_what_a_shell_has_ignored_stays_ignored():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with Preemption(CPU) as preemption:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert preemption.agreed(1) is None
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_ends_the_wait_for_a_batch(number):
+    def hanging():
+        yield 1
+        os.kill(os.getpid(), number)
+        try:
+            time.sleep(60)
+        except Exception:  # as of a decoder
+            yield 2
+
+    with Preemption(CPU) as preemption:
+        assert list(preemption.over(hanging())) == [1]
+        assert preemption.received is number
+
+
+def test_a_signal_within_a_step_ends_the_batches_before_the_next_wait():
+    with Preemption(CPU) as preemption:
+        for batch in preemption.over([1, 2]):
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert batch == 1

@@ -61,7 +61,7 @@ def train(out: Path, workers: int = 0, kill_at: int | None = None) -> Run:
     def prepare(fabric) -> Job:
         task = Segmentation()
         task.kill_at = kill_at
-        save = lambda run: torch.save(task.state_dict(), out / "net.pt") or {}  # noqa: E731
+        save = lambda run, names: torch.save(task.state_dict(), out / "net.pt") or {}  # noqa: E731
         return Job(task=task, dataset=Scenes(), finish=save)
 
     config = Config(loop=replace(LOOP, workers=workers), optimizer=OptimizerConfig())

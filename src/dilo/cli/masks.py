@@ -120,7 +120,9 @@ def _verify(images: Path, masks: Path, workers: int | None, *, repair: bool) -> 
     check = verify_store(images, masks, repair, workers)
     say(check.summary())
     if not check.is_sound:
-        remedy = "run again without --verify" if repair else "mend it with --repair"
+        # What is only missing a job makes, also after a full disk.
+        again = repair or not (check.bad or check.stray)
+        remedy = "run again without --verify" if again else "mend it with --repair"
         raise StoreError(f"{masks}: not sound; {remedy}")
 
 

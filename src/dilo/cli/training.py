@@ -67,8 +67,8 @@ def pretrain(
     With --masks the foreground is pasted on other backgrounds (copy-paste); without it
     this is the baseline. Can be stopped at any time: the same command goes on from the
     last checkpoint. Started by torchrun or SLURM, all their processes train together.
-    Asked to end by SIGTERM or SIGUSR1, it saves a checkpoint first, and the status is
-    143 or 138: 0 would tell a scheduler that the training is finished.
+    Asked to end by SIGTERM, SIGUSR1 or Ctrl-C, it saves a checkpoint first, and the
+    status is 143, 138 or 130: 0 would tell a scheduler that the training is finished.
 
     The defaults below are those that were published for the --objective on ImageNet,
     but for how maps are pasted: there, --ramp 0 --alpha-low 0 --alpha-high 1 is the

@@ -3,20 +3,18 @@
 One job at a time writes into a store.
 """
 
-import errno
-import os
-import socket
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import filelock
 import numpy as np
 
 from dilo.errors import InputError, StoreError, shortened
+from dilo.files import naming_folder
 from dilo.folder import Names, walk
+from dilo.locks import lock_folder
 from dilo.masks.index import Index, Remaining
 from dilo.masks.manifest import MANIFEST, Manifest, MethodError, first_errors
 from dilo.masks.parts import check_name, digests
@@ -30,17 +28,6 @@ LOW_CONFIDENCE = 0.3
 FAILURES_SHOWN = 5
 ERRORS_SHOWN = 3
 PARTIAL = ".partial"  # the suffix of what `files.py` has not finished
-
-LOCK = ".lock"
-SOFT_LOCK = ".lock-soft"  # where the file system has no locks
-HOLDER = ".lock-holder"  # says who holds the lock
-LOCK_FILES = (LOCK, SOFT_LOCK, HOLDER)
-
-# The workers of a killed job hold its lock for the moment that they outlive it.
-SECONDS_OF_PATIENCE = 2.0
-
-# What file systems without locks answer; filelock itself knows only ENOSYS.
-_NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK}
 
 
 @dataclass(frozen=True)
@@ -115,23 +102,15 @@ def fill_store(
     start = time.monotonic()
     names, refused = _without_refused(names)
     failures = {**(failures or {}), **refused}
-    try:
-        with locked(store.folder):
-            store.refresh()
-            remaining = _find_remaining(store, names, batch_size)
-            store.manifest.failures |= failures
-            store.manifest.write(store.folder)  # so that the folder is known again
-            try:
-                computed = _do_parts(
-                    store.manifest, remaining, len(names), task, engine
-                )
-            finally:
-                empty, doubtful = _save(store, names, failures)
-    except OSError as error:
-        raise StoreError(
-            f"{store.folder}: cannot write: {error.strerror or error}; make room or "
-            f"give access, then run again to go on"
-        ) from error
+    with naming_folder(store.folder, StoreError), locked(store.folder):
+        store.refresh()
+        remaining = _find_remaining(store, names, batch_size)
+        store.manifest.failures |= failures
+        store.manifest.write(store.folder)  # so that the folder is known again
+        try:
+            computed = _do_parts(store.manifest, remaining, len(names), task, engine)
+        finally:
+            empty, doubtful = _save(store, names, failures)
     return MaskReport(
         images=len(names) + len(failures),
         computed=computed,
@@ -230,46 +209,6 @@ def _clean_up(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Keep other jobs from writing into a store, on this and other machines.
-
-    The system frees the lock of a process that ends, however it ends. On a file system
-    without locks the file `.lock-soft` itself is the lock; that of a killed job is
-    recognised by the number of its process, on the same machine only.
-
-    Raises:
-        StoreError: another job is writing into the store.
-        OSError: the folder cannot be written.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        lock = _acquire(folder)
-    except filelock.Timeout as error:
-        holder = "unknown"
-        with suppress(OSError):
-            holder = (folder / HOLDER).read_text(errors="replace")
-        raise StoreError(
-            f"{folder}: another job is writing into this store ({holder}); wait until "
-            f"it has ended, or stop it"
-        ) from error
-    try:
-        holder = f"process {os.getpid()} on {socket.gethostname()}"
-        (folder / HOLDER).write_text(holder)
-        yield
-    finally:
-        (folder / HOLDER).unlink(missing_ok=True)
-        (folder / LOCK).unlink(missing_ok=True)
-        lock.release()
-
-
-def _acquire(folder: Path) -> filelock.BaseFileLock:
-    lock: filelock.BaseFileLock = filelock.FileLock(folder / LOCK, SECONDS_OF_PATIENCE)
-    try:
-        lock.acquire()
-    except OSError as error:  # Timeout is one, without a number
-        if error.errno not in _NO_LOCKS:
-            raise
-        lock = filelock.SoftFileLock(folder / SOFT_LOCK, SECONDS_OF_PATIENCE)
-        lock.acquire()
-    return lock
+def locked(folder: Path) -> AbstractContextManager[None]:
+    """Keep other jobs from writing into a store; errors as of `lock_folder`."""
+    return lock_folder(folder, StoreError, "another job is writing into this store")

@@ -12,10 +12,11 @@ from dilo.cores import in_threads
 from dilo.errors import ImageError, StoreError, shortened
 from dilo.folder import scan_images, walk
 from dilo.image import Map, read_map, read_size, resize
+from dilo.locks import LOCK_FILES
 from dilo.masks.index import Index
-from dilo.masks.job import LOCK_FILES, PARTIAL, locked
+from dilo.masks.job import PARTIAL, locked
 from dilo.masks.manifest import MANIFEST, Layout, Manifest
-from dilo.masks.parts import digests, part_paths, png_path, read_part, unpack
+from dilo.masks.parts import digests, part_paths, png_path, read_part, stem, unpack
 from dilo.masks.store import MaskStore
 from dilo.progress import Progress
 
@@ -32,6 +33,7 @@ class StoreCheck:
     bad: dict[str, str] = field(default_factory=dict)  # file or image -> what it is
     missing: list[str] = field(default_factory=list)  # images with no map, no failure
     stray: list[str] = field(default_factory=list)  # files that the store does not know
+    unrecorded: int = 0  # maps of a job that was stopped; the next one takes them over
     deleted: int = 0  # files, by a repair
 
     @property
@@ -50,6 +52,11 @@ class StoreCheck:
         kinds = {"bad": bad, "missing": self.missing, "stray": self.stray}
         for kind, names in kinds.items():
             lines += [f"{kind}: {line}" for line in shortened(names, SHOWN)]
+        if self.unrecorded:
+            lines.append(
+                f"{self.unrecorded} maps of a job that was stopped are not recorded "
+                "yet; `dilo masks` takes them over"
+            )
         if self.deleted:
             lines.append(
                 f"{self.deleted} files deleted; run `dilo masks` again to make the "
@@ -66,8 +73,8 @@ def verify_store(
     Args:
         images: the folder of images.
         masks: the mask store.
-        repair: delete the bad files and what is recorded of them, and unknown PNG
-            files; the next `compute_masks` makes them anew. Other files are left.
+        repair: delete the bad files and what is recorded of them, and PNG files of
+            no image; the next `compute_masks` makes them anew. Other files are left.
         workers: threads; the usable CPU cores by default.
 
     Raises:
@@ -93,7 +100,10 @@ def verify_store(
         known = digests([*index.names(), *manifest.failures])
         there = np.isin(digests(names, len(names)), known)
         check.missing = [names[place] for place in np.flatnonzero(~there)]
-        check.stray = list(_strays(folder, index))
+        unrecorded = {f"{stem(name)}.png" for name in check.missing}
+        strays = list(_strays(folder, index))
+        check.stray = [name for name in strays if name not in unrecorded]
+        check.unrecorded = len(strays) - len(check.stray)
         ours = (name for name in check.stray if name.endswith((".png", PARTIAL)))
         to_delete.update(folder / name for name in ours)
         for path in to_delete if repair else ():

@@ -136,16 +136,44 @@ def _candidates(arch: str | None) -> Iterator[tuple[str, bool]]:
 
 def _fits(table: Mapping[str, Tensor], arch: str, small_stem: bool) -> Iterator[Fit]:
     """Try every prefix at which the network's first weight is found."""
-    anchor = next(iter(shapes(arch, small_stem)))
+    expected = shapes(arch, small_stem)
+    anchor = next(iter(expected))
+    for prefix in _prefixes(table, anchor):
+        yield fit(_behind(prefix, table), arch, small_stem)
+    numbered = f"0.{anchor.partition('.')[2]}"
+    for prefix in _prefixes(table, numbered):
+        if table[prefix + numbered].shape == expected[anchor]:
+            named = _named(_behind(prefix, table), expected)
+            yield fit(named, arch, small_stem)
+
+
+def _prefixes(table: Mapping[str, Tensor], anchor: str) -> list[str]:
     prefixes = [
         name.removesuffix(anchor)
         for name in table
         if name == anchor or name.endswith(f".{anchor}")
     ]
-    for prefix in sorted(prefixes, key=lambda text: bool(_AVERAGE.search(text))):
-        behind = {
-            name.removeprefix(prefix): tensor
-            for name, tensor in table.items()
-            if name.startswith(prefix)
-        }
-        yield fit(behind, arch, small_stem)
+    return sorted(prefixes, key=lambda text: bool(_AVERAGE.search(text)))
+
+
+def _behind(prefix: str, table: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in table.items()
+        if name.startswith(prefix)
+    }
+
+
+def _named(table: Mapping[str, Tensor], expected: Iterable[str]) -> dict[str, Tensor]:
+    """Give the blocks of `nn.Sequential(*network.children())` their names again.
+
+    The numbers count layers without weights too, which some networks keep as modules
+    and others do not; so the order of those with weights decides.
+    """
+    split = [(*name.partition(".")[::2], tensor) for name, tensor in table.items()]
+    numbers = sorted({int(block) for block, _, _ in split if block.isdecimal()})
+    blocks = dict.fromkeys(name.partition(".")[0] for name in expected)
+    names = dict(zip(map(str, numbers), blocks, strict=False))
+    return {
+        f"{names.get(block, block)}.{rest}": tensor for block, rest, tensor in split
+    }

@@ -1,14 +1,12 @@
 """Backbones from files, ours and others', and by name: of libraries, or untrained."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-import safetensors
 import safetensors.torch
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from dilo.errors import InputError, RunError
 from dilo.files import write_atomic
@@ -17,14 +15,10 @@ from dilo.models.backbones import backbone, check_arch
 from dilo.models.inference import LoadedBackbone, find_device
 from dilo.models.inputs import renormalise, with_input
 from dilo.models.recognise import Fit, fit, recognise
-from dilo.torch_files import read_torch_file
+from dilo.models.weight_files import read_weights
 
 FILE_NAME = "backbone.safetensors"
 CROP_SIZE = 224  # side of the images in pixels, where nothing else is known
-
-# Of the tables in a file, those to try first: what others mean to be used.
-_FIRST = ("teacher", "state_dict_ema")
-_DEPTH = 5  # of tables in tables; VISSL has four
 
 
 def save_backbone(path: Path, loaded: LoadedBackbone) -> None:
@@ -81,8 +75,8 @@ def load_backbone(source: str | Path, device: str = "cpu") -> LoadedBackbone:
         The backbone, in evaluation mode.
 
     Raises:
-        RunError: there is no such thing, its weights fit no network, or those of a
-            library cannot be downloaded.
+        RunError: there is no such thing, its weights fit no network or are not finite,
+            or those of a library cannot be downloaded.
         InputError: the network that `source` names does not exist, or the device.
         ModuleNotFoundError: timm is needed, but not installed.
     """
@@ -94,8 +88,18 @@ def load_backbone(source: str | Path, device: str = "cpu") -> LoadedBackbone:
         loaded = _load_file(path)
     else:
         loaded = _load_named(str(source))
+    _check_finite(str(source), loaded.module)
     loaded.module.eval().to(place)
     return loaded
+
+
+def _check_finite(source: str, module: nn.Module) -> None:
+    for name, tensor in module.state_dict().items():
+        if not tensor.isfinite().all():
+            raise RunError(
+                f"{source}: its weights {name} are not finite numbers; the training "
+                "that made them broke down: take an earlier checkpoint of it"
+            )
 
 
 def _load_run(folder: Path) -> LoadedBackbone:
@@ -159,7 +163,7 @@ def _library_crop_size(arch: str) -> int:
 
 
 def _load_file(path: Path, arch: str | None = None) -> LoadedBackbone:
-    tables, metadata = _read(path)
+    tables, metadata = read_weights(path)
     if arch is None and "arch" in metadata:
         return _load_own(path, tables[0], metadata)
     found = recognise(tables, arch)
@@ -209,41 +213,3 @@ def _unfit(path: Path, arch: str | None, found: Fit) -> RunError:
         + (nearest if found.tensors else "")
         + f"; name its network: NETWORK@{path}, such as timm/resnet50d@{path}"
     )
-
-
-def _read(path: Path) -> tuple[list[dict[str, Tensor]], dict[str, str]]:
-    """Read the tables of weights by name in a file, and what it says of itself."""
-    if path.suffix != ".safetensors":
-        value = read_torch_file(path)
-        # Of a training; version 0.1 called the task an objective.
-        names = set(value) if isinstance(value, Mapping) else set()
-        if "optimizer" in names and names & {"task", "objective"}:
-            raise RunError(
-                f"{path}: what a pretraining goes on from, not a backbone; give the "
-                "run folder once it has finished"
-            )
-        return list(_tables(value)), {}
-    if not path.is_file():
-        raise RunError(f"{path}: no such file")
-    try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except safetensors.SafetensorError as error:
-        raise RunError(f"{path}: not a safetensors file ({error})") from error
-    return [tensors], metadata
-
-
-def _tables(value: Any, depth: int = 0) -> Iterator[dict[str, Tensor]]:
-    """Find the tables of weights within a checkpoint, outer ones first."""
-    if not isinstance(value, Mapping) or depth > _DEPTH:
-        return
-    tensors = {
-        name: entry
-        for name, entry in value.items()
-        if isinstance(name, str) and isinstance(entry, Tensor)
-    }
-    if tensors:
-        yield tensors
-    for name in sorted(value, key=lambda name: name not in _FIRST):
-        yield from _tables(value[name], depth + 1)

@@ -3,9 +3,11 @@
 import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
+from dilo.config import to_dict
 from dilo.data.image_set import Examples, SourceSet, load_into_memory
 from dilo.data.labels import read_labels
 from dilo.data.shards import Shards
@@ -31,6 +33,14 @@ def open_maps(data: DataConfig, source: ImageSource) -> Maps | None:
     if data.masks == data.images and isinstance(source, Shards):
         return source
     return MaskStore.open(data.masks)
+
+
+def describe_origin(maps: Maps | None) -> dict[str, Any]:
+    """Say how the maps were made, as far as it is known, ready for JSON."""
+    if maps is None:
+        return {}
+    origin = maps.origin if isinstance(maps, MaskStore) else None
+    return {"masks": "not known" if origin is None else to_dict(origin)}
 
 
 def can_paste(maps: Maps, name: str) -> bool:

@@ -1,6 +1,7 @@
 """What objectives remember: the memory bank of InstDisc, the queue of MoCo."""
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -132,6 +133,15 @@ class KeyQueue(nn.Module):
             ring[start : start + until_end] = new[:until_end]
             ring[: len(new) - until_end] = new[until_end:]
         self.head = (start + len(keys)) % size
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *rest: Any
+    ) -> None:
+        # As long as it was: older versions filled longer ones than a set has images.
+        size = len(state_dict.get(f"{prefix}rows", self.rows))
+        self.rows = self.rows.new_empty(size, self.rows.shape[1])
+        self.index = self.index.new_empty(size)
+        super()._load_from_state_dict(state_dict, prefix, *rest)
 
     def get_extra_state(self) -> int:
         """Save the place of the oldest key."""

@@ -2,6 +2,7 @@
 
 import copy
 import math
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -15,8 +16,9 @@ from dilo.pretrain.losses import softmax_nce
 from dilo.pretrain.memory import KeyQueue
 from dilo.pretrain.objective import ImageSetInfo, Objective
 from dilo.pretrain.objective_configs import MoCoV1Config, MoCoV2Config
+from dilo.progress import notify
 from dilo.training.config import LoopConfig
-from dilo.training.processes import batch_order, gather
+from dilo.training.processes import batch_order, gather, is_first
 
 
 class MoCo(Objective):
@@ -52,7 +54,8 @@ class MoCo(Objective):
             min(2, config.shuffle_groups), config.shuffle_groups // loop.accumulate
         )
         self.seed = loop.seed
-        self.chance_level = math.log(config.negatives + 1)
+        self._count_choices()
+        self.register_load_state_dict_post_hook(MoCo._count_choices)
         # Found once: walking through the modules at each step takes milliseconds.
         self._slow = list(self.key_encoder.parameters())
         self._fast = [*backbone.parameters(), *head.parameters()]
@@ -86,6 +89,10 @@ class MoCo(Objective):
         self.queue.push(*(batch_order(tensor) for tensor in gathered))
         super().update()
 
+    def _count_choices(self, *_: object) -> None:
+        """Say what chance is; a queue that was saved may be longer than this one."""
+        self.chance_level = math.log(len(self.queue) + 1)
+
     def _encode(self, views: Tensor) -> Tensor:
         return self.head(self.backbone(normalise(views)))
 
@@ -93,12 +100,28 @@ class MoCo(Objective):
         return self.key_encoder(normalise(views))
 
 
+def _fitted(config: MoCoV1Config, info: ImageSetInfo) -> MoCoV1Config:
+    """Shorten a queue in which images would lie more than once, and say so.
+
+    Older keys of an image tell of a network that has changed since, and until the queue
+    is full the rest of it is random.
+    """
+    if config.negatives <= info.count:
+        return config
+    if is_first():
+        notify(
+            f"{config.name}: the queue holds {info.count} keys, not negatives="
+            f"{config.negatives}: there are {info.count} images"
+        )
+    return replace(config, negatives=info.count)
+
+
 def moco_v1(
     backbone: nn.Module, info: ImageSetInfo, config: MoCoV1Config, loop: LoopConfig
 ) -> MoCo:
     """MoCo with a linear head; of any images."""
     head = linear_head(feature_dim(backbone), config.embedding_dim)
-    return MoCo(backbone, head, config, loop)
+    return MoCo(backbone, head, _fitted(config, info), loop)
 
 
 def moco_v2(
@@ -111,4 +134,4 @@ def moco_v2(
     Source: Chen et al., "Improved baselines with momentum contrastive learning", 2020.
     """
     head = mlp_head(feature_dim(backbone), config.embedding_dim)
-    return MoCo(backbone, head, config, loop)
+    return MoCo(backbone, head, _fitted(config, info), loop)

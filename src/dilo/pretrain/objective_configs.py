@@ -40,7 +40,8 @@ class MoCoV1Config:
     temperature: float = setting(0.07, POSITIVE)
     """Similarities are divided by it; smaller is sharper."""
     negatives: int = setting(65536, POSITIVE)
-    """Keys of earlier images that each is compared with: the length of the queue."""
+    """Keys of earlier images that each is compared with: the length of the queue; as
+    many as there are images where there are fewer."""
     embedding_dim: int = setting(128, POSITIVE)
     """Numbers of an embedding."""
     # 59.0 % at 0.999, 55.2 % at 0.9 (MoCo's table).

@@ -1,6 +1,6 @@
 """Pretraining from unlabelled images: the main job (paper, section 5)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,13 @@ from dilo.models.inference import LoadedBackbone
 from dilo.models.inputs import with_input
 from dilo.models.weights import save_backbone
 from dilo.pretrain.config import PretrainConfig
-from dilo.pretrain.images import count_maps, find_info, open_maps, read_examples
+from dilo.pretrain.images import (
+    count_maps,
+    describe_origin,
+    find_info,
+    open_maps,
+    read_examples,
+)
 from dilo.pretrain.monitor import Monitor, collapse_warning
 from dilo.pretrain.objectives import OBJECTIVES
 from dilo.pretrain.survey import Surveyor
@@ -62,7 +68,8 @@ def pretrain(
         InputError: the config, the images, the labels or the masks cannot be used.
         StoreError: there is no mask store where the config says.
         RunError: the folder holds another run, or the training broke down.
-        StoppedError: SIGTERM or SIGUSR1 asked it to stop; called again, it goes on.
+        StoppedError: SIGTERM, SIGUSR1 or Ctrl-C asked it to stop; called again, it goes
+            on.
     """
     run = Run(Path(out))
 
@@ -115,10 +122,11 @@ class _Preparation:
             failures=self.failures,
             measure=measure,
             finish=self.finish,
+            origin=describe_origin(self.maps),
         )
 
-    def finish(self, run: Run) -> Mapping[str, Any]:
-        """Export the backbone, then count what could be pasted."""
+    def finish(self, run: Run, names: Sequence[str]) -> Mapping[str, Any]:
+        """Export the backbone, then count what could be pasted on images `names`."""
         model = self.config.model
         trained = LoadedBackbone(
             module=self.network,
@@ -129,5 +137,5 @@ class _Preparation:
         )
         save_backbone(run.backbone, trained)
         # Where maps are plain files this reads them all: not before the result is safe.
-        mapped = count_maps(self.maps, self.examples.names)
+        mapped = count_maps(self.maps, names)
         return {"mapped": mapped, "warnings": [collapse_warning(run.metrics)]}

@@ -19,6 +19,7 @@ from dilo.pretrain.config import PretrainConfig
 from dilo.progress import Progress
 from dilo.training.loader import START_METHOD, start_worker
 from dilo.training.processes import batch_order, gather, share_buffers
+from dilo.training.worker_memory import check_shared_memory
 
 BATCH_SIZE = 256  # of a process; nothing is kept for gradients
 
@@ -73,9 +74,11 @@ class Surveyor:
         return self.network(images).float() * readable[:, None]
 
     def _batches(self, indices: list[int]) -> DataLoader[Any]:
-        workers = self.config.loop.workers
+        workers, crop_size = self.config.loop.workers, self.config.model.crop_size
+        count = min(BATCH_SIZE, len(indices))
+        check_shared_memory(3 * crop_size**2 * count, workers)
         return DataLoader(
-            CentreViews(self.examples, self.config.model.crop_size),
+            CentreViews(self.examples, crop_size),
             batch_size=BATCH_SIZE,
             sampler=indices,
             num_workers=workers,

@@ -33,6 +33,11 @@ class Views:
         """The names of the images."""
         return self.examples.names
 
+    @property
+    def item_bytes(self) -> int:
+        """The size of an item."""
+        return 3 * self.crop_size**2 * self.views
+
     def __getitem__(self, sample: Sample) -> tuple[Stack, int]:
         """Make the views of one image: uint8 (V, S, S, 3), and its index.
 

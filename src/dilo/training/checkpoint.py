@@ -9,6 +9,7 @@ from torch import Tensor
 
 from dilo.errors import RunError
 from dilo.files import partial_path, sync
+from dilo.progress import notify
 from dilo.torch_files import read_torch_file
 from dilo.training.logger import MetricsLogger
 from dilo.training.task import Task
@@ -30,6 +31,8 @@ class Checkpointer:
         """
         path = self.logger.run.checkpoint
         if not path.exists():
+            if self.logger.writes and self.logger.run.metrics:
+                notify(f"{path}: no such file; the training starts again")
             return
         state = load_checkpoint(path)
         if "diary" in state:

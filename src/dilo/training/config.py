@@ -78,6 +78,8 @@ class LoopConfig:
     """Minutes after which a checkpoint is due within an epoch; 0 saves every step."""
     log_every: int = setting(50, POSITIVE, free=True)
     """Steps between two lines of metrics."""
+    other_data: bool = setting(False, free=True)
+    """Go on although the images, or the origin of their maps, have changed."""
 
     def __post_init__(self) -> None:
         check(self)

@@ -32,7 +32,8 @@ class MapDataset(Protocol):
     """What a training reads: items by (epoch, index), the same whenever asked for.
 
     It may have a method `take_failures() -> Failures`, of files other than the images
-    that failed since it was last called.
+    that failed since it was last called; and `item_bytes`, the size of an item, so that
+    the room for those of workers is checked.
     """
 
     @property
@@ -108,8 +109,9 @@ class Loader:
         try:
             yield from iterator
         finally:
-            del iterator  # ends the workers
-            atexit.unregister(kill)
+            del iterator  # ends the workers, but not if its own error holds it
+            if not any(worker.is_alive() for worker in workers):
+                atexit.unregister(kill)
 
 
 class _WholeBatches(Dataset[Any]):

@@ -63,7 +63,8 @@ def train(fabric: Fabric, training: Training, run: Run) -> None:
     with logger, Preemption(fabric.device, training.loop.accumulate) as preemption:
         if not logger.was_measured():  # but killed before that
             _measure_if_due(training, logger)
-        for batch in logger.waiting.over(left):
+        stop = None
+        for batch in logger.waiting.over(preemption.over(left)):
             epoch, place = divmod(logger.step, per_epoch)
             if place == 0:
                 with logger.paused():
@@ -76,9 +77,14 @@ def train(fabric: Fabric, training: Training, run: Run) -> None:
             stop = preemption.agreed(logger.step)
             checkpointer.save_if_due(now=stop is not None)
             _measure_if_due(training, logger)
-            if stop is not None and logger.step < training.steps:
-                fabric.barrier()  # until the checkpoint is there
-                raise stopped(stop, logger.place if logger.writes else "")
+            if stop is not None:
+                break
+        if logger.step < training.steps and stop is None:  # while it waited
+            stop = preemption.received
+            checkpointer.save_if_due(now=True)
+        if logger.step < training.steps and stop is not None:
+            fabric.barrier()  # until the checkpoint is there
+            raise stopped(stop, logger.place if logger.writes else "")
     fabric.barrier()
 
 

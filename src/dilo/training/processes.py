@@ -40,7 +40,7 @@ def launch(precision: Precision, device: str = "auto") -> Fabric:
     where = find_device(device)
     _check_slurm(os.environ)
     processes = _read("WORLD_SIZE", "SLURM_NTASKS")
-    local = _read("LOCAL_WORLD_SIZE", "SLURM_NTASKS_PER_NODE")
+    local = local_count()
     several: Any = local
     if processes == 1 and where.index is not None:
         several = [where.index]
@@ -88,6 +88,11 @@ def _check_slurm(environment: Mapping[str, str]) -> None:
 def is_first() -> bool:
     """Tell whether this is the process that speaks for all, also before `launch`."""
     return _read("RANK", "SLURM_PROCID", default=0) == 0
+
+
+def local_count() -> int:
+    """Count the processes that train together on this machine."""
+    return _read("LOCAL_WORLD_SIZE", "SLURM_NTASKS_PER_NODE")
 
 
 def process_count() -> int:

@@ -1,6 +1,7 @@
 """Run a training of any kind: run folder, processes, seed, resuming, curves, report."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -9,8 +10,9 @@ import torch
 from lightning.fabric import Fabric
 
 from dilo.data.sampler import BatchSampler, steps_per_epoch
-from dilo.errors import InputError, shortened
-from dilo.progress import format_seconds, notify
+from dilo.errors import RunError, shortened
+from dilo.files import naming_folder
+from dilo.progress import format_seconds
 from dilo.runs import Run
 from dilo.training.config import LoopConfig, OptimizerConfig
 from dilo.training.curves import Curves
@@ -18,7 +20,9 @@ from dilo.training.loader import Loader, MapDataset, loader_warning, waited
 from dilo.training.logger import format_loss
 from dilo.training.loop import Measure, Training, train
 from dilo.training.processes import describe, launch, union
+from dilo.training.start import check_start, note_sitting
 from dilo.training.task import Task
+from dilo.training.worker_memory import workers_explained
 
 RESULT = "backbone.safetensors"
 
@@ -43,11 +47,15 @@ class Job:
 
     task: Task
     dataset: MapDataset
-    # On one process at the end: writes the result, and gives what the report is to say
-    # besides; `warnings` among it are joined with those of the loop.
-    finish: Callable[[Run], Mapping[str, Any]]
+    # On one process at the end, with the names of the images that could be read: writes
+    # the result, and gives what the report is to say besides; `warnings` among it are
+    # joined with those of the loop.
+    finish: Callable[[Run, Sequence[str]], Mapping[str, Any]]
     measure: Measure | None = None  # on one process, after every epoch
     failures: Mapping[str, str] = field(default_factory=dict)  # found beforehand
+    # Where what the data set gives beside images comes from, ready for JSON: a run does
+    # not go on with another origin.
+    origin: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,19 +63,18 @@ class TrainingReport:
     """What a training did."""
 
     run: Run
-    images: int
+    images: int  # that could be read
     failures: Mapping[str, str]  # unusable images and pictures, and why
     warnings: Sequence[str] = ()  # what may have spoiled or slowed the training
     facts: Mapping[str, Any]  # what its task has to say
 
     def summary(self, title: str) -> str:
         """Say in a few lines what came out, and what was left out."""
-        last = self.run.losses[-1]
-        lines = [
-            f"{self.run.folder}: {title}",
-            f"{format_loss(last)} after {format_seconds(last['seconds'])}",
-            *(f"WARNING: {warning}" for warning in self.warnings),
-        ]
+        lines = [f"{self.run.folder}: {title}"]
+        for last in self.run.losses[-1:]:  # of a damaged run there is none
+            seconds = format_seconds(last["seconds"])
+            lines.append(f"{format_loss(last)} after {seconds}")
+        lines += [f"WARNING: {warning}" for warning in self.warnings]
         if self.failures:
             lines.append(f"{len(self.failures)} files could not be used:")
             lines += [f"  {why}" for why in shortened(self.failures.values(), 5)]
@@ -92,8 +99,10 @@ def run_training(
 
     Raises:
         InputError: the config or the data cannot be used.
-        RunError: the folder holds another run, or the training broke down.
-        StoppedError: SIGTERM or SIGUSR1 asked it to stop; called again, it goes on.
+        RunError: the folder holds another run, or one of other data, or the training
+            broke down.
+        StoppedError: SIGTERM, SIGUSR1 or Ctrl-C asked it to stop; called again, it goes
+            on.
     """
     run = Run.check(Path(out), config)
     if run.report is not None and (run.folder / result).exists():
@@ -102,17 +111,26 @@ def run_training(
     fabric = launch(loop.precision, loop.device)
     torch.manual_seed(loop.seed)
     job = prepare(fabric)
-    images = len(job.dataset.names)
+    data = check_start(run, job.dataset, job.origin, loop, fabric.world_size)
+    writes = fabric.is_global_zero
+    with (
+        naming_folder(run.folder, RunError),
+        run.locked() if writes else nullcontext(),
+        workers_explained(),
+    ):
+        if writes:
+            facts = {**describe(fabric, loop.precision), "data": data}
+            note_sitting(run, config, data["images"], facts, loop.batch_size)
+        fabric.barrier()
+        return _report(run, _train(fabric, config, job, run))
+
+
+def _train(
+    fabric: Fabric, config: TrainingConfig, job: Job, run: Run
+) -> dict[str, Any]:
+    """Train to the end, and give what the report says."""
+    loop, images = config.loop, len(job.dataset.names)
     steps = steps_per_epoch(images, loop.batch_size, fabric.world_size)
-    if steps == 0:
-        raise InputError(
-            f"{images} images in batches of {loop.batch_size} leave "
-            f"{fabric.world_size} processes less than two images each, which batch "
-            "norm needs"
-        )
-    if fabric.is_global_zero:
-        _start(run, config, describe(fabric, loop.precision))
-    fabric.barrier()
     loader = Loader(job.dataset, _sampler(images, steps, loop, fabric), loop.workers)
     curves = Curves(run)
 
@@ -131,29 +149,16 @@ def run_training(
         measure=measure,
     )
     train(fabric, training, run)
-    report: dict[str, Any] = {
-        "images": images,
-        "failures": {**job.failures, **union(loader.failures)},
-        "warnings": [],
-    }
+    failures = {**job.failures, **union(loader.failures)}
+    usable = [name for name in job.dataset.names if name not in failures]
+    report: dict[str, Any] = {"images": len(usable), "failures": failures}
     if fabric.is_global_zero:
-        facts = dict(job.finish(run))
+        facts = dict(job.finish(run, usable))
         found = (*facts.pop("warnings", ()), _loader_warning(run))
         report |= facts | {"warnings": list(filter(None, found))}
         run.finish(report)
         curves.redraw(at_once=True)
-    return _report(run, report)
-
-
-def _start(run: Run, config: TrainingConfig, facts: Mapping[str, Any]) -> None:
-    """Write config and environment; say what differs from an earlier sitting."""
-    before = run.environments[-1].get("processes") if run.environments else None
-    if before not in (None, facts["processes"]):
-        notify(
-            f"{run.folder.name}: continued on {facts['processes']} processes instead "
-            f"of {before}: batch norm averages over other groups of images from here on"
-        )
-    Run.create(run.folder, config, facts)
+    return report
 
 
 def _sampler(
@@ -175,8 +180,11 @@ def _sampler(
 
 
 def _loader_warning(run: Run) -> str | None:
-    last = run.losses[-1]
-    return loader_warning(waited(run.losses), last["seconds"], last["step"])
+    losses = run.losses
+    if not losses:
+        return f"{run.folder}/metrics.jsonl holds no loss; was it deleted or changed?"
+    last = losses[-1]
+    return loader_warning(waited(losses), last["seconds"], last["step"])
 
 
 def _report(run: Run, report: Mapping[str, Any]) -> TrainingReport:
