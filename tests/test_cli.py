@@ -188,3 +188,10 @@ def test_a_reader_that_leaves_is_no_error(images):
     command = f"{sys.executable} -m dilo --help | true"
     done = subprocess.run(command, shell=True, capture_output=True, text=True)
     assert done.stderr == ""
+
+
+def test_the_home_folder_is_found_behind_an_equals_sign(images, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert run("masks", images, tmp_path / "masks") == 0
+    assert run("preview", images, tmp_path / "masks", "--out=~/sheet.png") == 0
+    assert (tmp_path / "sheet.png").is_file()

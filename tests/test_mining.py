@@ -141,6 +141,17 @@ def test_maps_of_another_origin_are_refused(images, tmp_path):
         mine(images, bank)
 
 
+def test_a_name_as_long_as_can_be_gets_its_crop(images, tmp_path):
+    longest = f"{'a' * 251}.png"
+    saliency = np.zeros(SHAPE, np.float32)
+    saliency[30:70, 60:90] = 1
+    (images / "a.png").rename(images / longest)
+    write_maps(MaskStore.open(tmp_path / "masks"), {longest: saliency})
+    report = mine(images, tmp_path / "bank")
+    assert (report.crops, report.failures) == (2, {})
+    assert mine(images, tmp_path / "bank").crops == 2
+
+
 def test_a_map_of_another_aspect_is_named(images, tmp_path):
     upright = np.zeros((150, 100, 3), np.uint8)
     (images / "a.png").write_bytes(encode_image(upright))

@@ -10,8 +10,10 @@ threshold and yield are not told).
 """
 
 import functools
+import hashlib
 import io
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +38,7 @@ from dilo.progress import Progress
 
 MANIFEST = "bank.json"
 LEAST_SIDE = 32  # pixels; a smaller crop would be a blur behind the object
+LONGEST_NAME = 255  # bytes, in most file systems
 LEAST_CROPS = 100  # below, the same backgrounds come back too often
 
 
@@ -236,11 +239,19 @@ def find_background(
     return Box(top=top, left=left, height=side, width=side)
 
 
+def _crop_path(bank: Path, name: str) -> Path:
+    """Name the crop of an image; one whose name is as long as can be gets a digest."""
+    path = bank / f"{name}.jpg"
+    if len(os.fsencode(path.name)) <= LONGEST_NAME:
+        return path
+    return path.with_name(hashlib.blake2b(os.fsencode(path.name)).hexdigest() + ".jpg")
+
+
 def _mine_one(
     name: str, images: Path, masks: MaskStore, bank: Path, config: MiningConfig
 ) -> str:
     """Say what became of an image: a key of `found`."""
-    path = bank / f"{name}.jpg"
+    path = _crop_path(bank, name)
     if path.exists():
         return "crop"
     if name not in masks or masks.is_empty(name):

@@ -18,7 +18,7 @@ from dilo.data.sampler import BatchSampler, Sample
 from dilo.errors import ImageError, RunError
 from dilo.training.loader import Loader
 
-BROKEN = (1, 4)
+BROKEN = (4,)
 
 
 class Numbers:
@@ -84,10 +84,14 @@ def test_a_bad_item_gives_way_to_another_of_its_batch_and_is_named(workers):
     assert [len(index) for index in whole] == [3, 3]
     assert not set(BROKEN) & set(torch.cat(whole).tolist())
     assert load.failures == {
-        "1.png": "1.png: the file is empty",
         "4.png": "4.png: the file is empty",
         "texture.png": "texture.png: the file is empty",
     }
+
+
+def test_too_many_bad_items_end_it():
+    with pytest.raises(RunError, match=r"2 of 6 images cannot be used, more than 25%"):
+        list(loader(epochs=1, broken=(1, 4))(0))
 
 
 def test_a_batch_without_a_good_item_ends_it():

@@ -54,7 +54,7 @@ EXIT_INTERRUPTED = 130  # what shells give for a program ended by Ctrl-C
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `dilo` with the arguments of the command line and return the exit status."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    words = list(map(_at_home, sys.argv[1:] if arguments is None else arguments))
     show_notes()
     decoder_noise.catch()
     try:
@@ -127,3 +127,9 @@ def _overview() -> str:
 
 def _complain(message: str) -> None:
     sys.stderr.write(f"dilo: {message}\n")
+
+
+def _at_home(word: str) -> str:
+    """Expand the ~ of `--out=~/run`, which shells leave as it is."""
+    flag, is_given, value = word.partition("=~")
+    return f"{flag}={os.path.expanduser('~' + value)}" if is_given else word

@@ -112,7 +112,7 @@ def _explain(kind: Kind, tops: set[float]) -> str:
         return "masks are read from the alpha of the files"
     if kind == "grey":
         return "masks are read as grey, from black (background) to white (object)"
-    shown = ", ".join(f"{top:g}" for top in sorted(tops)[:3])
+    shown = ", ".join(f"{top:g}" for top in sorted(tops)[:3]) or "any other"
     return f"masks are read as two values: 0 is background, {shown} the object"
 
 

@@ -2,6 +2,7 @@
 
 import atexit
 import functools
+import logging
 import multiprocessing
 import signal
 import sys
@@ -24,6 +25,11 @@ from dilo.workers import keep_memory
 # it would below a spawned process, gets a copy of them all. Other systems cannot fork
 # safely.
 START_METHOD = "fork" if sys.platform == "linux" else None
+
+# Share of images that may fail: what stands in for them distorts the training.
+MOST_FAILED = 0.25
+
+_log = logging.getLogger("dilo")
 
 Failures = dict[str, str]  # name of an image or another file -> what is wrong with it
 
@@ -73,22 +79,36 @@ class Loader:
     def __call__(self, first_step: int) -> Iterator[Batch]:
         """Yield the batches from `first_step` on.
 
-        The first readable item of a batch stands in for each that fails, so that all
-        processes keep the same number of images, as gathering needs it.
+        The first readable item of a batch stands in for each that fails, which is
+        logged, so that all processes keep the same number of images, as gathering
+        needs it.
 
         Raises:
-            RunError: not a single image of a batch can be read.
+            RunError: not a single image of a batch can be read, or more than
+                `MOST_FAILED` of all images cannot.
         """
-        for batch, failures in self._batches(first_step):
-            self.failures |= failures
+        unusable: Failures = {}
+        for batch, failures, others in self._batches(first_step):
+            for name in failures.keys() - self.failures.keys():
+                _log.warning("%s (another image stands in for it)", failures[name])
+            unusable |= failures
+            self.failures |= failures | others
             if batch is None:
                 raise RunError(
                     "not one image of a batch can be read: "
                     + "; ".join(failures.values())
                 )
+            if len(unusable) > MOST_FAILED * len(self.dataset.names):
+                raise RunError(
+                    f"{len(unusable)} of {len(self.dataset.names)} images cannot be "
+                    f"used, more than {MOST_FAILED:.0%}, such as "
+                    f"{next(iter(unusable.values()))}; repair or remove them"
+                )
             yield batch
 
-    def _batches(self, first_step: int) -> Iterator[tuple[Batch | None, Failures]]:
+    def _batches(
+        self, first_step: int
+    ) -> Iterator[tuple[Batch | None, Failures, Failures]]:
         loader = DataLoader(
             _WholeBatches(self.dataset, self.collate),
             batch_sampler=self.sampler(first_step),
@@ -123,7 +143,10 @@ class _WholeBatches(Dataset[Any]):
         self.dataset = dataset
         self.collate = collate
 
-    def __getitems__(self, samples: Sequence[Sample]) -> tuple[Batch | None, Failures]:
+    def __getitems__(
+        self, samples: Sequence[Sample]
+    ) -> tuple[Batch | None, Failures, Failures]:
+        """Give a batch, if an item of it can be read; what failed; and other files."""
         items: list[Any] = []
         failures: Failures = {}
         for sample in samples:
@@ -131,12 +154,12 @@ class _WholeBatches(Dataset[Any]):
                 items.append(self.dataset[sample])
             except DiloError as error:
                 failures[self.dataset.names[sample[1]]] = str(error)
-        failures |= getattr(self.dataset, "take_failures", dict)()
+        others: Failures = getattr(self.dataset, "take_failures", dict)()
         if not items:
-            return None, failures
+            return None, failures, others
         items += items[:1] * (len(samples) - len(items))
         # In the worker: tensors come by shared memory, at a tenth of the work.
-        return self.collate(items), failures
+        return self.collate(items), failures, others
 
 
 def _unchanged(batch: Any) -> Any:
