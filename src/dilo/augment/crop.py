@@ -176,29 +176,42 @@ def _weigh(
 
     Four old rows are enough for most views, and are weighed in one pass.
     """
-    last, end = weights.shape[1] - 1, begin + new.shape[1]
-    size = np.uint64(new.shape[1])
+    taps, end = weights.shape[1], begin + new.shape[1]
     total = np.empty(new.shape[1], np.float32)
     for y in range(len(new)):
         row, top = new[y], first[y]
-        if last < 4:
-            a = levels[top][begin:end]
-            b = levels[top + min(1, last)][begin:end]
-            c = levels[top + min(2, last)][begin:end]
-            d = levels[top + last][begin:end]
-            of_a = weights[y, 0]
-            of_b = weights[y, 1] if last > 0 else np.float32(0)
-            of_c = weights[y, 2] if last > 1 else np.float32(0)
-            of_d = weights[y, 3] if last > 2 else np.float32(0)
-            for x in range(size):
-                upper = of_a * np.float32(a[x]) + of_b * np.float32(b[x])
-                lower = of_c * np.float32(c[x]) + of_d * np.float32(d[x])
-                row[x] = upper + lower + half
-        else:
-            total[:] = half
-            for t in range(last + 1):
-                weight, line = weights[y, t], levels[top + t][begin:end]
-                for x in range(size):
-                    total[x] += weight * np.float32(line[x])
-            for x in range(size):
-                row[x] = total[x]
+        if taps <= 4:
+            _weigh_few(levels[top : top + taps, begin:end], weights[y], half, row)
+            continue
+        total[:] = half
+        for t in range(taps):
+            weight, line = weights[y, t], levels[top + t][begin:end]
+            for x in range(np.uint64(len(line))):
+                total[x] += weight * np.float32(line[x])
+        for x in range(np.uint64(len(row))):
+            row[x] = total[x]
+
+
+@njit(nogil=True, error_model="numpy")
+def _weigh_few(
+    lines: NDArray[Any], weights: NDArray[np.float32], half: np.float32, new: Any
+) -> None:
+    """Weigh one to four lines."""
+    last, size = len(lines) - 1, np.uint64(len(new))
+    a, b = lines[0], lines[min(1, last)]
+    of_a, of_b = weights[0], weights[1] if last > 0 else np.float32(0)
+    if last < 2:
+        for x in range(size):
+            new[x] = of_a * np.float32(a[x]) + of_b * np.float32(b[x]) + half
+        return
+    c, of_c = lines[2], weights[2]
+    if last == 2:
+        for x in range(size):
+            upper = of_a * np.float32(a[x]) + of_b * np.float32(b[x])
+            new[x] = upper + of_c * np.float32(c[x]) + half
+        return
+    d, of_d = lines[3], weights[3]
+    for x in range(size):
+        upper = of_a * np.float32(a[x]) + of_b * np.float32(b[x])
+        lower = of_c * np.float32(c[x]) + of_d * np.float32(d[x])
+        new[x] = upper + lower + half

@@ -53,7 +53,9 @@ class Views:
         mapped = pasting.min_cover > 0 or any(pasted for pasted, _ in pastes)
         example = read_example(self.examples, index, mapped=mapped)
         image, saliency = example.image, example.saliency
-        shape, sources = image.shape[:2], replace(self.sources, index=index)
+        shape, sources = image.shape[:2], self.sources
+        if sources.others is not None:
+            sources = replace(sources, index=index)
         stack = np.empty((self.views, self.crop_size, self.crop_size, 3), np.uint8)
         try:
             for view, paste in zip(stack, pastes, strict=True):
