@@ -353,3 +353,28 @@ def test_the_rule_of_emptiness_is_that_of_the_confidence(tmp_path):
     assert set(filter(store.is_empty, store.names())) == {
         name for name in maps if is_empty(maps[name])
     }
+
+
+@pytest.mark.parametrize("layout", ["png", "arrow"])
+def test_the_map_of_a_replaced_image_is_made_again(images, tmp_path, layout, caplog):
+    caplog.set_level("INFO", "dilo")
+    store = MaskStore.create(tmp_path / "masks", "brightness", layout=layout)
+    compute_masks(images, store, brightness, 1)
+    write_image(images / "0/00.png", 255, shape=(8, 5))
+    write_image(images / "1/01.png", 30)
+    for name in ("0/00.png", "1/01.png"):  # a copy is new, and all the same
+        later = time.time() + 60
+        os.utime(images / name, (later, later))
+    report = compute_masks(images, store, brightness, 1)
+    assert (report.computed, report.kept) == (1, 19)
+    replaced = MaskStore.open(store.folder)
+    np.testing.assert_allclose(replaced["0/00.png"], np.ones((8, 5)))
+    assert len(replaced) == 20
+    assert "1 images, such as 0/00.png, have another size" in caplog.text
+    assert "1 images are newer than their maps" in caplog.text
+    later = time.time() + 120
+    for part in store.folder.glob("part-*.arrow"):
+        os.utime(part, (later, later))
+    caplog.clear()
+    assert compute_masks(images, store, brightness, 1).computed == 0
+    assert not caplog.messages

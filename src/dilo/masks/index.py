@@ -136,6 +136,10 @@ class Index:
         """Give the bytes of a packed map."""
         return self._columns["map"][row].as_buffer()
 
+    def parts(self) -> dict[int, Path]:
+        """Give the parts by their first rows."""
+        return self._parts
+
     def part(self, row: int) -> Path:
         """Give the part of a row."""
         return self._parts[max(start for start in self._parts if start <= row)]
@@ -155,6 +159,7 @@ class Remaining:
         index: the maps that are there.
         tried: the images known to have failed, but for those that the parts name.
         files: digests of the maps of which there are files, in the format png.
+        replaced: the images whose maps are to be made again.
     """
 
     def __init__(
@@ -163,6 +168,7 @@ class Remaining:
         index: Index,
         tried: Iterable[str] = (),
         files: NDArray[np.uint64] | None = None,
+        replaced: Iterable[str] = (),
     ) -> None:
         self._names = names
         self._numbers = index.numbers
@@ -176,7 +182,9 @@ class Remaining:
         missing = ~np.isin(exact, owners[kept])
         late = np.isin(exact, digests([*tried, *index.failures]))
         late |= np.isin(exact, owners[~kept]) | np.isin(stems, keys[~kept])
-        taken = np.isin(stems, keys[kept])
+        again = np.isin(exact, digests(replaced))
+        missing, late = missing | again, late | again
+        taken = np.isin(stems, keys[kept]) & ~again
         self._new = np.flatnonzero(missing & ~late)  # places in `names`
         self._late = np.flatnonzero(missing & late)
         self._shared, self._map_names = _find_clashes(

@@ -18,6 +18,7 @@ from dilo.locks import lock_folder
 from dilo.masks.index import Index, Remaining
 from dilo.masks.manifest import MANIFEST, Manifest, MethodError, first_errors
 from dilo.masks.parts import check_name, digests
+from dilo.masks.replaced import find_replaced
 from dilo.masks.store import MaskStore
 from dilo.masks.work import Engine, Task
 from dilo.progress import Progress, format_rate, format_seconds, notify
@@ -104,7 +105,7 @@ def fill_store(
     failures = {**(failures or {}), **refused}
     with naming_folder(store.folder, StoreError), locked(store.folder):
         store.refresh()
-        remaining = _find_remaining(store, names, batch_size)
+        remaining = _find_remaining(store, task.images, names, batch_size)
         store.manifest.failures |= failures
         store.manifest.write(store.folder)  # so that the folder is known again
         try:
@@ -135,7 +136,9 @@ def _without_refused(names: Names) -> tuple[Names, dict[str, str]]:
     return names, refused
 
 
-def _find_remaining(store: MaskStore, names: Names, batch_size: int) -> Remaining:
+def _find_remaining(
+    store: MaskStore, images: Path, names: Names, batch_size: int
+) -> Remaining:
     """Clear away what is unfinished or damaged, and find what is left to do."""
     folder, manifest = store.folder, store.manifest
     _clean_up(folder)
@@ -147,7 +150,8 @@ def _find_remaining(store: MaskStore, names: Names, batch_size: int) -> Remainin
     if manifest.layout.format == "png":
         found = walk(folder, lambda name: name.endswith(".png"))
         files = digests(name.removesuffix(".png") for name in found)
-    remaining = Remaining(names, index, manifest.failures, files)
+    replaced = find_replaced(index, images)
+    remaining = Remaining(names, index, manifest.failures, files, replaced)
     manifest.grow_parts(len(remaining), batch_size)
     manifest.failures = {**index.failures, **manifest.failures}
     manifest.errors = {}  # their images are tried again
