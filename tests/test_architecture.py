@@ -24,6 +24,7 @@ LAYERS = {
         (
             "image",
             "image_file",
+            "mask_files",
             "decoder_noise",
             "jpeg",
             "side_files",

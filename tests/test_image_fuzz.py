@@ -11,7 +11,7 @@ import pytest
 
 from dilo.errors import DiloError, ImageError
 from dilo.image import check_image, read_image, read_map, read_reduced, read_size
-from dilo.masks.plain import PlainMasks
+from dilo.mask_files import PlainMasks
 
 COUNT = 2000  # files
 SECONDS = 60  # a fifth is enough on a quiet machine

@@ -3,6 +3,7 @@ import tarfile
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pytest
 
 from dilo.data.image_set import SourceSet
@@ -54,3 +55,24 @@ def test_examples_come_with_their_masks_and_failures_with_their_names(shards):
     assert examples[3].saliency is None
     with pytest.raises(ImageError, match=r"x/c\.png: .*not an image of a kind"):
         examples[2]
+
+
+def test_masks_of_0_and_1_are_understood_and_labels_refused(tmp_path):
+    def shard(name, values):
+        mask = io.BytesIO()
+        PIL.Image.fromarray(values.astype(np.uint8)).save(mask, "PNG")
+        image = io.BytesIO()
+        PIL.Image.new("RGB", (6, 4)).save(image, "JPEG")
+        path = tmp_path / name
+        with tarfile.open(path, "w") as tar:
+            for member, content in (("a.jpg", image), ("a.mask.png", mask)):
+                info = tarfile.TarInfo(member)
+                info.size = len(content.getvalue())
+                tar.addfile(info, io.BytesIO(content.getvalue()))
+        return Shards([path])
+
+    disc = np.arange(24).reshape(4, 6) > 11
+    shards = shard("good.tar", disc)
+    np.testing.assert_array_equal(shards.foreground(shards.names[0]), disc)
+    with pytest.raises(StoreError, match="holds the values 0, 1, 2, 3"):
+        shard("labels.tar", disc * (1 + np.arange(6) // 2)).check_masks()

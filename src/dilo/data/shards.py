@@ -11,6 +11,7 @@ import tarfile
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +21,8 @@ from numpy.typing import NDArray
 from dilo.errors import ImageError, InputError, StoreError
 from dilo.folder import IMAGE_SUFFIXES, Names, is_image_name
 from dilo.foreground import has_foreground
-from dilo.image import Map, read_map
+from dilo.image import Map
+from dilo.mask_files import LOOKED_AT, PlainMasks, find_kind
 from dilo.progress import notify_if_slow
 
 MASK_KIND = ".mask.png"  # of the member beside KEY.jpg that holds its foreground
@@ -94,10 +96,18 @@ class Shards:
         if index is None or not self._places[index, 2]:
             return None
         try:
-            saliency = read_map(self._read(index, *self._places[index, 2:].tolist()))
+            saliency = self._masks.read(self._read_mask(index))
         except ImageError as error:
             raise StoreError(f"{self.path(name)}: {error}") from error
         return saliency if has_foreground(saliency) else None
+
+    def check_masks(self) -> None:
+        """Find out how the masks are read, before workers need it.
+
+        Raises:
+            StoreError: it cannot be known what their values mean.
+        """
+        _ = self._masks
 
     def is_empty(self, name: str) -> bool:
         """Tell whether there is nothing to paste; errors as of `foreground`."""
@@ -106,6 +116,23 @@ class Shards:
     def path(self, name: str) -> Path:
         """Say how the mask of an image is, or would be, called."""
         return Path(_split_key(name)[0] + MASK_KIND)
+
+    @cached_property
+    def _masks(self) -> PlainMasks:
+        """How the masks are read.
+
+        Raises:
+            StoreError: it cannot be known what their values mean.
+        """
+        masked = np.flatnonzero(self._places[:, 2])
+        some = masked[:: -(-len(masked) // LOOKED_AT)].tolist()
+        try:
+            return find_kind(self.root, map(self._read_mask, some))
+        except StoreError as error:
+            raise StoreError(f"{self.root}: masks of the shards: {error}") from error
+
+    def _read_mask(self, index: int) -> bytes:
+        return self._read(index, *self._places[index, 2:].tolist())
 
     def _find(self, name: str) -> int | None:
         place = bisect_left(self.names, name)

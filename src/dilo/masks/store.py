@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from dilo.errors import ImageError, InputError, StoreError
 from dilo.foreground import has_foreground
 from dilo.image import Map, read_map, read_mask, read_size, resize
+from dilo.mask_files import LOOKED_AT, PlainMasks, find_kind
 from dilo.masks.index import Index
 from dilo.masks.manifest import (
     MANIFEST,
@@ -22,7 +23,6 @@ from dilo.masks.manifest import (
     check_free,
 )
 from dilo.masks.parts import png_path, stem, unpack
-from dilo.masks.plain import PlainMasks, find_kind
 
 
 class MaskStore:
@@ -59,7 +59,9 @@ class MaskStore:
         """How files of other programs are read; None for a store of ours."""
         if self._manifest is not None:
             return None
-        return find_kind(self.folder, sorted(self._index.names()))
+        names = sorted(self._index.names())
+        some = names[:: -(-len(names) // LOOKED_AT)]
+        return find_kind(self.folder, (self.folder / name for name in some))
 
     @classmethod
     def open(cls, folder: str | Path) -> Self:

@@ -31,6 +31,7 @@ def open_maps(data: DataConfig, source: ImageSource) -> Maps | None:
     if data.masks is None:
         return None
     if data.masks == data.images and isinstance(source, Shards):
+        source.check_masks()
         return source
     return MaskStore.open(data.masks)
 
