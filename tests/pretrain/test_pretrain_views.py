@@ -226,7 +226,7 @@ def test_backgrounds_of_other_images_depend_on_the_stream_alone():
 
 def test_an_image_that_fails_twice_in_a_batch_is_replaced_twice():
     views = Views(
-        examples=Noise(3, broken=[1]), crop_size=8, config=RISING, seed=4, epochs=1
+        examples=Noise(5, broken=[1]), crop_size=8, config=RISING, seed=4, epochs=1
     )
     batches = Loader(views, lambda step: [[(0, 1), (0, 2), (0, 1), (0, 0)]], 0)
     ((stacks, indices),) = batches(0)

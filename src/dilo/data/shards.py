@@ -125,7 +125,7 @@ class Shards:
             StoreError: it cannot be known what their values mean.
         """
         masked = np.flatnonzero(self._places[:, 2])
-        some = masked[:: -(-len(masked) // LOOKED_AT)].tolist()
+        some = masked[:: -(-len(masked) // LOOKED_AT) or 1].tolist()
         try:
             return find_kind(self.root, map(self._read_mask, some))
         except StoreError as error:
