@@ -48,3 +48,11 @@ def test_the_time_left_does_not_count_what_the_first_piece_compiled(
         "masks: 140/1000 images, 1.5/s, 9:51 min left",
         "masks: 140/1000 images, 1.5/s, 9:51 min left",
     ]
+
+
+def test_a_title_is_no_markup(monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    progress = Progress("[red]run[/bold]", 3)
+    text, *_ = progress._bar.columns
+    with progress:
+        assert str(text.render(progress._bar.tasks[0])) == "[red]run[/bold]"

@@ -132,11 +132,11 @@ def format_seconds(seconds: float) -> str:
 
 def _bar(unit: str) -> rich.progress.Progress:
     return rich.progress.Progress(
-        rich.progress.TextColumn("{task.description}"),
+        rich.progress.TextColumn("{task.description}", markup=False),
         rich.progress.BarColumn(),
         rich.progress.TextColumn("{task.completed}/{task.total} " + unit),
         rich.progress.TextColumn("{task.fields[rate]}"),
         rich.progress.TimeRemainingColumn(compact=True),
-        rich.progress.TextColumn("{task.fields[note]}"),
+        rich.progress.TextColumn("{task.fields[note]}", markup=False),
         console=rich.console.Console(stderr=True),
     )

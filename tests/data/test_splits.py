@@ -142,3 +142,11 @@ def test_marks_of_a_table_have_the_names_of_folders(tmp_path, capfd, marks, val,
     table.write_text("file,label,split\n" + "".join(rows))
     assert read_train_val(table, table)[1].names == (val,)
     assert told in capfd.readouterr().err
+
+
+def test_images_and_masks_are_no_classes(tmp_path):
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.png").touch()
+    with pytest.raises(InputError, match="images and masks, which are no classes"):
+        read_labels(tmp_path, "train")

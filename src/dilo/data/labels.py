@@ -157,6 +157,11 @@ def _read_folders(source: Path, split: Split) -> _Read:
         )
     refuse_inner_splits(root, names)
     labels = [name.split("/")[0] for name in names]
+    if {"images", "masks"} <= set(labels):
+        raise InputError(
+            f"{root}: holds images and masks, which are no classes; give folders of "
+            "classes, or a CSV with file,label"
+        )
     empty = {path.name for path in root.iterdir() if path.is_dir()} - set(labels)
     if seen := sorted(name for name in empty if not name.startswith(".")):
         few = ", ".join(shortened(seen, 5))
