@@ -1,8 +1,20 @@
 """Simple images with a known answer."""
 
+import io
+
 import numpy as np
+import PIL.Image
 
 from dilo.data.synthetic import SceneConfig, make_scene
+
+
+def encoded(image, kind="PNG", **options):
+    """An array or a picture as the content of a file."""
+    if isinstance(image, np.ndarray):
+        image = PIL.Image.fromarray(image)
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
 
 
 def object_on_ground(height=120, width=160, seed=0):

@@ -36,6 +36,7 @@ LAYERS = {
             "progress",
             "runs",
             "errors",
+            "evenly",
             "kernel_cache",
             "foreground",
             "workers",

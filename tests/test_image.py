@@ -21,6 +21,7 @@ from dilo.image import (
     read_mask,
     read_size,
 )
+from pictures import encoded
 
 
 def scene():
@@ -30,14 +31,6 @@ def scene():
     image[:, 16:, 2] = 255
     image[:10, :16] = 255
     return image
-
-
-def encoded(image, kind="PNG", **options):
-    if isinstance(image, np.ndarray):
-        image = PIL.Image.fromarray(image)
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
 
 
 def png_header(width, height):

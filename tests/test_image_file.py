@@ -1,6 +1,5 @@
 """Odd files beside whole ones: the right pixels, or an error that names the file."""
 
-import io
 import logging
 
 import numpy as np
@@ -11,17 +10,10 @@ import pytest
 
 from dilo.errors import ImageError
 from dilo.image import read_image, read_reduced, read_size
+from pictures import encoded
 
 GREY = np.linspace(0.1, 0.9, 48).reshape(6, 8)
 CUT_EXIF = b"Exif\0\0MM\0*\0\0\0"
-
-
-def encoded(image, kind="PNG", **options):
-    if isinstance(image, np.ndarray):
-        image = PIL.Image.fromarray(image)
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])

@@ -154,7 +154,7 @@ def _is_new(root: Path, name: str, visited: set[str]) -> bool:
     real, start = os.path.realpath(path), os.path.realpath(root)
     # A link to a folder around `root`, or into what is listed by itself.
     again = is_link and (
-        _is_within(start, real) or any(_is_within(real, each) for each in visited)
+        Path(start).is_relative_to(real) or any(map(Path(real).is_relative_to, visited))
     )
     if again or real in visited:
         _log.warning("%s: passed over, a link to what is listed already", path)
@@ -162,10 +162,6 @@ def _is_new(root: Path, name: str, visited: set[str]) -> bool:
     if is_link:
         visited.add(real)
     return True
-
-
-def _is_within(path: str, folder: str) -> bool:
-    return os.path.commonpath([path, folder]) == folder
 
 
 def _entries(root: Path, prefix: str, wanted: Callable[[str], bool]) -> list[str]:

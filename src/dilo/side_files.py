@@ -8,6 +8,8 @@ import numpy as np
 import PIL.Image
 import PIL.PngImagePlugin
 
+from dilo.evenly import evenly
+
 # Thumbnails of Synology and QNAP, leftovers of macOS archives, waste baskets.
 SIDE_FOLDERS = {
     *("@eaDir", "@Recycle", "#recycle", "__MACOSX", "$RECYCLE.BIN", "lost+found"),
@@ -51,12 +53,15 @@ def masks_among(root: Path, names: Sequence[str]) -> frozenset[str]:
     Either all of a folder's pairs are a photograph and its mask, as in MSRA10K, or
     none: some are looked at.
     """
-    drawings = {splitext(name)[0]: name for name in names if _ends(name, ".png")}
-    if not drawings:  # as in most sets of millions
+    photographs = (name for name in names if _ends(name, ".jpg", ".jpeg"))
+    if next(photographs, None) is None:  # needs no table of a million drawings
         return frozenset()
-    photographs = (splitext(name)[0] for name in names if _ends(name, ".jpg", ".jpeg"))
-    pairs = [drawings[stem] for stem in photographs if stem in drawings]
-    some = pairs[:: -(-len(pairs) // _LOOKED_AT) or 1]
+    drawings = {splitext(name)[0]: name for name in names if _ends(name, ".png")}
+    if not drawings:
+        return frozenset()
+    stems = (splitext(name)[0] for name in names if _ends(name, ".jpg", ".jpeg"))
+    pairs = [drawings[stem] for stem in stems if stem in drawings]
+    some = evenly(pairs, _LOOKED_AT)
     are_masks = bool(some) and all(_is_mask(root / name) for name in some)
     return frozenset(pairs if are_masks else ())
 

@@ -2,7 +2,9 @@
 
 import json
 import math
+import os
 import pickle
+import time
 import tracemalloc
 
 import numpy as np
@@ -191,3 +193,14 @@ def test_the_mean_map_is_the_mean(tmp_path):
     mean = mean_map(store, side=8)
     np.testing.assert_allclose(mean[:, :3], 1, atol=1e-6)
     np.testing.assert_allclose(mean[:, 5:], 0.5, atol=1e-6)
+
+
+def test_a_newer_map_is_no_replaced_image_to_a_conversion(store, tmp_path, caplog):
+    caplog.set_level("INFO", "dilo")
+    convert_store(store, tmp_path / "files", Layout(), workers=1)
+    files, packed = MaskStore.open(tmp_path / "files"), tmp_path / "packed"
+    convert_store(files, packed, Layout(format="arrow"), workers=1)
+    later = time.time() + 60
+    os.utime(tmp_path / "files/a/small.png", (later, later))
+    again = convert_store(files, packed, Layout(format="arrow"), workers=1)
+    assert (again.computed, caplog.messages) == (0, [])

@@ -8,8 +8,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import dilo
-from dilo import decoder_noise
-from dilo.cli.notes import show_notes
 from dilo.config import did_you_mean
 from dilo.errors import DiloError, StoppedError
 
@@ -55,8 +53,6 @@ EXIT_INTERRUPTED = 130  # what shells give for a program ended by Ctrl-C
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `dilo` with the arguments of the command line and return the exit status."""
     words = list(map(_at_home, sys.argv[1:] if arguments is None else arguments))
-    show_notes()
-    decoder_noise.catch()
     try:
         return _dispatch(words)
     except KeyboardInterrupt:
@@ -101,9 +97,13 @@ def _dispatch(words: list[str]) -> int:
         choices = ", ".join(COMMANDS)
         _complain(f"error: no command {name!r}{hint}; there are: {choices}")
         return EXIT_ERROR
-    # Here, for tyro takes longer to import than the overview to print.
+    # Here, for they take longer to import than the overview to print.
+    from dilo import decoder_noise
+    from dilo.cli.notes import show_notes
     from dilo.cli.usage import call
 
+    show_notes()
+    decoder_noise.catch()
     call(*_load(name), name, rest)
     return 0
 

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dilo.errors import ImageError, InputError, StoreError
+from dilo.evenly import evenly
 from dilo.folder import IMAGE_SUFFIXES, Names, is_image_name
 from dilo.foreground import has_foreground
 from dilo.image import Map
@@ -124,8 +125,8 @@ class Shards:
         Raises:
             StoreError: it cannot be known what their values mean.
         """
-        masked = np.flatnonzero(self._places[:, 2])
-        some = masked[:: -(-len(masked) // LOOKED_AT) or 1].tolist()
+        masked = np.flatnonzero(self._places[:, 2]).tolist()
+        some = evenly(masked, LOOKED_AT)
         try:
             return find_kind(self.root, map(self._read_mask, some))
         except StoreError as error:

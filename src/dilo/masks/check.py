@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from dilo.errors import DiloError, InputError, StoreError
+from dilo.evenly import evenly
 from dilo.image import Map, read_size, same_aspect
 from dilo.masks.store import MaskStore
 
@@ -37,7 +38,7 @@ def check_images(store: MaskStore, images: Path, names: Sequence[str]) -> None:
     check_foreground(store)
     bent: list[str] = []
     fitting = 0
-    for name in names[:: -(-len(names) // LOOKED_AT)]:
+    for name in evenly(names, LOOKED_AT):
         try:
             if name not in store:
                 continue
@@ -70,7 +71,7 @@ def check_foreground(store: MaskStore) -> None:
         StoreError: no map shows an object.
     """
     names = store.names()
-    some = names[:: -(-len(names) // LOOKED_AT) or 1]
+    some = evenly(names, LOOKED_AT)
     shown = [
         saliency
         for saliency in (_foreground(store, name) for name in some)

@@ -78,6 +78,7 @@ def compute_masks(
         rate=partial(_rate, confidence),
         folder=folder,
         layout=store.manifest.layout,
+        photographs=True,
     )
     batch_size = method.batch_size if isinstance(method, BatchMethod) else 1
     report = fill_store(store, names, task, run, batch_size=batch_size)

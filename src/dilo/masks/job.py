@@ -105,7 +105,7 @@ def fill_store(
     failures = {**(failures or {}), **refused}
     with naming_folder(store.folder, StoreError), locked(store.folder):
         store.refresh()
-        remaining = _find_remaining(store, task.images, names, batch_size)
+        remaining = _find_remaining(store, task, names, batch_size)
         store.manifest.failures |= failures
         store.manifest.write(store.folder)  # so that the folder is known again
         try:
@@ -137,7 +137,7 @@ def _without_refused(names: Names) -> tuple[Names, dict[str, str]]:
 
 
 def _find_remaining(
-    store: MaskStore, images: Path, names: Names, batch_size: int
+    store: MaskStore, task: Task, names: Names, batch_size: int
 ) -> Remaining:
     """Clear away what is unfinished or damaged, and find what is left to do."""
     folder, manifest = store.folder, store.manifest
@@ -150,7 +150,7 @@ def _find_remaining(
     if manifest.layout.format == "png":
         found = walk(folder, lambda name: name.endswith(".png"))
         files = digests(name.removesuffix(".png") for name in found)
-    replaced = find_replaced(index, images)
+    replaced = find_replaced(index, task.images) if task.photographs else ()
     remaining = Remaining(names, index, manifest.failures, files, replaced)
     manifest.grow_parts(len(remaining), batch_size)
     manifest.failures = {**index.failures, **manifest.failures}

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dilo.errors import ImageError, InputError, StoreError
+from dilo.evenly import evenly
 from dilo.foreground import has_foreground
 from dilo.image import Map, read_map, read_mask, read_size, resize
 from dilo.mask_files import LOOKED_AT, PlainMasks, find_kind
@@ -59,9 +60,8 @@ class MaskStore:
         """How files of other programs are read; None for a store of ours."""
         if self._manifest is not None:
             return None
-        names = sorted(self._index.names())
-        some = names[:: -(-len(names) // LOOKED_AT)]
-        return find_kind(self.folder, (self.folder / name for name in some))
+        some = evenly(sorted(self._index.names()), LOOKED_AT)
+        return find_kind(self.folder, map(self.folder.joinpath, some))
 
     @classmethod
     def open(cls, folder: str | Path) -> Self:
@@ -210,12 +210,11 @@ class MaskStore:
         """Read a ground-truth mask, (H, W): foreground is brighter than 128 of 255."""
         if self._is_packed:
             return self[name] > np.float32(128 / 255)
+        file = self._file(self._find(name))
         try:
             if self._plain is None:
-                return read_mask(self._file(self._find(name)))
-            return self._plain.read(self._file(self._find(name))) > np.float32(
-                128 / 255
-            )
+                return read_mask(file)
+            return self._plain.read(file) > np.float32(128 / 255)
         except ImageError as error:
             raise StoreError(f"{error}; put a whole file in its place") from error
 
@@ -273,9 +272,12 @@ class MaskStore:
             index, layout = self._index, self.manifest.layout
             return unpack(index.blob(row), index.shape(row), layout)
         except (ImageError, StoreError) as error:
-            raise StoreError(
-                f"{error}; delete it and run `dilo masks` again"
-            ) from error
+            remedy = (
+                "delete it and run `dilo masks` again"
+                if self._plain is None
+                else "put a whole file in its place"
+            )
+            raise StoreError(f"{error}; {remedy}") from error
 
     def _file(self, row: int) -> Path:
         if self._manifest is None:

@@ -39,6 +39,7 @@ class Task:
     rate: Callable[[str, Map], tuple[float, bool]]
     folder: Path  # of the store
     layout: Layout
+    photographs: bool = False  # whether maps of images that were replaced are made anew
 
 
 class PartImage(NamedTuple):
