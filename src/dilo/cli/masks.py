@@ -37,7 +37,7 @@ def masks(
         dilo masks photos masks --verify
 
     Args:
-        images: folder of photographs, at any depth; JPEG, PNG, WebP, BMP or TIFF.
+        images: folder of photographs, at any depth; see docs/inputs.md.
         masks: new folder for the maps, or the one of an interrupted run.
         method: saliency method: rbd (robust background detection), gs (geodesic
             saliency), mc (absorbing Markov chain) or consensus (the mean of the three).

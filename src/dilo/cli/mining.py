@@ -35,7 +35,7 @@ def mine_backgrounds(
 
     Args:
         images: folder of photographs, at any depth.
-        masks: mask store, or any folder of grey maps.
+        masks: mask store, or any folder of masks.
         out: new folder for the crops, or the one of an interrupted call.
     """
     say(mine(images, MaskStore.open(masks), out, config).summary())

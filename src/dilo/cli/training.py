@@ -142,7 +142,7 @@ def preview(
 
     Args:
         images: folder of photographs, at any depth.
-        masks: mask store, or any folder of grey maps.
+        masks: mask store, or any folder of masks.
         out: the PNG file to write.
         count: how many images are drawn.
         seed: of the choice of images, the backgrounds and the views.
